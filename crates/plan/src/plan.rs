@@ -1,0 +1,237 @@
+//! The plan: cluster, recipe and flow, resolved. Every task that may run, and what it waits for.
+//!
+//! A plan is complete: it holds the scripts' and templates' text, so that a run goes on with what
+//! it began with, whatever happens to the recipe's files meanwhile. It holds no secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cluster::SshSettings;
+use crate::ids::{HostName, RoleName, StageId, TaskId};
+
+/// Facts of one host: name and value as the host's scripts told them.
+pub type Facts = BTreeMap<String, String>;
+
+/// Cluster, recipe and flow, resolved and checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// The version of what the recipe installs.
+    pub release: Option<String>,
+    /// The flow's name.
+    pub flow: String,
+    /// Whether every gate was made an `all` gate.
+    pub lockstep: bool,
+    /// The hosts that take part, in the cluster file's order.
+    pub hosts: Vec<PlannedHost>,
+    /// The stages, in the recipe's order.
+    pub stages: Vec<PlannedStage>,
+    /// The tasks, stage by stage, within a stage in the hosts' order.
+    pub tasks: Vec<PlannedTask>,
+    /// How many hosts of a role may be missing at an `all` gate; a role not named here: none.
+    pub may_miss: BTreeMap<RoleName, Allowance>,
+    /// Settings with the recipe's defaults filled in.
+    pub settings: BTreeMap<String, Value>,
+    /// The probe that reads a host's facts after connecting, by path in `files`.
+    pub facts_script: Option<String>,
+    /// The facts that the recipe declares.
+    pub fact_kinds: BTreeMap<String, FactKind>,
+    /// The recipe's scripts and templates that the plan needs: path and text.
+    pub files: BTreeMap<String, String>,
+}
+
+/// What a fact's text means in an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactKind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Number,
+}
+
+/// A host that takes part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedHost {
+    /// Its name.
+    pub name: HostName,
+    /// What it is to become.
+    pub role: RoleName,
+    /// Where SSH reaches it.
+    pub address: String,
+    /// The address the hosts know each other by.
+    pub private_address: Option<String>,
+    /// The operator's own names for it.
+    pub labels: BTreeSet<String>,
+    /// How it is reached.
+    pub ssh: SshSettings,
+}
+
+/// A stage of the flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    /// Its name.
+    pub id: StageId,
+    /// The roles that take part.
+    pub roles: BTreeSet<RoleName>,
+    /// What it waits for, as the recipe says it (or as it follows from the recipe): for people.
+    pub after: Vec<Gate>,
+    /// A condition on settings and facts; the task is skipped where it is false.
+    pub when: Option<String>,
+    /// Files that are brought to the host first.
+    pub put: Vec<PutStep>,
+    /// What it does.
+    pub action: Action,
+    /// How long it may take, from its start.
+    #[serde(with = "seconds")]
+    pub within: Option<Duration>,
+    /// How many hosts may be in it at once.
+    pub at_once: Option<usize>,
+    /// How often a failed attempt is tried again.
+    pub retries: u32,
+    /// The secrets its script is handed.
+    pub secrets: BTreeSet<String>,
+}
+
+/// What a stage does on a host once its files are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing more: the files were all.
+    Put,
+    /// Runs a script as a job; the path in [`Plan::files`].
+    Run(String),
+    /// Asks a probe until it says yes; the path in [`Plan::files`].
+    Until(String),
+    /// Reboots the host and proves that it did.
+    Reboot,
+}
+
+/// A file that a stage brings to a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutStep {
+    /// Where its content comes from.
+    pub source: PutSource,
+    /// Where it goes; itself a template.
+    pub path: String,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its owner, `user` or `user:group`; root where not named.
+    pub owner: Option<String>,
+}
+
+/// Where a file's content comes from; the paths are those in [`Plan::files`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PutSource {
+    /// As it stands.
+    File(String),
+    /// Rendered for each host, with settings and facts.
+    Template(String),
+}
+
+/// One stage on one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTask {
+    /// Which.
+    pub id: TaskId,
+    /// Index into [`Plan::stages`].
+    pub stage: usize,
+    /// Index into [`Plan::hosts`].
+    pub host: usize,
+    /// What it waits for: all of them.
+    pub gates: Vec<Gate>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// The same host's task of that stage.
+    Own(StageId),
+    /// That stage on every host of it, but for those that their roles allow to be missing.
+    All(StageId),
+}
+
+/// How many hosts of a role may be missing at an `all` gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allowance {
+    /// So many hosts.
+    Hosts(usize),
+    /// So many in a hundred, rounded down.
+    Percent(u8),
+}
+
+impl Allowance {
+    /// How many of `hosts` may be missing.
+    pub fn of(self, hosts: usize) -> usize {
+        match self {
+            Self::Hosts(count) => count.min(hosts),
+            Self::Percent(percent) => hosts * usize::from(percent.min(100)) / 100,
+        }
+    }
+}
+
+impl Plan {
+    /// The task with this id.
+    pub fn task(&self, id: &TaskId) -> Option<&PlannedTask> {
+        self.tasks.iter().find(|task| task.id == *id)
+    }
+
+    /// The stage with this id.
+    pub fn stage(&self, id: &StageId) -> Option<&PlannedStage> {
+        self.stages.iter().find(|stage| stage.id == *id)
+    }
+
+    /// The host with this name.
+    pub fn host(&self, name: &HostName) -> Option<&PlannedHost> {
+        self.hosts.iter().find(|host| host.name == *name)
+    }
+}
+
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value
+            .map(|duration| duration.as_secs_f64())
+            .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(deserializer)?;
+        seconds
+            .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_rounded_down() {
+        assert_eq!(Allowance::Percent(20).of(4), 0);
+        assert_eq!(Allowance::Percent(20).of(5), 1);
+        assert_eq!(Allowance::Percent(20).of(14), 2);
+        assert_eq!(Allowance::Hosts(3).of(2), 2);
+    }
+}

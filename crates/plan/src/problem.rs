@@ -1,0 +1,221 @@
+//! What is wrong with what was read, told so that it can be mended: the place, the reason, and
+//! what to write instead. Problems are collected, never thrown one at a time.
+
+use std::fmt;
+
+use crate::source::{SourceFile, Span};
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Likely a mistake; work goes on.
+    Warning,
+    /// Nothing is done until it is mended.
+    Error,
+}
+
+/// A marked place, with what to say beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is written under it.
+    pub text: String,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A short stable name, such as `cluster::master-count`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence: what is wrong, with the values that matter.
+    pub message: String,
+    /// The file it is in, where it is in one.
+    pub source: Option<SourceFile>,
+    /// The places; the first is the one that file:line:column names.
+    pub labels: Vec<Label>,
+    /// What to do, best as the text to write.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// An error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            source: None,
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, message)
+        }
+    }
+
+    /// A note.
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(code, message)
+        }
+    }
+
+    /// Marks a place in `source`. All labels of a problem are in one file: the last `source` counts.
+    #[must_use]
+    pub fn at(mut self, source: &SourceFile, span: Span, text: impl Into<String>) -> Self {
+        self.source = Some(source.clone());
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Names the file where no place in it can be named.
+    #[must_use]
+    pub fn in_file(mut self, source: &SourceFile) -> Self {
+        self.source = Some(source.clone());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// `file:line:column` of the first label, `file` where there is none.
+    pub fn place(&self) -> Option<String> {
+        let source = self.source.as_ref()?;
+        Some(match self.labels.first() {
+            Some(label) => {
+                let (line, column) = source.line_column(label.span.start);
+                format!("{}:{line}:{column}", source.name())
+            }
+            None => source.name().to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place() {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Everything that is wrong, in the order of the files' text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Adds all of another list.
+    pub fn extend(&mut self, other: Problems) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether any of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.0
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+
+    /// Sorts them by file and place, so that they read as the files do.
+    pub fn sort(&mut self) {
+        self.0.sort_by_key(|problem| {
+            (
+                problem
+                    .source
+                    .as_ref()
+                    .map(|source| source.name().to_owned()),
+                problem.labels.first().map(|label| label.span),
+            )
+        });
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_place() {
+        let file = SourceFile::new("cluster.conf", "A=1\nB=2\n");
+        let problem = Problem::error("x", "B is odd").at(&file, Span::new(4, 5), "here");
+        assert_eq!(problem.to_string(), "cluster.conf:2:1: B is odd");
+        assert_eq!(
+            Problem::note("x", "so").in_file(&file).to_string(),
+            "cluster.conf: so"
+        );
+        assert_eq!(Problem::note("x", "so").to_string(), "so");
+    }
+}

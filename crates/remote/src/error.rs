@@ -1,0 +1,326 @@
+//! Why a host could not be reached or would not do what it was asked. Types, not text, decide what
+//! is tried again.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// The connection is gone.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("the connection was lost: {reason}")]
+pub struct LostError {
+    /// What was seen of it.
+    pub reason: String,
+}
+
+/// Why a connection was not made.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The transport has no host of that name.
+    #[error("no host is called {0}")]
+    UnknownHost(String),
+    /// The name has no address.
+    #[error("the name {name} has no address")]
+    Resolve {
+        /// The name.
+        name: String,
+        /// What the resolver said.
+        source: std::io::Error,
+    },
+    /// TCP would not connect.
+    #[error("{address} does not answer")]
+    Tcp {
+        /// Address and port.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No answer in time.
+    #[error("{address} did not answer within {}", human(*.within))]
+    ConnectTimeout {
+        /// Address and port.
+        address: String,
+        /// The limit.
+        within: Duration,
+    },
+    /// Key exchange or login took too long.
+    #[error("{address} took the connection but did not finish the login within {}", human(*.within))]
+    AuthTimeout {
+        /// Address and port.
+        address: String,
+        /// The limit.
+        within: Duration,
+    },
+    /// The server closed before it named itself: a full server (MaxStartups) or no SSH server.
+    #[error("{address} closed the connection before the login")]
+    ClosedEarly {
+        /// Address and port.
+        address: String,
+    },
+    /// No algorithm in common, or the exchange broke.
+    #[error("{address} and we could not agree on how to talk: {reason}")]
+    Handshake {
+        /// Address and port.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// The host shows another key than the one written down.
+    #[error("{host} shows another host key than the one in {file}:{line}")]
+    HostKeyChanged {
+        /// The host as known_hosts names it.
+        host: String,
+        /// The known_hosts file.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What it showed: `SHA256:...`.
+        shown: String,
+    },
+    /// The host's key is marked as revoked.
+    #[error("the key that {host} shows is revoked in {file}:{line}")]
+    HostKeyRevoked {
+        /// The host.
+        host: String,
+        /// The known_hosts file.
+        file: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// The host's key is in no known_hosts file, and new ones are not taken.
+    #[error("the key of {host} is in no known_hosts file")]
+    HostKeyUnknown {
+        /// The host.
+        host: String,
+        /// What it showed: `SHA256:...`.
+        shown: String,
+    },
+    /// A known_hosts file could not be read or written.
+    #[error("{file} could not be read or written")]
+    KnownHosts {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// None of the keys was taken.
+    #[error("{address} took none of our keys for user {user}")]
+    Refused {
+        /// Address and port.
+        address: String,
+        /// The login that was tried.
+        user: String,
+        /// The keys that were tried, each as file or agent comment.
+        tried: Vec<String>,
+        /// What the server would accept instead, such as `publickey,password`.
+        server_takes: String,
+    },
+    /// There is no key to try.
+    #[error("there is no key to log in with")]
+    NoKeys {
+        /// Where was looked, each with what was found.
+        looked: Vec<String>,
+    },
+}
+
+impl ConnectError {
+    /// Whether trying again may help: the host may be booting, or busy. A wrong key stays wrong.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Tcp { .. }
+                | Self::ConnectTimeout { .. }
+                | Self::AuthTimeout { .. }
+                | Self::ClosedEarly { .. }
+        )
+    }
+
+    /// What the operator can do about it, in one or two sentences.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::UnknownHost(_) => "this is a defect of the program; please report it".into(),
+            Self::Resolve { .. } => "check the spelling in the cluster file, or write the address".into(),
+            Self::Tcp { .. } | Self::ConnectTimeout { .. } => {
+                "check that the host is up, that the address and port are right, and that no firewall \
+                 or security group is in the way"
+                    .into()
+            }
+            Self::AuthTimeout { .. } => {
+                "the host may be overloaded, or its sshd waits for DNS (UseDNS); try `ssh` by hand".into()
+            }
+            Self::ClosedEarly { .. } => {
+                "either no SSH server listens there, or it has too many logins in progress \
+                 (MaxStartups); try `ssh` by hand"
+                    .into()
+            }
+            Self::Handshake { .. } => "the host's sshd may be very old or restricted; see its sshd_config".into(),
+            Self::HostKeyChanged { host, file, line, shown } => format!(
+                "if the host was reinstalled and really shows {shown}, remove line {line} of {file} \
+                 (`ssh-keygen -R '{host}' -f {file}`); if not, somebody may be in between"
+            ),
+            Self::HostKeyRevoked { .. } => "do not log in there; ask whoever revoked the key".into(),
+            Self::HostKeyUnknown { shown, .. } => format!(
+                "compare {shown} with the host's own console and add it to known_hosts, or set \
+                 `host_keys: accept-new`"
+            ),
+            Self::KnownHosts { .. } => "check the file's owner and permissions".into(),
+            Self::Refused { tried, server_takes, .. } => format!(
+                "tried {}; the server takes {server_takes}. Check user and key in the cluster file, and \
+                 the host's authorized_keys",
+                if tried.is_empty() { "nothing".into() } else { tried.join(", ") }
+            ),
+            Self::NoKeys { looked } => format!(
+                "looked at {}; name a key in the cluster file or start an agent",
+                if looked.is_empty() { "nothing".into() } else { looked.join(", ") }
+            ),
+        }
+    }
+}
+
+/// Why a probe gave no answer.
+#[derive(Debug, Error)]
+pub enum ProbeError {
+    /// The connection went away.
+    #[error(transparent)]
+    Lost(#[from] LostError),
+    /// The host would not let us be root.
+    #[error(transparent)]
+    Sudo(#[from] SudoError),
+    /// Nothing came or went for too long.
+    #[error("no sign of life for {}", human(*.0))]
+    Stalled(Duration),
+    /// The host answered something else than the protocol.
+    #[error("the host's answer makes no sense: {0}")]
+    Protocol(String),
+    /// The output could not be stored here.
+    #[error("output could not be stored")]
+    Output(#[source] std::io::Error),
+}
+
+/// The host would not let us be root.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("sudo refused: {said}")]
+pub struct SudoError {
+    /// What sudo said, in one line.
+    pub said: String,
+    /// Whether it asked for a password.
+    pub wants_password: bool,
+}
+
+/// Why a job was not started, or could not be followed.
+#[derive(Debug, Error)]
+pub enum JobError {
+    /// The connection went away; the job, if it was accepted, goes on.
+    #[error(transparent)]
+    Lost(#[from] LostError),
+    /// The host would not let us be root.
+    #[error(transparent)]
+    Sudo(#[from] SudoError),
+    /// Nothing came or went for too long.
+    #[error("no sign of life for {}", human(*.0))]
+    Stalled(Duration),
+    /// Somebody with a higher number works on this host.
+    #[error("another run has taken over this host (its number is {by})")]
+    Fenced {
+        /// The number it has.
+        by: u64,
+    },
+    /// Asked to attach, and the host has no such job.
+    #[error("the host has no such job")]
+    Absent,
+    /// The spool cannot be used.
+    #[error("the spool {spool} cannot be used: {reason}")]
+    Spool {
+        /// The folder.
+        spool: String,
+        /// Why.
+        reason: String,
+    },
+    /// No room on the host.
+    #[error("there is no space left for the spool {spool}")]
+    NoSpace {
+        /// The folder.
+        spool: String,
+    },
+    /// The host has no systemd, and the cluster file does not allow to do without.
+    #[error("the host has no running systemd to keep jobs alive")]
+    NoSystemd,
+    /// More is held of the job's output than the host has.
+    #[error("the host has {has} bytes of output, fewer than the {held} held here")]
+    OutputShrank {
+        /// Held here.
+        held: u64,
+        /// On the host.
+        has: u64,
+    },
+    /// The host answered something else than the protocol.
+    #[error("the host's answer makes no sense: {0}")]
+    Protocol(String),
+    /// The output could not be stored here.
+    #[error("output could not be stored")]
+    Output(#[source] std::io::Error),
+}
+
+/// Why a file was not brought to a host.
+#[derive(Debug, Error)]
+pub enum PutError {
+    /// The connection went away; the host has the old file or the new one, whole.
+    #[error(transparent)]
+    Lost(#[from] LostError),
+    /// The host would not let us be root.
+    #[error(transparent)]
+    Sudo(#[from] SudoError),
+    /// Nothing came or went for too long.
+    #[error("no sign of life for {}", human(*.0))]
+    Stalled(Duration),
+    /// The host could not write it.
+    #[error("{path} could not be written: {reason}")]
+    Write {
+        /// The file.
+        path: String,
+        /// What the host said.
+        reason: String,
+    },
+    /// The host answered something else than the protocol.
+    #[error("the host's answer makes no sense: {0}")]
+    Protocol(String),
+}
+
+impl SudoError {
+    /// What the operator can do about it.
+    pub fn advice(&self) -> String {
+        "the login needs sudo without a password (a line such as `USER ALL=(ALL) NOPASSWD: ALL` in \
+         /etc/sudoers.d), or log in as root"
+            .into()
+    }
+}
+
+impl JobError {
+    /// What the operator can do about it, where there is anything.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Sudo(error) => Some(error.advice()),
+            Self::Fenced { .. } => Some("see `phalanx runs`; two operators must not run at once".into()),
+            Self::Spool { spool, .. } => {
+                Some(format!("check the file system that holds {spool} on the host"))
+            }
+            Self::NoSpace { spool } => Some(format!("free some space below {spool} on the host")),
+            Self::NoSystemd => Some(
+                "set `jobs: session` under `ssh` in the cluster file if jobs may do without systemd there"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// `10 s`, `1 min 30 s`, `250 ms`.
+pub(crate) fn human(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{} s", millis / 1_000),
+        _ if millis % 60_000 < 1_000 => format!("{} min", millis / 60_000),
+        _ => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
+    }
+}

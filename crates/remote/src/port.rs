@@ -1,0 +1,225 @@
+//! The port to a host: what can be asked of a connection, and what comes back.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
+
+/// Opens connections to hosts. Knows each host by its name in the cluster file.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Connects and logs in, within the host's own time limits. One call is one attempt: whether
+    /// and when to try again is the caller's business, by [`ConnectError::is_transient`].
+    async fn connect(&self, host: &str) -> Result<Box<dyn Connection>, ConnectError>;
+}
+
+/// One connection to one host, kept for the whole run. All methods may be called at the same time:
+/// each takes a channel of its own.
+#[async_trait]
+pub trait Connection: Send + Sync {
+    /// What was learned while connecting.
+    fn greeting(&self) -> &Greeting;
+
+    /// Runs a script on a direct channel: no job, nothing left on the host, lost with the
+    /// connection. Stdout and stderr go to `output` as they come.
+    async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError>;
+
+    /// Starts a job, or attaches to it, and follows it to its end. Output from `call.offset` on
+    /// goes to `watch`. [`JobError::Lost`] means that the job goes on without us: connect again and
+    /// attach at the offset reached.
+    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError>;
+
+    /// Ends a job's whole process tree, politely first; after `grace` by force. Succeeds when the
+    /// job is over, however it ended, and when there is no such job.
+    async fn cancel_job(&self, id: &JobId, fence: u64, grace: Duration) -> Result<(), JobError>;
+
+    /// Removes everything that the ended jobs of a run left in the spool. Jobs still running stay.
+    async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError>;
+
+    /// Brings a file to the host: complete or not at all, and not at all where it is there already.
+    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError>;
+
+    /// Which boot of the host this is.
+    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError>;
+
+    /// Asks the host to reboot. Returns once the host has taken the request; the connection is then
+    /// lost at some moment.
+    async fn request_reboot(&self) -> Result<(), ProbeError>;
+
+    /// Returns when the connection is no more.
+    async fn lost(&self) -> LostError;
+
+    /// Says goodbye.
+    async fn close(&self);
+}
+
+/// What was learned while connecting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Greeting {
+    /// How the server named itself, such as `SSH-2.0-OpenSSH_6.6.1`.
+    pub server: String,
+    /// Things the operator should know, each said once: a host key that was new, a weak signature.
+    pub notices: Vec<String>,
+}
+
+/// A POSIX sh script and what it is given. `changed`, `already`, `fact` and `problem` are defined
+/// before its first line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    /// Its text.
+    pub text: String,
+    /// Environment: names are `[A-Za-z_][A-Za-z0-9_]*`, values any text without NUL.
+    pub env: Vec<(String, String)>,
+}
+
+/// Takes a host's output as it comes.
+pub trait OutputSink: Send {
+    /// The next bytes. An error ends the call that produced them.
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+}
+
+impl OutputSink for Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// How a probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeEnd {
+    /// Its exit status; 128 and the signal's number where a signal ended it.
+    pub status: i32,
+    /// The result lines it wrote (see `docs/design/script-contract.md`).
+    pub result: String,
+}
+
+/// Names a job: unique for run, task and attempt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(String);
+
+impl JobId {
+    /// `RUN.STAGE.HOST.ATTEMPT`; every part is a plain name (letters, digits, `_`, `-`, `.`), so
+    /// that the id is safe as a file's and a systemd unit's name.
+    pub fn new(run: &str, stage: &str, host: &str, attempt: u32) -> Self {
+        Self(format!("{run}.{stage}.{host}.{attempt}"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What to do about a job.
+#[derive(Clone, Debug)]
+pub struct JobCall<'a> {
+    /// Which job.
+    pub id: &'a JobId,
+    /// The fencing number of the run: a host refuses a number lower than the highest it has seen.
+    pub fence: u64,
+    /// Given: start the job unless it exists. Not given: only attach.
+    pub start: Option<JobStart<'a>>,
+    /// How many bytes of its output are held already.
+    pub offset: u64,
+}
+
+/// What a job is started with.
+#[derive(Clone, Debug)]
+pub struct JobStart<'a> {
+    /// The script.
+    pub script: &'a Script,
+    /// Content of the file that `PX_SECRETS` names: `NAME='value'` lines for sh. Not given: no such
+    /// file. It is removed with the job's end.
+    pub secrets: Option<&'a str>,
+}
+
+/// Follows a job.
+pub trait JobWatch: Send {
+    /// The host has the job: it will run to its end whatever becomes of the connection.
+    fn accepted(&mut self);
+
+    /// The next bytes of its output. An error ends the following, not the job.
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// What became of it.
+    pub state: JobState,
+    /// How many bytes of output it made in all.
+    pub size: u64,
+    /// The result lines it wrote.
+    pub result: String,
+    /// How long it ran, by the host's clock; unknown where the host could not tell.
+    pub took: Option<Duration>,
+    /// How many processes it left running, which were then ended.
+    pub left: u32,
+    /// Whether the host had no room left at the end, so that output may be missing.
+    pub full: bool,
+}
+
+/// What became of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// The script ended with this status (128 and the signal's number where a signal ended it).
+    Ended(i32),
+    /// It was cancelled.
+    Cancelled,
+    /// A reboot cut it short.
+    Interrupted,
+    /// The process that watched over it was killed; its exit status is not known.
+    Died,
+    /// It could not be started, for this reason.
+    NotStarted(String),
+}
+
+/// A file on its way to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileToPut {
+    /// Absolute path on the host. Missing folders are made, 0755.
+    pub path: String,
+    /// The content.
+    pub content: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// `user` or `user:group`; root where not given.
+    pub owner: Option<String>,
+}
+
+/// What a put did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The file is new or was replaced.
+    Written,
+    /// Content was right; mode or owner was mended.
+    Mended,
+    /// It was all there.
+    Already,
+}
+
+/// Which boot of a host it is: two of them differ exactly when the host was rebooted in between.
+///
+/// The kernel's boot id, and the start tick of process 1, which tells a container's restart where
+/// the boot id is the machine's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootIdentity(pub String);
+
+impl fmt::Display for BootIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
