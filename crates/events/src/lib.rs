@@ -1,1 +1,14 @@
-//! Laid out, not yet built.
+//! What happened.
+//!
+//! The engine tells everything as [`Event`]s; the journal keeps them, one [`journal`] line each;
+//! [`RunState`] folds them into what a display or a later run needs to know. The journal is the
+//! stream: there is one format.
+
+pub mod event;
+pub mod journal;
+pub mod outcome;
+pub mod state;
+
+pub use event::{CancelLevel, Event, EventKind, RebootPhase, RunStarted, TaskEnd};
+pub use outcome::{Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity, RunOutcome};
+pub use state::{HostState, HostStatus, RunState, TaskState, TaskStatus};

@@ -1,0 +1,246 @@
+//! One thing that happened in a run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use phalanx_plan::{HostName, TaskId};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Failure, Outcome, ReportedProblem, RunOutcome};
+
+/// One thing that happened, with its place in the run's order and in time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 without a gap: the order in which things happened.
+    pub seq: u64,
+    /// The wall clock, for people.
+    pub at: Timestamp,
+    /// Milliseconds since the run (or its latest resumption) began, by a clock that never jumps.
+    pub ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The run began.
+    RunStarted(RunStarted),
+    /// A host is connected and has told its boot identity.
+    HostConnected {
+        /// Which.
+        host: HostName,
+        /// Which boot of it this is.
+        boot: String,
+        /// How the server named itself.
+        server: String,
+        /// How long connecting took, the last attempt alone.
+        took_ms: u64,
+    },
+    /// Something the operator should know about a host.
+    HostNotice {
+        /// Which.
+        host: HostName,
+        /// What.
+        text: String,
+    },
+    /// A host did not answer and will be tried again.
+    HostRetry {
+        /// Which.
+        host: HostName,
+        /// How often it has been tried.
+        tries: u32,
+        /// Why it failed.
+        reason: String,
+        /// When it is tried again.
+        again_in_ms: u64,
+    },
+    /// A host was given up: it takes no further part in the run.
+    HostFailed {
+        /// Which.
+        host: HostName,
+        /// Why.
+        failure: Failure,
+    },
+    /// A host told its facts.
+    FactsRead {
+        /// Which.
+        host: HostName,
+        /// Name and value.
+        facts: BTreeMap<String, String>,
+    },
+    /// A task begins. Written down before anything is done on the host.
+    TaskStarted {
+        /// Which.
+        task: TaskId,
+        /// Counts from 1.
+        attempt: u32,
+        /// The job's id, where it is a job.
+        job: Option<String>,
+    },
+    /// The host has the job: it runs to its end whatever becomes of the connection.
+    TaskAccepted {
+        /// Which.
+        task: TaskId,
+    },
+    /// A task waits, and this is what for: the probe's own words.
+    TaskWaiting {
+        /// Which.
+        task: TaskId,
+        /// One line.
+        text: String,
+    },
+    /// The connection was lost while a job runs on; it will be attached to again.
+    TaskDetached {
+        /// Which.
+        task: TaskId,
+        /// Bytes of output held.
+        offset: u64,
+        /// What was seen of the loss.
+        reason: String,
+    },
+    /// A running job is followed again.
+    TaskAttached {
+        /// Which.
+        task: TaskId,
+        /// Bytes of output held.
+        offset: u64,
+    },
+    /// A reboot got one step further.
+    Reboot {
+        /// Which task.
+        task: TaskId,
+        /// How far.
+        phase: RebootPhase,
+        /// The boot identity: before the reboot with `requested`, after it with `proven`.
+        boot: Option<String>,
+    },
+    /// A task ended, or one attempt of it did.
+    TaskEnded {
+        /// Which.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        #[serde(flatten)]
+        end: TaskEnd,
+    },
+    /// The operator asked to stop.
+    CancelRequested {
+        /// How urgently.
+        level: CancelLevel,
+    },
+    /// The run is over.
+    RunEnded {
+        /// How.
+        outcome: RunOutcome,
+    },
+    /// An event of a newer version, which a display passes over.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The run's id.
+    pub run: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// The version of what it installs.
+    pub release: Option<String>,
+    /// The flow.
+    pub flow: String,
+    /// How many hosts take part.
+    pub hosts: usize,
+    /// How many tasks there are.
+    pub tasks: usize,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// How a task, or one attempt of it, ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// Whether another attempt follows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// What it says it changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// What it says was right already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub already: Vec<String>,
+    /// Facts it reported.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// Problems it reported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ReportedProblem>,
+    /// Why it failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// How long the host itself worked on it, by the host's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_ms: Option<u64>,
+    /// Bytes in its log file when it ended.
+    #[serde(default)]
+    pub log_bytes: u64,
+}
+
+impl TaskEnd {
+    /// An end with nothing to tell but its outcome.
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            again: false,
+            changed: Vec::new(),
+            already: Vec::new(),
+            facts: BTreeMap::new(),
+            problems: Vec::new(),
+            failure: None,
+            host_ms: None,
+            log_bytes: 0,
+        }
+    }
+
+    /// An end in failure.
+    pub fn failed(failure: Failure) -> Self {
+        Self {
+            failure: Some(failure),
+            ..Self::new(Outcome::Failed)
+        }
+    }
+}
+
+/// How far a reboot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RebootPhase {
+    /// The host is being asked: written down before it is.
+    Requested,
+    /// The connection is gone.
+    Down,
+    /// The host takes logins again.
+    Up,
+    /// Its boot identity is another one.
+    Proven,
+}
+
+/// How urgently the operator wants to stop. Levels only rise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CancelLevel {
+    /// No new tasks; running ones end.
+    NoNewTasks,
+    /// Running jobs are stopped on the hosts.
+    StopJobs,
+    /// Leave at once; jobs go on by themselves.
+    Leave,
+}

@@ -1,0 +1,160 @@
+//! How things end.
+
+use serde::{Deserialize, Serialize};
+
+/// How a task ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It did something.
+    Changed,
+    /// There was nothing to do.
+    Already,
+    /// Its condition was false.
+    Skipped {
+        /// The condition.
+        reason: String,
+    },
+    /// It failed.
+    Failed,
+    /// It was stopped by the operator.
+    Cancelled,
+    /// It never ran: what it waited for cannot come any more.
+    NotRun {
+        /// What it waited for, and why that cannot come.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Whether a gate may take it as done.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Changed | Self::Already | Self::Skipped { .. })
+    }
+
+    /// One word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Already => "already right",
+            Self::Skipped { .. } => "skipped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::NotRun { .. } => "not run",
+        }
+    }
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind, which decides what follows from it.
+    pub kind: FailureKind,
+    /// One sentence: what was tried and what became of it.
+    pub message: String,
+    /// What the operator can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The last lines of output that matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with no more to say than its message.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            advice: None,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Says what the operator can do.
+    #[must_use]
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Adds the last lines that matter.
+    #[must_use]
+    pub fn lines(mut self, lines: Vec<String>) -> Self {
+        self.lines = lines;
+        self
+    }
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The host does not answer.
+    Unreachable,
+    /// The host answers, but the login was refused or its key is not the known one.
+    Login,
+    /// The login may not become root without a password.
+    Sudo,
+    /// A script ended with a status other than 0.
+    Script,
+    /// It took longer than it may.
+    TimedOut,
+    /// A reboot cut the job short.
+    Interrupted,
+    /// The job's watcher was killed; what became of it is not known.
+    Died,
+    /// The spool on the host cannot be used, or has no room.
+    Spool,
+    /// Another run has taken over the host.
+    Fenced,
+    /// A file could not be brought to the host.
+    Put,
+    /// The host was asked to reboot and did not.
+    Reboot,
+    /// A condition or template could not be worked out from what the host told.
+    Expression,
+    /// The host answered something that makes no sense.
+    Protocol,
+    /// Something could not be stored on this machine.
+    Storage,
+}
+
+/// A problem that a script reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedProblem {
+    /// The check's name, such as `xfs_ftype`.
+    pub check: String,
+    /// How bad it is.
+    pub severity: ReportedSeverity,
+    /// What is wrong.
+    pub text: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+/// How bad a reported problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportedSeverity {
+    /// Worth knowing.
+    Note,
+    /// Likely trouble later.
+    Warning,
+    /// Nothing may go on.
+    Error,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Every task is done, on every host.
+    Done,
+    /// A host failed or is missing.
+    Failed,
+    /// Checks found problems, and nothing was changed anywhere.
+    ProblemsFound,
+    /// The operator stopped it; it can be resumed.
+    Interrupted,
+}

@@ -1,0 +1,302 @@
+//! The state of a run: one fold over its events, shared by every display and by the engine itself.
+//!
+//! The fold accepts a replay, a duplicate, and gaps in what is only progress.
+
+use std::collections::BTreeMap;
+
+use phalanx_plan::{HostName, TaskId};
+
+use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunStarted, TaskEnd};
+use crate::outcome::{Failure, RunOutcome};
+
+/// What is known of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunState {
+    /// The run itself, once it began.
+    pub run: Option<RunStarted>,
+    /// Every host that was heard of.
+    pub hosts: BTreeMap<HostName, HostState>,
+    /// Every task that was heard of.
+    pub tasks: BTreeMap<TaskId, TaskState>,
+    /// How urgently the operator wants to stop.
+    pub cancel: Option<CancelLevel>,
+    /// How it ended, once it did.
+    pub ended: Option<RunOutcome>,
+    /// Milliseconds of the last event.
+    pub ms: u64,
+    /// The last event's number.
+    pub seq: u64,
+}
+
+/// What is known of a host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostState {
+    /// How it stands.
+    pub status: HostStatus,
+    /// Which boot of it was seen last.
+    pub boot: Option<String>,
+    /// Facts, the latest value of each.
+    pub facts: BTreeMap<String, String>,
+    /// What the operator should know about it.
+    pub notices: Vec<String>,
+}
+
+/// How a host stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum HostStatus {
+    /// Nothing was heard of it.
+    #[default]
+    Unknown,
+    /// It is connected.
+    Connected,
+    /// It did not answer and is tried again.
+    Retrying {
+        /// Why it failed.
+        reason: String,
+    },
+    /// It was given up.
+    Failed(Failure),
+}
+
+/// What is known of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskState {
+    /// How it stands.
+    pub status: TaskStatus,
+    /// The attempt that was started last; 0 = none yet.
+    pub attempt: u32,
+    /// When the first attempt began, in milliseconds of the run.
+    pub started_ms: Option<u64>,
+    /// When the last attempt ended.
+    pub ended_ms: Option<u64>,
+    /// What it says it waits for.
+    pub waiting_for: Option<String>,
+    /// How far its reboot is, with the boot identity before it.
+    pub reboot: Option<(RebootPhase, Option<String>)>,
+}
+
+/// How a task stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum TaskStatus {
+    /// It has not begun.
+    #[default]
+    Pending,
+    /// It runs.
+    Running,
+    /// It runs on the host, and the connection to it is lost for now.
+    Detached,
+    /// An attempt failed, and another follows.
+    Again(TaskEnd),
+    /// It is over.
+    Ended(TaskEnd),
+}
+
+impl TaskState {
+    /// How it ended, where it did for good.
+    pub fn end(&self) -> Option<&TaskEnd> {
+        match &self.status {
+            TaskStatus::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// Whether it is under way.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status, TaskStatus::Running | TaskStatus::Detached)
+    }
+}
+
+impl RunState {
+    /// Nothing known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Folds one event in. An event that is not newer than the last one changes nothing; returns
+    /// whether it was taken.
+    pub fn apply(&mut self, event: &Event) -> bool {
+        if event.seq <= self.seq {
+            return false;
+        }
+        self.seq = event.seq;
+        self.ms = self.ms.max(event.ms);
+        match &event.kind {
+            EventKind::RunStarted(run) => self.run = Some(run.clone()),
+            EventKind::HostConnected { host, boot, .. } => {
+                let host = self.host(host);
+                host.status = HostStatus::Connected;
+                host.boot = Some(boot.clone());
+            }
+            EventKind::HostNotice { host, text } => {
+                let notices = &mut self.host(host).notices;
+                if !notices.contains(text) {
+                    notices.push(text.clone());
+                }
+            }
+            EventKind::HostRetry { host, reason, .. } => {
+                self.host(host).status = HostStatus::Retrying {
+                    reason: reason.clone(),
+                };
+            }
+            EventKind::HostFailed { host, failure } => {
+                self.host(host).status = HostStatus::Failed(failure.clone());
+            }
+            EventKind::FactsRead { host, facts } => {
+                self.host(host).facts.extend(facts.clone());
+            }
+            EventKind::TaskStarted { task, attempt, .. } => {
+                let task = self.task(task);
+                task.status = TaskStatus::Running;
+                task.attempt = *attempt;
+                task.waiting_for = None;
+                task.started_ms.get_or_insert(event.ms);
+            }
+            EventKind::TaskAccepted { .. } => {}
+            EventKind::TaskWaiting { task, text } => {
+                self.task(task).waiting_for = Some(text.clone());
+            }
+            EventKind::TaskDetached { task, .. } => self.task(task).status = TaskStatus::Detached,
+            EventKind::TaskAttached { task, .. } => self.task(task).status = TaskStatus::Running,
+            EventKind::Reboot { task, phase, boot } => {
+                let task = self.task(task);
+                let before = match (&task.reboot, phase) {
+                    (_, RebootPhase::Requested) => boot.clone(),
+                    (Some((_, before)), _) => before.clone(),
+                    (None, _) => None,
+                };
+                task.reboot = Some((*phase, before));
+            }
+            EventKind::TaskEnded { task, end, .. } => {
+                if !end.facts.is_empty() {
+                    self.host(&task.host).facts.extend(end.facts.clone());
+                }
+                let ended_ms = event.ms;
+                let task = self.task(task);
+                task.ended_ms = Some(ended_ms);
+                task.waiting_for = None;
+                task.status = if end.again {
+                    TaskStatus::Again(end.clone())
+                } else {
+                    TaskStatus::Ended(end.clone())
+                };
+            }
+            EventKind::CancelRequested { level } => self.cancel = self.cancel.max(Some(*level)),
+            EventKind::RunEnded { outcome } => self.ended = Some(*outcome),
+            EventKind::Unknown => {}
+        }
+        true
+    }
+
+    fn host(&mut self, name: &HostName) -> &mut HostState {
+        self.hosts.entry(name.clone()).or_default()
+    }
+
+    fn task(&mut self, id: &TaskId) -> &mut TaskState {
+        self.tasks.entry(id.clone()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::outcome::Outcome;
+
+    fn kinds() -> impl Strategy<Value = EventKind> {
+        let task = (0..3u8, 0..3u8)
+            .prop_map(|(stage, host)| TaskId::new(&*format!("s{stage}"), &*format!("h{host}")));
+        (task, 0..8u8, 1..3u32).prop_map(|(task, which, attempt)| match which {
+            0 => EventKind::TaskStarted {
+                task,
+                attempt,
+                job: None,
+            },
+            1 => EventKind::TaskWaiting {
+                task,
+                text: "more".into(),
+            },
+            2 => EventKind::TaskDetached {
+                task,
+                offset: 1,
+                reason: "gone".into(),
+            },
+            3 => EventKind::TaskAttached { task, offset: 1 },
+            4 => EventKind::TaskEnded {
+                task,
+                attempt,
+                end: TaskEnd::new(Outcome::Changed),
+            },
+            5 => EventKind::Reboot {
+                task,
+                phase: RebootPhase::Requested,
+                boot: Some("b".into()),
+            },
+            6 => EventKind::CancelRequested {
+                level: CancelLevel::StopJobs,
+            },
+            _ => EventKind::FactsRead {
+                host: task.host,
+                facts: BTreeMap::from([("os".into(), "x".into())]),
+            },
+        })
+    }
+
+    fn events(kinds: Vec<EventKind>) -> Vec<Event> {
+        kinds
+            .into_iter()
+            .enumerate()
+            .map(|(index, kind)| Event {
+                seq: index as u64 + 1,
+                at: jiff::Timestamp::UNIX_EPOCH,
+                ms: index as u64,
+                kind,
+            })
+            .collect()
+    }
+
+    fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> RunState {
+        let mut state = RunState::new();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    proptest! {
+        #[test]
+        fn a_replay_and_duplicates_change_nothing(
+            kinds in prop::collection::vec(kinds(), 0..40),
+            from in 0usize..40,
+        ) {
+            let events = events(kinds);
+            let once = fold(&events);
+            let again = events.iter().chain(events.iter().skip(from));
+            prop_assert_eq!(&once, &fold(again));
+            let doubled = events.iter().flat_map(|event| [event, event]);
+            prop_assert_eq!(&once, &fold(doubled));
+        }
+
+        #[test]
+        fn gaps_in_progress_change_no_end(kinds in prop::collection::vec(kinds(), 0..40)) {
+            let events = events(kinds);
+            let whole = fold(&events);
+            let without = fold(
+                events.iter().filter(|event| !matches!(event.kind, EventKind::TaskWaiting { .. })),
+            );
+            for (id, task) in &without.tasks {
+                prop_assert_eq!(task.end(), whole.tasks.get(id).and_then(TaskState::end));
+            }
+        }
+
+        #[test]
+        fn every_event_survives_its_journal_line(kinds in prop::collection::vec(kinds(), 0..20)) {
+            let events = events(kinds);
+            let mut text = crate::journal::header_line("r");
+            for event in &events {
+                text.push_str(&crate::journal::line(event).unwrap());
+            }
+            prop_assert_eq!(crate::journal::read(&text).unwrap().events, events);
+        }
+    }
+}
