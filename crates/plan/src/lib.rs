@@ -4,19 +4,48 @@
 //! gates it waits for. Or all problems at once come out, each with its place in the file.
 //! This crate is pure: it opens nothing, knows no clock and no terminal, and never panics on input.
 
+pub mod address;
+pub mod build;
 pub mod cluster;
+mod cluster_checks;
+pub mod cluster_conf;
+pub mod cluster_schema;
+pub mod cluster_write;
+pub mod cluster_yaml;
+pub mod duration;
+pub mod environment;
+pub mod expression;
 pub mod ids;
+pub mod index;
 pub mod plan;
+mod prepared;
 pub mod problem;
+pub mod read;
+pub mod read_context;
+pub mod recipe;
+pub mod release;
 pub mod secret;
+pub mod settings;
 pub mod source;
+pub mod suggest;
+#[cfg(test)]
+mod testing;
+mod values;
+pub mod yaml;
 
+pub use build::{PlanRequest, build};
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
+pub use environment::{RenderedPut, secrets_file};
+pub use expression::ExpressionError;
 pub use ids::{HostName, RoleName, StageId, TaskId};
+pub use index::PlanIndex;
 pub use plan::{
-    Action, Allowance, FactKind, Facts, Gate, Plan, PlannedHost, PlannedStage, PlannedTask,
-    PutSource, PutStep,
+    Action, Allowance, ClusterHost, FactKind, Facts, Gate, Plan, PlannedHost, PlannedStage,
+    PlannedTask, PutSource, PutStep,
 };
+pub use prepared::Cache;
 pub use problem::{Label, Problem, Problems, Severity};
+pub use recipe::{Recipe, RecipeFiles, recipe_schema};
 pub use secret::Secret;
+pub use settings::secret_values;
 pub use source::{SourceFile, Span};

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cluster::SshSettings;
 use crate::ids::{HostName, RoleName, StageId, TaskId};
+use crate::prepared::Cache;
 
 /// Facts of one host: name and value as the host's scripts told them.
 pub type Facts = BTreeMap<String, String>;
@@ -28,6 +29,11 @@ pub struct Plan {
     pub flow: String,
     /// Whether every gate was made an `all` gate.
     pub lockstep: bool,
+    /// The roles of the recipe, in its order, those without a host as well.
+    pub roles: Vec<RoleName>,
+    /// Every host of the cluster, in the cluster file's order, whether it takes part or not: what
+    /// expressions know as `hosts`, and scripts as `PX_HOSTS_...`.
+    pub roster: Vec<ClusterHost>,
     /// The hosts that take part, in the cluster file's order.
     pub hosts: Vec<PlannedHost>,
     /// The stages, in the recipe's order.
@@ -44,6 +50,25 @@ pub struct Plan {
     pub fact_kinds: BTreeMap<String, FactKind>,
     /// The recipe's scripts and templates that the plan needs: path and text.
     pub files: BTreeMap<String, String>,
+    /// What is worked out once from all of the above; filled at the first need. A plan is not
+    /// changed once it is in use; a clone starts anew.
+    #[serde(skip)]
+    pub cache: Cache,
+}
+
+/// A host as the others know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterHost {
+    /// Its name.
+    pub name: HostName,
+    /// What it is, or is to become.
+    pub role: RoleName,
+    /// Where SSH reaches it.
+    pub address: String,
+    /// The address the hosts know each other by.
+    pub private_address: Option<String>,
+    /// The operator's own names for it.
+    pub labels: BTreeSet<String>,
 }
 
 /// What a fact's text means in an expression.
@@ -182,7 +207,8 @@ impl Allowance {
 }
 
 impl Plan {
-    /// The task with this id.
+    /// The task with this id. Looks at every task: for many questions there is
+    /// [`PlanIndex`](crate::PlanIndex).
     pub fn task(&self, id: &TaskId) -> Option<&PlannedTask> {
         self.tasks.iter().find(|task| task.id == *id)
     }

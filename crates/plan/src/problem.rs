@@ -16,6 +16,16 @@ pub enum Severity {
     Error,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
 /// A marked place, with what to say beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -158,6 +168,43 @@ impl Problems {
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
+    }
+
+    /// The same problems, with `shown` in place of the file of that name: one without secrets.
+    #[must_use]
+    pub fn shown_in(mut self, shown: &SourceFile) -> Self {
+        for problem in &mut self.0 {
+            if let Some(source) = &mut problem.source
+                && source.name() == shown.name()
+            {
+                *source = shown.clone();
+            }
+        }
+        self
+    }
+
+    /// All of them as plain text, each with its places and help, for where there is no terminal to
+    /// underline anything on.
+    pub fn to_plain_text(&self) -> String {
+        use fmt::Write as _;
+
+        let mut out = String::new();
+        for problem in self.iter() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{}[{}]: {problem}", problem.severity, problem.code);
+            for label in &problem.labels {
+                let Some(source) = &problem.source else {
+                    continue;
+                };
+                let (line, column) = source.line_column(label.span.start);
+                let marked: String = source.slice(label.span).escape_debug().take(60).collect();
+                let _ = writeln!(out, "  {line}:{column} `{marked}` {}", label.text);
+            }
+            if let Some(help) = &problem.help {
+                let _ = writeln!(out, "  help: {help}");
+            }
+        }
+        out
     }
 
     /// Sorts them by file and place, so that they read as the files do.

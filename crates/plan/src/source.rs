@@ -62,6 +62,36 @@ impl SourceFile {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
+    /// The same file with these places blanked out, character by character, so that every other
+    /// place stays where it is: for showing a file that holds secrets.
+    #[must_use]
+    pub fn without(&self, secrets: &[Span]) -> Self {
+        if secrets.is_empty() {
+            return self.clone();
+        }
+        let mut secrets = secrets.to_vec();
+        secrets.sort_unstable();
+        let mut secrets = secrets.into_iter().peekable();
+        // Sorted by their starts: how far those that have begun reach.
+        let mut end = 0;
+        let mut text = String::with_capacity(self.text.len());
+        for (byte, character) in self.text.char_indices() {
+            while let Some(secret) = secrets.next_if(|secret| secret.start <= byte) {
+                end = end.max(secret.end);
+            }
+            if byte >= end || character == '\n' || character == '\r' {
+                text.push(character);
+            } else {
+                // As many bytes as there were: spans count bytes.
+                text.extend(std::iter::repeat_n('*', character.len_utf8()));
+            }
+        }
+        Self {
+            name: self.name.clone(),
+            text: text.into(),
+        }
+    }
+
     /// Line and column of a byte, both counted from 1, the column in characters. A byte past the
     /// end counts as the end.
     pub fn line_column(&self, byte: usize) -> (usize, usize) {
@@ -81,6 +111,14 @@ impl SourceFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hidden_places_shift_nothing() {
+        let file = SourceFile::new("x", "a=sécret\nb=1\n");
+        let shown = file.without(&[Span::new(2, 9)]);
+        assert_eq!(shown.text(), "a=*******\nb=1\n");
+        assert_eq!(shown.text().len(), file.text().len());
+    }
 
     #[test]
     fn lines_and_columns_count_from_one() {

@@ -1,0 +1,312 @@
+//! Making a plan: cluster, recipe and flow, resolved and checked.
+
+mod gates;
+mod names;
+mod request;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::{Cluster, Spanned};
+use crate::expression::{ExpressionError, parse_expression};
+use crate::ids::RoleName;
+use crate::plan::{Action, ClusterHost, Facts, Plan, PlannedStage, PutSource, PutStep};
+use crate::prepared::Cache;
+use crate::problem::{Problem, Problems};
+use crate::recipe::{Flow, Recipe, SettingsLine, Stage};
+use crate::settings::{Resolved, resolve};
+use crate::source::Span;
+use crate::suggest::did_you_mean;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanRequest {
+    /// The flow.
+    pub flow: String,
+    /// Only hosts that one of these names: a host, a role, a group or a label. None: every host.
+    pub on: Vec<String>,
+    /// The last stage; none: all of them.
+    pub to: Option<String>,
+    /// Whether every gate is to be an `all` gate.
+    pub lockstep: bool,
+}
+
+/// Makes the plan. What comes with it is worth knowing and stops nothing.
+///
+/// # Errors
+/// Everything that stands in the way, at once.
+pub fn build(
+    cluster: &Cluster,
+    recipe: &Recipe,
+    request: &PlanRequest,
+) -> Result<(Plan, Problems), Problems> {
+    let mut builder = Builder {
+        cluster,
+        recipe,
+        problems: Problems::new(),
+    };
+    let plan = builder.plan(request);
+    let mut problems = builder.problems;
+    problems.sort();
+    match plan {
+        Some(plan) if !problems.has_errors() => Ok((plan, problems)),
+        _ => Err(problems),
+    }
+}
+
+struct Builder<'a> {
+    cluster: &'a Cluster,
+    recipe: &'a Recipe,
+    problems: Problems,
+}
+
+impl<'a> Builder<'a> {
+    fn plan(&mut self, request: &PlanRequest) -> Option<Plan> {
+        let release = self.release();
+        let line = self.recipe.settings_for(release.as_deref());
+        let resolved = resolve(self.cluster, line, &self.recipe.name);
+        self.problems.extend(resolved.problems.clone());
+        self.check_roles();
+        let hosts = self.hosts(&request.on);
+        let flow = self.flow(&request.flow)?;
+        let stages = self.stages(flow, request.to.as_deref())?;
+        let names = names::NameCheck {
+            recipe: self.recipe,
+            names: self.recipe.names(line),
+            line,
+            resolved: &resolved,
+            released: release.is_some(),
+        };
+        self.problems.extend(names.check(stages));
+        if self.problems.has_errors() {
+            return None;
+        }
+        let planned = stages
+            .iter()
+            .enumerate()
+            .map(|(at, stage)| {
+                let after = gates::shown(stages, at, request.lockstep);
+                planned_stage(stage, after, line, &resolved)
+            })
+            .collect();
+        let plan = Plan {
+            cluster: self.cluster.name.value.clone(),
+            recipe: self.recipe.name.clone(),
+            release,
+            flow: flow.name.value.clone(),
+            lockstep: request.lockstep,
+            roles: self
+                .recipe
+                .roles
+                .iter()
+                .map(|role| role.name.clone())
+                .collect(),
+            roster: self.roster(),
+            tasks: gates::tasks(stages, &hosts, request.lockstep),
+            hosts,
+            stages: planned,
+            may_miss: self
+                .recipe
+                .roles
+                .iter()
+                .filter_map(|role| Some((role.name.clone(), role.may_miss?)))
+                .collect(),
+            settings: resolved.settings.clone(),
+            facts_script: self.recipe.facts_script.clone(),
+            fact_kinds: self.recipe.fact_kinds.clone(),
+            files: self.files(stages),
+            cache: Cache::default(),
+        };
+        self.check_rules(&plan, line, &resolved);
+        self.try_out(&plan, stages);
+        Some(plan)
+    }
+
+    fn roster(&self) -> Vec<ClusterHost> {
+        self.cluster
+            .hosts
+            .iter()
+            .map(|host| ClusterHost {
+                name: host.name.value.clone(),
+                role: host.role.value.clone(),
+                address: host.address.value.clone(),
+                private_address: host
+                    .private_address
+                    .as_ref()
+                    .map(|address| address.value.clone()),
+                labels: host.labels.clone(),
+            })
+            .collect()
+    }
+
+    /// The scripts and templates that the stages need.
+    fn files(&self, stages: &[Stage]) -> BTreeMap<String, String> {
+        let mut paths: BTreeSet<&str> = self.recipe.facts_script.as_deref().into_iter().collect();
+        for stage in stages {
+            if let Action::Run(path) | Action::Until(path) = &stage.action {
+                paths.insert(path);
+            }
+            for put in &stage.put {
+                let (PutSource::File(path) | PutSource::Template(path)) = &put.value.source;
+                paths.insert(path);
+            }
+        }
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let file = self.recipe.files.text(path)?.ok()?;
+                Some((path.to_owned(), file.text().to_owned()))
+            })
+            .collect()
+    }
+
+    fn check_rules(&mut self, plan: &Plan, line: Option<&SettingsLine>, resolved: &Resolved) {
+        let Some(line) = line else {
+            return;
+        };
+        for rule in &line.rules {
+            let about_faulty = |text: &str| {
+                parse_expression(text)
+                    .is_ok_and(|uses| resolved.faulty.iter().any(|name| uses.has(name)))
+            };
+            if about_faulty(&rule.check.value) {
+                continue;
+            }
+            match plan.rule_holds(&rule.check.value) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let message = plan
+                        .rule_message(&rule.message.value)
+                        .unwrap_or_else(|_| rule.message.value.clone());
+                    let problem = Problem {
+                        severity: rule.severity,
+                        ..Problem::error("settings::rule", message)
+                    };
+                    self.problems
+                        .push(self.at_setting(problem, rule.at.as_ref()));
+                }
+                Err(reason) => self.problems.push(
+                    Problem::error(
+                        "plan::rule",
+                        format!("this rule cannot be worked out: {reason}"),
+                    )
+                    .at(&line.source, rule.check.span, "this rule"),
+                ),
+            }
+        }
+    }
+
+    fn at_setting(&self, problem: Problem, setting: Option<&Spanned<String>>) -> Problem {
+        let source = &self.cluster.source;
+        let span = setting.and_then(|name| {
+            let settings = self.cluster.settings.get(&name.value);
+            let secrets = self.cluster.secrets.get(&name.value);
+            settings
+                .map(|setting| setting.span)
+                .or_else(|| secrets.map(|secret| secret.span))
+        });
+        match span {
+            Some(span) => problem.at(source, span, "this setting"),
+            None => problem.in_file(source),
+        }
+    }
+
+    /// Works out what needs no facts once for each role: better now than on a host.
+    fn try_out(&mut self, plan: &Plan, stages: &[Stage]) {
+        let mut first_of: BTreeMap<&RoleName, usize> = BTreeMap::new();
+        for (at, host) in plan.hosts.iter().enumerate() {
+            first_of.entry(&host.role).or_insert(at);
+        }
+        for (at, (stage, planned)) in stages.iter().zip(&plan.stages).enumerate() {
+            let hosts: Vec<usize> = stage
+                .roles
+                .iter()
+                .filter_map(|role| first_of.get(role).copied())
+                .collect();
+            let mut failed = |error: ExpressionError, span: Span| {
+                let problem = Problem::error("plan::expression", error.to_string());
+                self.problems
+                    .push(problem.at(&self.recipe.source, span, "this"));
+            };
+            if let Some(when) = &stage.when
+                && !plan.condition_needs_facts(at)
+            {
+                let error = hosts
+                    .iter()
+                    .find_map(|host| plan.condition(at, *host, &Facts::new()).err());
+                if let Some(error) = error {
+                    failed(error, when.span);
+                }
+            }
+            for (put, span) in planned.put.iter().zip(&stage.put_paths) {
+                if plan.put_needs_facts(put) {
+                    continue;
+                }
+                let error = hosts
+                    .iter()
+                    .find_map(|host| plan.render_put(put, *host, &Facts::new()).err());
+                if let Some(error) = error {
+                    failed(error, *span);
+                }
+            }
+        }
+    }
+
+    fn flow(&mut self, name: &str) -> Option<&'a Flow> {
+        let flow = self.recipe.flow(name);
+        if flow.is_none() {
+            let known: Vec<&str> = self
+                .recipe
+                .flows
+                .iter()
+                .map(|flow| flow.name.value.as_str())
+                .collect();
+            let problem = Problem::error(
+                "plan::flow",
+                format!(
+                    "the recipe `{}` has no flow `{}`",
+                    self.recipe.name,
+                    name.escape_debug()
+                ),
+            );
+            let problem = match did_you_mean(name, known.iter().copied()) {
+                Some(close) => problem.help(format!("did you mean `{close}`?")),
+                None => problem.help(format!("it has `{}`", known.join("`, `"))),
+            };
+            self.problems.push(problem.in_file(&self.recipe.source));
+        }
+        flow
+    }
+}
+
+fn planned_stage(
+    stage: &Stage,
+    after: Vec<crate::plan::Gate>,
+    line: Option<&SettingsLine>,
+    resolved: &Resolved,
+) -> PlannedStage {
+    let put: Vec<PutStep> = stage.put.iter().map(|put| put.value.clone()).collect();
+    let secrets = line
+        .into_iter()
+        .flat_map(|line| &line.secrets)
+        .filter(|(name, stages)| {
+            resolved.secrets.contains(*name)
+                && stages.iter().any(|handed| handed.value == stage.id.value)
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    PlannedStage {
+        id: stage.id.value.clone(),
+        roles: stage.roles.clone(),
+        after,
+        when: stage.when.as_ref().map(|when| when.value.clone()),
+        put,
+        action: stage.action.clone(),
+        within: stage.within,
+        at_once: stage.at_once,
+        retries: stage.retries,
+        secrets,
+    }
+}
+
+#[cfg(test)]
+mod tests;

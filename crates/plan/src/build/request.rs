@@ -1,0 +1,256 @@
+//! Whether the cluster suits the recipe, and what of both is asked for.
+
+use std::collections::BTreeMap;
+
+use super::Builder;
+use crate::ids::RoleName;
+use crate::plan::PlannedHost;
+use crate::problem::Problem;
+use crate::recipe::{Flow, Role, Stage};
+use crate::suggest::did_you_mean;
+
+/// So many of a role's hosts are marked in a problem; more would bury it.
+const MARKED_HOSTS: usize = 10;
+
+impl Builder<'_> {
+    /// The release that is installed: the cluster file's, else the recipe's default.
+    pub(super) fn release(&mut self) -> Option<String> {
+        let Some(release) = &self.cluster.release else {
+            return self.recipe.default_release.clone();
+        };
+        let known = &self.recipe.releases;
+        if !known.is_empty() && !known.contains(&release.value) {
+            let problem = Problem::error(
+                "plan::release",
+                format!(
+                    "the recipe `{}` does not know the release `{}`",
+                    self.recipe.name,
+                    release.value.escape_debug()
+                ),
+            )
+            .at(&self.cluster.source, release.span, "unknown release")
+            .help(format!("it knows {}", known.join(", ")));
+            self.problems.push(problem);
+        } else if !self.recipe.settings.is_empty()
+            && self.recipe.settings_for(Some(&release.value)).is_none()
+        {
+            let lines: Vec<&str> = self
+                .recipe
+                .settings
+                .iter()
+                .map(|line| line.line.as_str())
+                .collect();
+            let problem = Problem::error(
+                "plan::release",
+                format!(
+                    "the recipe `{}` has no settings for the release `{}`",
+                    self.recipe.name,
+                    release.value.escape_debug()
+                ),
+            )
+            .at(&self.cluster.source, release.span, "unknown release")
+            .help(format!("it has those for {}", lines.join(", ")));
+            self.problems.push(problem);
+        }
+        Some(release.value.clone())
+    }
+
+    /// Every host's role is one of the recipe's, and each role has as many hosts as it may.
+    pub(super) fn check_roles(&mut self) {
+        let mut counts: BTreeMap<&RoleName, usize> = BTreeMap::new();
+        for host in &self.cluster.hosts {
+            *counts.entry(&host.role.value).or_default() += 1;
+            let role = host.role.value.as_str();
+            if self.recipe.role(role).is_some() {
+                continue;
+            }
+            let known: Vec<&str> = self
+                .recipe
+                .roles
+                .iter()
+                .map(|role| role.name.as_str())
+                .collect();
+            let problem = Problem::error(
+                "plan::role",
+                format!(
+                    "the recipe `{}` has no role `{}`",
+                    self.recipe.name,
+                    role.escape_debug()
+                ),
+            )
+            .at(&self.cluster.source, host.role.span, "unknown role");
+            self.problems
+                .push(match did_you_mean(role, known.iter().copied()) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem.help(format!("its roles are `{}`", known.join("`, `"))),
+                });
+        }
+        for role in &self.recipe.roles {
+            let hosts = counts.get(&role.name).copied().unwrap_or(0);
+            if !role.count.allows(hosts) {
+                let problem = self.count_problem(role, hosts);
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    fn count_problem(&self, role: &Role, hosts: usize) -> Problem {
+        let (name, recipe, counts) = (&role.name, &self.recipe.name, role.count.describe());
+        let have = match hosts {
+            0 => format!("no host has the role `{name}`"),
+            1 => format!("1 host has the role `{name}`"),
+            hosts => format!("{hosts} hosts have the role `{name}`"),
+        };
+        let code = match hosts {
+            0 => "plan::role-missing",
+            _ => "plan::role-count",
+        };
+        let problem = Problem::error(
+            code,
+            format!("{have}: the recipe `{recipe}` allows {counts}"),
+        );
+        let hosts_word = |count: usize| match count {
+            1 => "1 host".to_owned(),
+            count => format!("{count} hosts"),
+        };
+        let (below, above) = role.count.nearest(hosts);
+        let more = above.map(|above| format!("add {}", hosts_word(above.saturating_sub(hosts))));
+        let less = below
+            .filter(|below| *below > 0)
+            .map(|below| format!("remove {}", hosts_word(hosts.saturating_sub(below))));
+        let problem = match (more, less) {
+            (Some(more), Some(less)) => problem.help(format!("{more}, or {less}")),
+            (Some(one), None) | (None, Some(one)) => problem.help(one),
+            (None, None) => problem.help("give these hosts another role"),
+        };
+        let source = &self.cluster.source;
+        if let Some(span) = self.cluster.role_places.get(name) {
+            return problem.at(source, *span, format!("`{name}`: {}", hosts_word(hosts)));
+        }
+        if hosts == 0 {
+            return problem.in_file(source);
+        }
+        self.cluster
+            .hosts
+            .iter()
+            .filter(|host| host.role.value == *name)
+            .take(MARKED_HOSTS)
+            .enumerate()
+            .fold(problem, |problem, (at, host)| {
+                problem.at(
+                    source,
+                    host.role.span,
+                    format!("`{name}` number {}", at + 1),
+                )
+            })
+    }
+
+    /// The hosts that take part.
+    pub(super) fn hosts(&mut self, on: &[String]) -> Vec<PlannedHost> {
+        if self.cluster.hosts.is_empty() {
+            let problem = Problem::error("plan::no-hosts", "the cluster file names no host");
+            self.problems.push(problem.in_file(&self.cluster.source));
+        }
+        for selector in on {
+            let any = self
+                .cluster
+                .hosts
+                .iter()
+                .any(|host| self.selects(selector, host));
+            if !any {
+                let problem = self.nothing_selected(selector);
+                self.problems.push(problem);
+            }
+        }
+        self.cluster
+            .hosts
+            .iter()
+            .filter(|host| on.is_empty() || on.iter().any(|selector| self.selects(selector, host)))
+            .map(|host| PlannedHost {
+                name: host.name.value.clone(),
+                role: host.role.value.clone(),
+                address: host.address.value.clone(),
+                private_address: host
+                    .private_address
+                    .as_ref()
+                    .map(|address| address.value.clone()),
+                labels: host.labels.clone(),
+                ssh: host.ssh.clone(),
+            })
+            .collect()
+    }
+
+    fn selects(&self, selector: &str, host: &crate::cluster::Host) -> bool {
+        host.name.value.as_str() == selector
+            || host.role.value.as_str() == selector
+            || host.labels.contains(selector)
+            || self
+                .recipe
+                .groups
+                .get(selector)
+                .is_some_and(|group| group.contains(&host.role.value))
+    }
+
+    fn nothing_selected(&self, selector: &str) -> Problem {
+        let known =
+            self.recipe.role(selector).is_some() || self.recipe.groups.contains_key(selector);
+        if known {
+            return Problem::error(
+                "plan::on",
+                format!("no host of this cluster is a `{selector}`"),
+            )
+            .in_file(&self.cluster.source);
+        }
+        let hosts = &self.cluster.hosts;
+        let candidates = hosts
+            .iter()
+            .map(|host| host.name.value.as_str())
+            .chain(self.recipe.roles.iter().map(|role| role.name.as_str()))
+            .chain(self.recipe.groups.keys().map(String::as_str))
+            .chain(
+                hosts
+                    .iter()
+                    .flat_map(|host| &host.labels)
+                    .map(String::as_str),
+            );
+        let problem = Problem::error(
+            "plan::on",
+            format!(
+                "`{}` is no host, role, group or label of this cluster",
+                selector.escape_debug()
+            ),
+        )
+        .in_file(&self.cluster.source);
+        match did_you_mean(selector, candidates) {
+            Some(close) => problem.help(format!("did you mean `{close}`?")),
+            None => problem,
+        }
+    }
+
+    /// The stages up to the last one that is asked for.
+    pub(super) fn stages<'f>(&mut self, flow: &'f Flow, to: Option<&str>) -> Option<&'f [Stage]> {
+        let Some(to) = to else {
+            return Some(&flow.stages);
+        };
+        let ids = || flow.stages.iter().map(|stage| stage.id.value.as_str());
+        if let Some(at) = ids().position(|id| id == to) {
+            return flow.stages.get(..=at);
+        }
+        let known: Vec<&str> = ids().collect();
+        let problem = Problem::error(
+            "plan::to",
+            format!(
+                "the flow `{}` has no stage `{}`",
+                flow.name.value,
+                to.escape_debug()
+            ),
+        )
+        .in_file(&self.recipe.source);
+        self.problems
+            .push(match did_you_mean(to, known.iter().copied()) {
+                Some(close) => problem.help(format!("did you mean `{close}`?")),
+                None => problem.help(format!("its stages are `{}`", known.join("`, `"))),
+            });
+        None
+    }
+}

@@ -1,0 +1,259 @@
+//! What a host's scripts are given: environment, secrets, conditions and rendered files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::expression::ExpressionError;
+use crate::plan::{Facts, Plan, PutSource, PutStep};
+use crate::secret::Secret;
+use crate::values::At;
+
+/// A file of a `put`, ready to be brought to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedPut {
+    /// Absolute path on the host.
+    pub path: String,
+    /// Its content.
+    pub content: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// `user` or `user:group`; root where not given.
+    pub owner: Option<String>,
+}
+
+/// The end of a variable's name for a setting, a fact or a role: upper case, and `_` for all that
+/// is no letter or digit.
+pub fn variable_name(name: &str) -> String {
+    name.chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
+            _ => '_',
+        })
+        .collect()
+}
+
+/// A setting as a script sees it. Texts and numbers stand as they are, a list of them with a space
+/// between two; a mapping, and a list that holds one or an item with a blank in it, is JSON.
+pub fn setting_text(value: &Value) -> String {
+    fn scalar(value: &Value) -> Option<String> {
+        match value {
+            Value::Null => Some(String::new()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Number(value) => Some(value.to_string()),
+            Value::String(value) => Some(value.clone()),
+            Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+    fn word(value: &Value) -> Option<String> {
+        scalar(value).filter(|text| !text.is_empty() && !text.contains(char::is_whitespace))
+    }
+    let words = |items: &Vec<Value>| items.iter().map(word).collect::<Option<Vec<_>>>();
+    match value {
+        Value::Array(items) => match words(items) {
+            Some(words) => words.join(" "),
+            None => value.to_string(),
+        },
+        _ => scalar(value).unwrap_or_else(|| value.to_string()),
+    }
+}
+
+/// The content of the file that `PX_SECRETS` names: one `PX_SECRET_NAME='value'` for each of
+/// `names` that has a value, to be sourced by sh.
+pub fn secrets_file(secrets: &BTreeMap<String, Secret>, names: &BTreeSet<String>) -> String {
+    let mut file = String::new();
+    for name in names {
+        if let Some(secret) = secrets.get(name) {
+            // No shell variable can hold a NUL. Writing to a String cannot fail.
+            let value = secret.reveal().replace('\0', "").replace('\'', r"'\''");
+            let _ = writeln!(file, "PX_SECRET_{}='{value}'", variable_name(name));
+        }
+    }
+    file
+}
+
+/// The part of the environment that is the same for every host and stage.
+pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
+    let mut environment = vec![
+        ("PX_CLUSTER".to_owned(), plan.cluster.clone()),
+        ("PX_RECIPE".to_owned(), plan.recipe.clone()),
+        (
+            "PX_RELEASE".to_owned(),
+            plan.release.clone().unwrap_or_default(),
+        ),
+        ("PX_FLOW".to_owned(), plan.flow.clone()),
+    ];
+    for (name, value) in &plan.settings {
+        let name = format!("PX_SETTING_{}", variable_name(name));
+        environment.push((name, setting_text(value)));
+    }
+    for role in &plan.roles {
+        let hosts = || plan.roster.iter().filter(|host| host.role == *role);
+        let names: Vec<&str> = hosts().map(|host| host.name.as_str()).collect();
+        let addresses: Vec<&str> = hosts()
+            .map(|host| host.private_address.as_ref().unwrap_or(&host.address))
+            .map(String::as_str)
+            .collect();
+        let role = variable_name(role.as_str());
+        environment.push((format!("PX_HOSTS_{role}"), names.join(" ")));
+        environment.push((format!("PX_ADDRESSES_{role}"), addresses.join(" ")));
+    }
+    environment
+}
+
+impl Plan {
+    /// The environment of a script on a host: `run` is the run's id, no `stage` is the facts script.
+    /// Empty for a host that the plan doesn't have.
+    pub fn environment(
+        &self,
+        host: usize,
+        stage: Option<usize>,
+        facts: &Facts,
+        run: &str,
+    ) -> Vec<(String, String)> {
+        let Some(host) = self.hosts.get(host) else {
+            return Vec::new();
+        };
+        let mut environment = self.cache.of(self).environment.clone();
+        let private = host.private_address.as_ref().unwrap_or(&host.address);
+        environment.extend(
+            [
+                ("PX_RUN", run),
+                ("PX_HOST", host.name.as_str()),
+                ("PX_ROLE", host.role.as_str()),
+                ("PX_ADDRESS", host.address.as_str()),
+                ("PX_PRIVATE_ADDRESS", private.as_str()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        if let Some(stage) = stage.and_then(|stage| self.stages.get(stage)) {
+            environment.push(("PX_STAGE".to_owned(), stage.id.to_string()));
+        }
+        for (name, value) in facts {
+            let name = format!("PX_FACT_{}", variable_name(name));
+            environment.push((name, value.replace('\0', "")));
+        }
+        environment
+    }
+
+    /// Whether the stage is to run on the host, by its `when` and the host's facts.
+    ///
+    /// # Errors
+    /// A fact that it needs was not told, or is of another kind than declared, or the condition has
+    /// no truth value.
+    pub fn condition(
+        &self,
+        stage: usize,
+        host: usize,
+        facts: &Facts,
+    ) -> Result<bool, ExpressionError> {
+        let prepared = self.cache.of(self);
+        let at = self.at(stage, host)?;
+        prepared.compiled.decide(&prepared.shared, at, facts)
+    }
+
+    /// Whether the stage's `when` can only be decided once the host has told its facts.
+    pub fn condition_needs_facts(&self, stage: usize) -> bool {
+        let prepared = self.cache.of(self);
+        prepared
+            .compiled
+            .condition_uses(stage)
+            .is_some_and(|uses| self.uses_facts(uses))
+    }
+
+    /// What is known of the stage's `when` on the host before it has told its facts: `None` is
+    /// "decided on the host".
+    pub fn condition_now(&self, stage: usize, host: usize) -> Option<bool> {
+        if self.condition_needs_facts(stage) {
+            return None;
+        }
+        self.condition(stage, host, &Facts::new()).ok()
+    }
+
+    /// A file of one of the plan's stages as it is to be on the host.
+    ///
+    /// # Errors
+    /// As [`Plan::condition`]; and where the path comes out as no absolute one.
+    pub fn render_put(
+        &self,
+        put: &PutStep,
+        host: usize,
+        facts: &Facts,
+    ) -> Result<RenderedPut, ExpressionError> {
+        let prepared = self.cache.of(self);
+        let stage = self
+            .stages
+            .iter()
+            .position(|stage| stage.put.contains(put))
+            .ok_or_else(|| ExpressionError::Unknown(format!("file for `{}`", put.path)))?;
+        let at = self.at(stage, host)?;
+        let render = |what: &str, text: &str| {
+            prepared
+                .compiled
+                .render(&prepared.shared, at, what, text, facts)
+        };
+        let (PutSource::File(source) | PutSource::Template(source)) = &put.source;
+        let text = self
+            .files
+            .get(source)
+            .ok_or_else(|| ExpressionError::Unknown(format!("file `{source}`")))?;
+        let content = match &put.source {
+            PutSource::File(_) => text.clone(),
+            PutSource::Template(path) => render(&format!("the template `{path}`"), text)?,
+        };
+        let what = format!("the path of `{source}`");
+        let path = render(&what, &put.path)?;
+        if !path.starts_with('/') || path.contains(['\0', '\n']) {
+            return Err(ExpressionError::Failed {
+                stage: at.stage.clone(),
+                what,
+                reason: format!("`{}` is no absolute path", path.escape_debug()),
+            });
+        }
+        Ok(RenderedPut {
+            path,
+            content: content.into_bytes(),
+            mode: put.mode,
+            owner: put.owner.clone(),
+        })
+    }
+
+    /// Whether the file can only be rendered once the host has told its facts.
+    pub fn put_needs_facts(&self, put: &PutStep) -> bool {
+        let compiled = &self.cache.of(self).compiled;
+        let content = match &put.source {
+            PutSource::Template(path) => self.files.get(path),
+            PutSource::File(_) => None,
+        };
+        content
+            .into_iter()
+            .chain([&put.path])
+            .filter_map(|text| compiled.template_uses(text))
+            .any(|uses| self.uses_facts(uses))
+    }
+
+    fn uses_facts(&self, uses: &crate::expression::Uses) -> bool {
+        self.fact_kinds.keys().any(|fact| uses.has(fact))
+    }
+
+    fn at(&self, stage: usize, host: usize) -> Result<At<'_>, ExpressionError> {
+        let unknown = |what: &str, index: usize| {
+            ExpressionError::Unknown(format!("{what} number {}", index.saturating_add(1)))
+        };
+        let stage_of_plan = self
+            .stages
+            .get(stage)
+            .ok_or_else(|| unknown("stage", stage))?;
+        let host = self.hosts.get(host).ok_or_else(|| unknown("host", host))?;
+        Ok(At {
+            stage: &stage_of_plan.id,
+            stage_index: stage,
+            host: &host.name,
+            role: host.role.as_str(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! The language of conditions, rules and templates: minijinja, strict.
+//!
+//! What an expression names is known before it is worked out: an unknown name is a fault when the
+//! plan is made. What it names has a value when it is worked out, or that is an error; an author
+//! who expects a fact to be missing asks `is defined` first, or gives a `default`.
+
+mod names;
+mod uses;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, machinery};
+
+pub use names::{Names, SettingKind};
+pub(crate) use names::{is_function, is_reserved};
+pub(crate) use uses::Uses;
+
+use crate::ids::StageId;
+use crate::release;
+
+/// How many words an expression may have, and how many tags a template: enough for anything that
+/// people read, and few enough that working it out is never deep.
+const MAX_WORDS: usize = 400;
+const MAX_TAGS: usize = 400;
+
+/// What is wrong with an expression or a template, and where in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Bytes of the text.
+    pub range: Range<usize>,
+    /// One sentence.
+    pub message: String,
+    /// A few words beside the place.
+    pub label: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// Why an expression has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpressionError {
+    /// It names a fact that the host has not told.
+    #[error("stage `{stage}` needs the fact `{fact}`, which the host has not told")]
+    MissingFact {
+        /// The stage whose condition or template it is.
+        stage: StageId,
+        /// The fact.
+        fact: String,
+    },
+    /// A fact's text is not of the kind that the recipe declares.
+    #[error("the host told `{value}` as the fact `{fact}`, which must be {expected}")]
+    WrongFact {
+        /// The stage that needs it.
+        stage: StageId,
+        /// The fact.
+        fact: String,
+        /// What the host told.
+        value: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// A condition is neither true nor false.
+    #[error("the condition of stage `{stage}` must be true or false, and is {found}")]
+    NotBool {
+        /// The stage.
+        stage: StageId,
+        /// What it is.
+        found: String,
+    },
+    /// It cannot be worked out.
+    #[error("{what} of stage `{stage}` cannot be worked out: {reason}")]
+    Failed {
+        /// The stage.
+        stage: StageId,
+        /// Which part of the stage.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// The plan has no such stage, host or file.
+    #[error("the plan has no {0}")]
+    Unknown(String),
+}
+
+/// The language, set up once.
+pub(crate) static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut language = Environment::new();
+    language.set_undefined_behavior(UndefinedBehavior::Strict);
+    language.set_auto_escape_callback(|_| AutoEscape::None);
+    language.set_syntax(syntax());
+    language.remove_global("debug");
+    language.add_test("at_least", at_least);
+    language
+});
+
+/// Lines that hold nothing but a tag leave no trace, and a file keeps its last line's end.
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .unwrap_or_default()
+}
+
+fn at_least(version: &Value, least: &Value) -> Result<bool, minijinja::Error> {
+    match (version.as_str(), least.as_str()) {
+        (Some(version), Some(least)) => Ok(release::at_least(version, least)),
+        _ => Err(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            "`at_least` compares two texts: release is at_least(\"1.9\")",
+        )),
+    }
+}
+
+/// Whether there is a filter of this name.
+fn is_filter(name: &str) -> bool {
+    known(name, "filter")
+}
+
+/// Whether there is a test of this name.
+fn is_test(name: &str) -> bool {
+    known(name, "test")
+}
+
+fn known(name: &str, what: &str) -> bool {
+    LANGUAGE
+        .empty_state()
+        .perform_test(what, &[Value::from(name)])
+        .unwrap_or(false)
+}
+
+/// What the expression `text` names, or why it is no expression.
+pub(crate) fn parse_expression(text: &str) -> Result<Uses, Fault> {
+    if text.trim().is_empty() {
+        return Err(fault(0..text.len(), "the expression is empty".into()));
+    }
+    check_size(text, true)?;
+    let tree = machinery::parse_expr(text).map_err(|error| syntax_fault(text, &error))?;
+    Ok(Uses::of_expression(&tree))
+}
+
+/// What the template `text` names, or why it is no template.
+pub(crate) fn parse_template(text: &str) -> Result<Uses, Fault> {
+    check_size(text, false)?;
+    let tree =
+        machinery::parse(text, "template", syntax()).map_err(|error| syntax_fault(text, &error))?;
+    Ok(Uses::of_template(&tree))
+}
+
+/// Refuses what would be worked out too deeply: every operator and every tag may nest once.
+fn check_size(text: &str, expression: bool) -> Result<(), Fault> {
+    let (mut words, mut tags) = (0, 0);
+    for token in machinery::tokenize(text, expression, syntax()) {
+        let Ok((token, span)) = token else {
+            // The parser says it better.
+            return Ok(());
+        };
+        match token {
+            machinery::Token::VariableStart | machinery::Token::BlockStart => {
+                words = 0;
+                tags += 1;
+            }
+            machinery::Token::TemplateData(_) => {}
+            _ => words += 1,
+        }
+        if words > MAX_WORDS || tags > MAX_TAGS {
+            let range = span.start_offset as usize..span.end_offset as usize;
+            let (limit, what) = if words > MAX_WORDS {
+                (MAX_WORDS, "words and signs in one expression")
+            } else {
+                (MAX_TAGS, "tags in one template")
+            };
+            return Err(fault(range, format!("more than {limit} {what}")));
+        }
+    }
+    Ok(())
+}
+
+fn syntax_fault(text: &str, error: &minijinja::Error) -> Fault {
+    let range = error.range().unwrap_or(0..text.len());
+    let reason = error.detail().unwrap_or("it cannot be read");
+    fault(range, reason.to_owned())
+}
+
+fn fault(range: Range<usize>, message: String) -> Fault {
+    Fault {
+        range,
+        message,
+        label: "here".into(),
+        help: None,
+    }
+}
+
+/// An expression that was compiled, and what it names.
+pub(crate) struct Condition {
+    compiled: minijinja::Expression<'static, 'static>,
+    pub(crate) uses: Uses,
+}
+
+impl Condition {
+    /// Compiles `text`.
+    pub(crate) fn new(text: &str) -> Result<Self, Fault> {
+        let uses = parse_expression(text)?;
+        let compiled = LANGUAGE
+            .compile_expression_owned(text.to_owned())
+            .map_err(|error| syntax_fault(text, &error))?;
+        Ok(Self { compiled, uses })
+    }
+
+    /// Its value, which must be true or false; the error is its other value, or why it has none.
+    pub(crate) fn decide(&self, context: Value) -> Result<bool, Undecided> {
+        match self.compiled.eval(context) {
+            Ok(value) => bool::try_from(value.clone())
+                .ok()
+                .filter(|_| value.kind() == minijinja::value::ValueKind::Bool)
+                .ok_or_else(|| Undecided::Other(describe(&value))),
+            Err(error) => Err(Undecided::Failed(reason(&error))),
+        }
+    }
+}
+
+/// Why a condition is neither true nor false.
+pub(crate) enum Undecided {
+    /// It is something else.
+    Other(String),
+    /// It could not be worked out.
+    Failed(String),
+}
+
+fn describe(value: &Value) -> String {
+    match value.kind() {
+        minijinja::value::ValueKind::String => format!("the text `{value}`"),
+        minijinja::value::ValueKind::Number => format!("the number {value}"),
+        kind => format!("of kind {kind}"),
+    }
+}
+
+/// What minijinja says, without the place inside the text, which is no file of anybody's.
+pub(crate) fn reason(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Which names an expression may use, and what is wrong with one that uses others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::uses::Place;
+use super::{Fault, Uses, is_filter, is_test};
+use crate::plan::FactKind;
+use crate::suggest::did_you_mean;
+
+/// What everybody sees.
+const BUILT_IN: [&str; 4] = ["release", "hosts", "cluster", "flow"];
+/// What is seen where there is one host in question.
+const OF_A_HOST: [&str; 2] = ["host", "role"];
+/// What the language brings along.
+const FUNCTIONS: [&str; 3] = ["range", "dict", "namespace"];
+/// What a host has.
+pub(super) const HOST_ATTRIBUTES: [&str; 5] =
+    ["name", "role", "address", "private_address", "labels"];
+const FILTERS: [&str; 34] = [
+    "abs",
+    "attr",
+    "bool",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sort",
+    "split",
+    "string",
+    "tojson",
+    "trim",
+    "upper",
+];
+const TESTS: [&str; 14] = [
+    "at_least",
+    "boolean",
+    "containing",
+    "defined",
+    "endingwith",
+    "eq",
+    "in",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "string",
+    "startingwith",
+];
+
+/// Whether `name` means something in every expression, so that no setting or fact may have it.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    BUILT_IN.contains(&name) || OF_A_HOST.contains(&name) || FUNCTIONS.contains(&name)
+}
+
+/// Whether `name` is a function of the language.
+pub(crate) fn is_function(name: &str) -> bool {
+    FUNCTIONS.contains(&name)
+}
+
+/// Whether a setting can be true or false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingKind {
+    /// It is true or false.
+    Bool,
+    /// It is something else.
+    Other,
+    /// The schema doesn't say.
+    Unknown,
+}
+
+/// The names that an expression may use.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// The settings.
+    pub settings: BTreeMap<String, SettingKind>,
+    /// Settings that must not be seen: an expression that names one is refused.
+    pub secrets: BTreeSet<String>,
+    /// The facts.
+    pub facts: BTreeMap<String, FactKind>,
+    /// Whether there is a host in question; rules know none.
+    pub on_a_host: bool,
+}
+
+impl Names {
+    /// Everything wrong with the condition `text`, syntax included; it must be true or false.
+    pub fn check_condition(&self, text: &str) -> Vec<Fault> {
+        let mut faults = match super::parse_expression(text) {
+            Ok(uses) => {
+                let mut faults = self.check(&uses);
+                faults.extend(self.check_truth(&uses, text));
+                faults
+            }
+            Err(fault) => vec![fault],
+        };
+        fit(&mut faults, text);
+        faults
+    }
+
+    /// Everything wrong with the template `text`, syntax included.
+    pub fn check_template(&self, text: &str) -> Vec<Fault> {
+        let mut faults = match super::parse_template(text) {
+            Ok(uses) => self.check(&uses),
+            Err(fault) => vec![fault],
+        };
+        fit(&mut faults, text);
+        faults
+    }
+
+    /// Everything wrong with what is used.
+    fn check(&self, uses: &Uses) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = uses
+            .names
+            .iter()
+            .filter_map(|(name, range)| self.check_name(name, range.clone()))
+            .collect();
+        let mut unknown_of = |places: &[Place],
+                              what: &str,
+                              is_known: &dyn Fn(&str) -> bool,
+                              known: &[&'static str]| {
+            for (name, range) in places.iter().filter(|(name, _)| !is_known(name)) {
+                let message = format!("{what} `{name}`");
+                let known = known.iter().copied();
+                faults.push(unknown(message, range.clone(), name, known));
+            }
+        };
+        unknown_of(
+            &uses.host_attributes,
+            "a host has no",
+            &|name| HOST_ATTRIBUTES.contains(&name),
+            &HOST_ATTRIBUTES,
+        );
+        unknown_of(&uses.filters, "there is no filter", &is_filter, &FILTERS);
+        unknown_of(&uses.tests, "there is no test", &is_test, &TESTS);
+        faults.sort_by_key(|fault| fault.range.start);
+        faults
+    }
+
+    fn check_name(&self, name: &str, range: Range<usize>) -> Option<Fault> {
+        let refuse = |message: String, help: &str| {
+            Some(Fault {
+                range: range.clone(),
+                message,
+                label: "not here".into(),
+                help: Some(help.to_owned()),
+            })
+        };
+        if self.secrets.contains(name) {
+            return refuse(
+                format!("`{name}` is a secret, which no expression or template may name"),
+                "hand it to the stage's script in the settings file's `secrets`",
+            );
+        }
+        if !self.on_a_host && (OF_A_HOST.contains(&name) || self.facts.contains_key(name)) {
+            return refuse(
+                format!("`{name}` belongs to one host, and a rule is about the whole cluster"),
+                "a rule may use settings, `release`, `cluster` and `hosts`",
+            );
+        }
+        let known =
+            self.settings.contains_key(name) || self.facts.contains_key(name) || is_reserved(name);
+        (!known).then(|| {
+            let candidates = self
+                .settings
+                .keys()
+                .chain(self.facts.keys())
+                .map(String::as_str)
+                .chain(BUILT_IN)
+                .chain(OF_A_HOST);
+            let mut fault = unknown(
+                format!("`{name}` is neither a setting nor a fact"),
+                range.clone(),
+                name,
+                candidates,
+            );
+            if fault.help.is_none() {
+                fault.help = Some(
+                    "declare it under `facts`, or in the schema of a settings file".to_owned(),
+                );
+            }
+            fault
+        })
+    }
+
+    /// A condition that is no more than a name, and that name is no truth value.
+    fn check_truth(&self, uses: &Uses, text: &str) -> Option<Fault> {
+        let name = uses.whole.as_deref()?;
+        let what = match (self.facts.get(name), self.settings.get(name)) {
+            (Some(FactKind::Text), _) => "a text",
+            (Some(FactKind::Number), _) => "a number",
+            (None, Some(SettingKind::Other)) => "neither",
+            (None, None) if BUILT_IN.contains(&name) || OF_A_HOST.contains(&name) => "neither",
+            _ => return None,
+        };
+        Some(Fault {
+            range: 0..text.len(),
+            message: format!("`{name}` is {what}, and a condition must be true or false"),
+            label: what.to_owned(),
+            help: Some(format!("compare it, such as `{name} == ...`")),
+        })
+    }
+}
+
+fn unknown<'a>(
+    message: String,
+    range: Range<usize>,
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Fault {
+    Fault {
+        range,
+        message,
+        label: "unknown".into(),
+        help: did_you_mean(name, candidates).map(|close| format!("did you mean `{close}`?")),
+    }
+}
+
+/// Brings every place into the text: the parser's own may lie past its end, or within a character.
+fn fit(faults: &mut [Fault], text: &str) {
+    for fault in faults {
+        let range = &mut fault.range;
+        range.end = range.end.min(text.len());
+        range.start = range.start.min(range.end);
+        while !text.is_char_boundary(range.start) {
+            range.start -= 1;
+        }
+        while !text.is_char_boundary(range.end) {
+            range.end += 1;
+        }
+    }
+}

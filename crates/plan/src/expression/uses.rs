@@ -1,0 +1,384 @@
+//! What an expression or a template names, with the places.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use minijinja::machinery::Span;
+use minijinja::machinery::ast::{self, CallArg, Expr, Stmt};
+
+/// A name and the bytes of the text where it stands.
+pub(crate) type Place = (String, Range<usize>);
+
+/// Everything that a text names and does not define itself, in the order of the text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    /// Top-level names.
+    pub(crate) names: Vec<Place>,
+    /// Those of them that are only asked for with `is defined` or given a `default`, somewhere.
+    pub(crate) guarded: BTreeSet<String>,
+    /// Attributes of a host: `host.X`, and `h.X` in `for h in hosts`.
+    pub(crate) host_attributes: Vec<Place>,
+    /// Filters.
+    pub(crate) filters: Vec<Place>,
+    /// Tests.
+    pub(crate) tests: Vec<Place>,
+    /// The one name that the whole expression is, where it is no more than a name.
+    pub(crate) whole: Option<String>,
+}
+
+/// What is known of a value before it is worked out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Host,
+    Hosts,
+    Other,
+}
+
+impl Uses {
+    pub(super) fn of_expression(expression: &Expr<'_>) -> Self {
+        let mut walker = Walker::default();
+        walker.expression(expression);
+        if let Expr::Var(var) = expression {
+            walker.uses.whole = Some(var.id.to_owned());
+        }
+        walker.uses
+    }
+
+    pub(super) fn of_template(template: &Stmt<'_>) -> Self {
+        let mut walker = Walker::default();
+        walker.statement(template);
+        walker.uses
+    }
+
+    /// Whether `name` is among the names.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|(used, _)| used == name)
+    }
+
+    /// The names that need a value.
+    pub(crate) fn needed(&self) -> BTreeSet<&str> {
+        self.names
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !self.guarded.contains(*name))
+            .collect()
+    }
+}
+
+struct Walker<'s> {
+    uses: Uses,
+    scopes: Vec<BTreeMap<&'s str, Shape>>,
+}
+
+impl Default for Walker<'_> {
+    fn default() -> Self {
+        Self {
+            uses: Uses::default(),
+            scopes: vec![BTreeMap::new()],
+        }
+    }
+}
+
+fn bytes(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}
+
+/// The first bytes of a span: it begins with the name.
+fn leading(name: &str, span: Span) -> Place {
+    let start = span.start_offset as usize;
+    (name.to_owned(), start..start + name.len())
+}
+
+impl<'s> Walker<'s> {
+    fn local(&self, name: &str) -> Option<Shape> {
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.get(name).copied())
+    }
+
+    fn define(&mut self, name: &'s str, shape: Shape) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name, shape);
+        }
+    }
+
+    fn assign(&mut self, target: &Expr<'s>, shape: Shape) {
+        match target {
+            Expr::Var(var) => self.define(var.id, shape),
+            Expr::List(list) => {
+                for item in &list.items {
+                    self.assign(item, Shape::Other);
+                }
+            }
+            Expr::Tuple(tuple) => {
+                for item in &tuple.items {
+                    self.assign(item, Shape::Other);
+                }
+            }
+            other => {
+                self.expression(other);
+            }
+        }
+    }
+
+    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
+        self.scopes.push(BTreeMap::new());
+        walk(self);
+        self.scopes.pop();
+    }
+
+    fn statements(&mut self, statements: &[Stmt<'s>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt<'s>) {
+        match statement {
+            Stmt::Template(template) => self.statements(&template.children),
+            Stmt::EmitExpr(emit) => {
+                self.expression(&emit.expr);
+            }
+            Stmt::EmitRaw(_) => {}
+            Stmt::ForLoop(each) => {
+                let shape = match self.expression(&each.iter) {
+                    Shape::Hosts => Shape::Host,
+                    _ => Shape::Other,
+                };
+                self.scoped(|walker| {
+                    walker.define("loop", Shape::Other);
+                    walker.assign(&each.target, shape);
+                    if let Some(filter) = &each.filter_expr {
+                        walker.expression(filter);
+                    }
+                    walker.statements(&each.body);
+                });
+                self.scoped(|walker| walker.statements(&each.else_body));
+            }
+            Stmt::IfCond(choice) => {
+                self.expression(&choice.expr);
+                self.statements(&choice.true_body);
+                self.statements(&choice.false_body);
+            }
+            Stmt::WithBlock(with) => self.scoped(|walker| {
+                for (target, value) in &with.assignments {
+                    let shape = walker.expression(value);
+                    walker.assign(target, shape);
+                }
+                walker.statements(&with.body);
+            }),
+            Stmt::Set(set) => {
+                let shape = self.expression(&set.expr);
+                self.assign(&set.target, shape);
+            }
+            Stmt::SetBlock(set) => {
+                if let Some(filter) = &set.filter {
+                    self.expression(filter);
+                }
+                self.scoped(|walker| walker.statements(&set.body));
+                self.assign(&set.target, Shape::Other);
+            }
+            Stmt::AutoEscape(escape) => {
+                self.expression(&escape.enabled);
+                self.statements(&escape.body);
+            }
+            Stmt::FilterBlock(block) => {
+                self.expression(&block.filter);
+                self.scoped(|walker| walker.statements(&block.body));
+            }
+            Stmt::Macro(declared) => {
+                self.define(declared.name, Shape::Other);
+                self.macro_body(declared);
+            }
+            Stmt::CallBlock(block) => {
+                self.call(&block.call);
+                self.macro_body(&block.macro_decl);
+            }
+            Stmt::Do(act) => self.call(&act.call),
+            #[expect(
+                unreachable_patterns,
+                reason = "other crates may turn on more of the language"
+            )]
+            _ => {}
+        }
+    }
+
+    fn macro_body(&mut self, declared: &ast::Macro<'s>) {
+        for default in &declared.defaults {
+            self.expression(default);
+        }
+        self.scoped(|walker| {
+            walker.define("caller", Shape::Other);
+            for argument in &declared.args {
+                walker.assign(argument, Shape::Other);
+            }
+            walker.statements(&declared.body);
+        });
+    }
+
+    fn call(&mut self, call: &ast::Call<'s>) {
+        self.expression(&call.expr);
+        self.arguments(&call.args);
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'s>]) {
+        for argument in arguments {
+            match argument {
+                CallArg::Pos(value)
+                | CallArg::Kwarg(_, value)
+                | CallArg::PosSplat(value)
+                | CallArg::KwargSplat(value) => self.expression(value),
+            };
+        }
+    }
+
+    fn optional(&mut self, expression: Option<&Expr<'s>>) {
+        if let Some(expression) = expression {
+            self.expression(expression);
+        }
+    }
+
+    /// Walks an expression and says what is known of its value.
+    fn expression(&mut self, expression: &Expr<'s>) -> Shape {
+        match expression {
+            Expr::Var(var) => match self.local(var.id) {
+                Some(shape) => return shape,
+                None => {
+                    self.uses.names.push((var.id.to_owned(), bytes(var.span())));
+                    match var.id {
+                        "host" => return Shape::Host,
+                        "hosts" => return Shape::Hosts,
+                        _ => {}
+                    }
+                }
+            },
+            Expr::Const(_) => {}
+            Expr::Slice(slice) => {
+                let shape = self.expression(&slice.expr);
+                self.optional(slice.start.as_ref());
+                self.optional(slice.stop.as_ref());
+                self.optional(slice.step.as_ref());
+                return shape;
+            }
+            Expr::UnaryOp(unary) => {
+                self.expression(&unary.expr);
+            }
+            Expr::BinOp(binary) => {
+                self.expression(&binary.left);
+                self.expression(&binary.right);
+            }
+            Expr::Compare(compare) => {
+                self.expression(&compare.expr);
+                for op in &compare.ops {
+                    self.expression(&op.expr);
+                }
+            }
+            Expr::IfExpr(choice) => {
+                self.expression(&choice.test_expr);
+                self.expression(&choice.true_expr);
+                self.optional(choice.false_expr.as_ref());
+            }
+            Expr::Filter(filter) => return self.filter(filter),
+            Expr::Test(test) => {
+                self.expression(&test.expr);
+                self.uses.tests.push(leading(test.name, test.span()));
+                if matches!(test.name, "defined" | "undefined") {
+                    self.guard(&test.expr);
+                }
+                self.arguments(&test.args);
+            }
+            Expr::GetAttr(attribute) => {
+                if self.expression(&attribute.expr) == Shape::Host {
+                    let end = attribute.span().end_offset as usize;
+                    self.uses.host_attributes.push((
+                        attribute.name.to_owned(),
+                        end.saturating_sub(attribute.name.len())..end,
+                    ));
+                }
+            }
+            Expr::GetItem(item) => {
+                let shape = self.expression(&item.expr);
+                self.expression(&item.subscript_expr);
+                if shape == Shape::Hosts {
+                    return Shape::Host;
+                }
+                if shape == Shape::Host {
+                    self.attribute_constant(&item.subscript_expr);
+                }
+            }
+            Expr::Call(call) => self.call(call),
+            Expr::List(list) => {
+                for item in &list.items {
+                    self.expression(item);
+                }
+            }
+            Expr::Tuple(tuple) => {
+                for item in &tuple.items {
+                    self.expression(item);
+                }
+            }
+            Expr::Map(map) => {
+                for item in map.keys.iter().chain(&map.values) {
+                    self.expression(item);
+                }
+            }
+        }
+        Shape::Other
+    }
+
+    fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'s>>) -> Shape {
+        let shape = match &filter.expr {
+            Some(input) => self.expression(input),
+            None => Shape::Other,
+        };
+        self.uses.filters.push(leading(filter.name, filter.span()));
+        if let ("default" | "d", Some(input)) = (filter.name, &filter.expr) {
+            self.guard(input);
+        }
+        self.arguments(&filter.args);
+        if shape != Shape::Hosts {
+            return Shape::Other;
+        }
+        match (filter.name, filter.args.first()) {
+            ("selectattr" | "rejectattr" | "groupby", Some(CallArg::Pos(attribute))) => {
+                self.attribute_constant(attribute);
+            }
+            ("map" | "sort" | "unique" | "min" | "max", _) => {
+                for argument in &filter.args {
+                    if let CallArg::Kwarg("attribute", value) = argument {
+                        self.attribute_constant(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+        match filter.name {
+            "selectattr" | "rejectattr" | "sort" | "list" | "reverse" | "unique" => Shape::Hosts,
+            "first" | "last" | "min" | "max" => Shape::Host,
+            _ => Shape::Other,
+        }
+    }
+
+    /// A constant text that names a host's attribute: `selectattr("role")`.
+    fn attribute_constant(&mut self, expression: &Expr<'s>) {
+        if let Expr::Const(constant) = expression
+            && let Some(name) = constant.value.as_str()
+        {
+            // A path (`labels.0`) is followed no further than its first name.
+            let first = name.split('.').next().unwrap_or(name);
+            let start = constant.span().start_offset as usize + 1;
+            self.uses
+                .host_attributes
+                .push((first.to_owned(), start..start + first.len()));
+        }
+    }
+
+    fn guard(&mut self, expression: &Expr<'s>) {
+        if let Expr::Var(var) = expression
+            && self.local(var.id).is_none()
+        {
+            self.uses.guarded.insert(var.id.to_owned());
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! Reading flows and their stages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::reader::{check_file, unknown};
+use super::{Flow, RecipeFiles, Role, Stage};
+use crate::cluster::Spanned;
+use crate::duration::parse_duration;
+use crate::ids::{RoleName, StageId, is_plain_name};
+use crate::plan::{Action, Gate, PutSource, PutStep};
+use crate::problem::Problem;
+use crate::source::Span;
+use crate::yaml::{Fields, Key, Kind, Node, Reader};
+
+const STAGE_FIELDS: [&str; 11] = [
+    "id", "on", "after", "when", "put", "run", "reboot", "until", "within", "at_once", "retries",
+];
+/// Flows that change nothing, by their name.
+const READING_FLOWS: [&str; 2] = ["check", "verify"];
+
+pub(super) struct FlowReader<'r, 'a> {
+    pub(super) yaml: &'r mut Reader<'a>,
+    pub(super) files: &'r RecipeFiles,
+    pub(super) roles: &'r [Role],
+    pub(super) groups: &'r BTreeMap<String, BTreeSet<RoleName>>,
+}
+
+impl FlowReader<'_, '_> {
+    pub(super) fn flows(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Flow> {
+        let Some(node) = fields.get("flows") else {
+            self.yaml.missing(
+                root,
+                "a recipe",
+                "flows",
+                "say what there is to do: `flows: { install: [...] }`",
+            );
+            return Vec::new();
+        };
+        let Some(entries) = self.yaml.map(node, "`flows`") else {
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .filter_map(|(key, node)| self.flow(key, node))
+            .collect()
+    }
+
+    fn flow(&mut self, key: &Key, node: &Node) -> Option<Flow> {
+        self.check_name(&key.text, key.span, "a flow");
+        let what = format!("the flow `{}`", key.text.escape_debug());
+        let items = self.yaml.list(node, &what)?;
+        if items.is_empty() {
+            self.yaml.error(
+                "recipe::empty-flow",
+                key.span,
+                format!("{what} has no stage"),
+                "nothing to do",
+                "write a stage, such as `- { id: check, on: all, run: scripts/check.sh }`",
+            );
+        }
+        let ids: Vec<Option<Spanned<String>>> = items.iter().map(|item| self.id(item)).collect();
+        let mut stages: Vec<Stage> = Vec::new();
+        for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
+            let below: Vec<&str> = ids
+                .iter()
+                .skip(at)
+                .flatten()
+                .map(|id| id.value.as_str())
+                .collect();
+            let Some(stage) = self.stage(item, id.as_ref(), &stages, &below) else {
+                continue;
+            };
+            if let Some(first) = stages.iter().find(|above| above.id.value == stage.id.value) {
+                let problem = Problem::error(
+                    "recipe::duplicate-stage",
+                    format!("there are two stages `{}` in {what}", stage.id.value),
+                )
+                .at(self.yaml.source, stage.id.span, "again here")
+                .at(self.yaml.source, first.id.span, "here first")
+                .help("give each stage a name of its own");
+                self.yaml.problems.push(problem);
+                continue;
+            }
+            stages.push(stage);
+        }
+        if READING_FLOWS.contains(&key.text.as_str()) {
+            self.check_reading(&key.text, &stages);
+        }
+        Some(Flow {
+            name: Spanned {
+                value: key.text.clone(),
+                span: key.span,
+            },
+            stages,
+        })
+    }
+
+    fn check_name(&mut self, name: &str, span: Span, what: &str) -> bool {
+        let plain = is_plain_name(name);
+        if !plain {
+            self.yaml.error(
+                "recipe::name",
+                span,
+                format!("`{}` can't be the name of {what}", name.escape_debug()),
+                "not a plain name",
+                "use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64",
+            );
+        }
+        plain
+    }
+
+    /// A stage's name, looked at before the stages are read: `after` wants to tell "below" from
+    /// "nowhere". What is wrong with it is said when its stage is read.
+    fn id(&self, item: &Node) -> Option<Spanned<String>> {
+        let node = item.get("id")?;
+        Some(Spanned {
+            value: node.as_text(self.yaml.source)?.to_owned(),
+            span: node.span,
+        })
+    }
+
+    fn stage(
+        &mut self,
+        item: &Node,
+        id: Option<&Spanned<String>>,
+        above: &[Stage],
+        below: &[&str],
+    ) -> Option<Stage> {
+        let what = match id {
+            Some(id) => format!("the stage `{}`", id.value.escape_debug()),
+            None => "a stage".to_owned(),
+        };
+        let fields = self.yaml.fields(item, &what, &STAGE_FIELDS)?;
+        if fields.get("id").is_none() {
+            self.yaml
+                .missing(item, "a stage", "id", "give it a name: `id: prepare`");
+        }
+        let roles = match fields.get("on") {
+            Some(node) => self.on(node),
+            None => {
+                self.yaml
+                    .missing(item, &what, "on", "say which hosts: `on: all`, or a role");
+                BTreeSet::new()
+            }
+        };
+        let after = fields
+            .get("after")
+            .and_then(|node| self.after(node, &roles, above, below));
+        let when = fields.get("when").and_then(|node| match node.kind {
+            // `when: true` is no expression that anybody means.
+            Kind::Text(_) => self.yaml.text(node, "`when`"),
+            _ => {
+                self.yaml
+                    .expected(node, "`when`", "a condition, such as `reboot_needed`");
+                None
+            }
+        });
+        let (put, put_paths) = fields
+            .get("put")
+            .map(|node| self.put(node))
+            .unwrap_or_default();
+        let within = fields
+            .get("within")
+            .and_then(|node| self.duration(node, "`within`"));
+        let (action, reboot_within) = self.action(item, &what, fields)?;
+        if let (Some((key, _)), Some(_)) = (fields.entry("within"), reboot_within) {
+            self.yaml.error(
+                "recipe::two-limits",
+                key.span,
+                format!("{what} says twice how long it may take"),
+                "once here, once in `reboot`",
+                "keep the one in `reboot`",
+            );
+        }
+        let at_once = fields
+            .get("at_once")
+            .and_then(|node| self.yaml.int(node, "`at_once`", 1..=100_000))
+            .and_then(|limit| usize::try_from(limit).ok());
+        let retries = fields
+            .get("retries")
+            .and_then(|node| self.yaml.int(node, "`retries`", 0..=100))
+            .and_then(|retries| u32::try_from(retries).ok())
+            .unwrap_or(0);
+        let id = id?;
+        if !self.check_name(&id.value, id.span, "a stage") {
+            return None;
+        }
+        Some(Stage {
+            id: Spanned {
+                value: StageId::new(id.value.as_str()),
+                span: id.span,
+            },
+            roles,
+            after,
+            when,
+            put,
+            put_paths,
+            action,
+            within: within.or(reboot_within),
+            at_once,
+            retries,
+        })
+    }
+
+    fn on(&mut self, node: &Node) -> BTreeSet<RoleName> {
+        let mut roles = BTreeSet::new();
+        for name in self.yaml.texts(node, "`on`").unwrap_or_default() {
+            if let Some(members) = self.groups.get(&name.value) {
+                roles.extend(members.iter().cloned());
+            } else if let Some(role) = self
+                .roles
+                .iter()
+                .find(|role| role.name.as_str() == name.value)
+            {
+                roles.insert(role.name.clone());
+            } else {
+                let known = self
+                    .roles
+                    .iter()
+                    .map(|role| role.name.as_str())
+                    .chain(self.groups.keys().map(String::as_str));
+                let problem = unknown(self.yaml.source, &name, "role or group", known);
+                self.yaml.problems.push(problem);
+            }
+        }
+        roles
+    }
+
+    fn after(
+        &mut self,
+        node: &Node,
+        roles: &BTreeSet<RoleName>,
+        above: &[Stage],
+        below: &[&str],
+    ) -> Option<Vec<Gate>> {
+        let items = match &node.kind {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let mut gates = Vec::new();
+        let mut own = Vec::new();
+        for item in items {
+            let all = match &item.kind {
+                Kind::Map(_) => {
+                    let fields = self.yaml.fields(item, "a gate", &["all"]);
+                    let Some(named) = fields.and_then(|fields| fields.get("all")) else {
+                        if fields.is_some() {
+                            self.yaml.expected(item, "a gate", GATE);
+                        }
+                        continue;
+                    };
+                    Some(named)
+                }
+                Kind::List(_) | Kind::Null => {
+                    self.yaml.expected(item, "a gate", GATE);
+                    continue;
+                }
+                _ => None,
+            };
+            let Some(name) = self.yaml.text(all.unwrap_or(item), "a gate's stage") else {
+                continue;
+            };
+            let Some(stage) = above
+                .iter()
+                .find(|stage| stage.id.value.as_str() == name.value)
+            else {
+                self.not_above(&name, above, below);
+                continue;
+            };
+            let gate = match all {
+                Some(_) => Gate::All(stage.id.value.clone()),
+                None => Gate::Own(stage.id.value.clone()),
+            };
+            if all.is_none() {
+                own.push((name.span, stage));
+            }
+            if !gates.contains(&gate) {
+                gates.push(gate);
+            }
+        }
+        let only_own = gates.iter().all(|gate| matches!(gate, Gate::Own(_)));
+        if let (true, Some((span, _))) = (only_own, own.first()) {
+            self.check_own_gates(*span, roles, &own);
+        }
+        Some(gates)
+    }
+
+    /// Hosts that take part in none of the stages that they are to wait for wait for nothing.
+    fn check_own_gates(&mut self, span: Span, roles: &BTreeSet<RoleName>, own: &[(Span, &Stage)]) {
+        let idle: Vec<&str> = roles
+            .iter()
+            .filter(|role| own.iter().all(|(_, stage)| !stage.roles.contains(*role)))
+            .map(RoleName::as_str)
+            .collect();
+        if idle.is_empty() {
+            return;
+        }
+        let problem = Problem::warning(
+            "recipe::empty-gate",
+            format!(
+                "nothing is waited for on the hosts of `{}`: they take no part in what is named",
+                idle.join("`, `")
+            ),
+        )
+        .at(self.yaml.source, span, "not on these hosts")
+        .help("name a stage that they take part in, or wait for other hosts with `{all: NAME}`");
+        self.yaml.problems.push(problem);
+    }
+
+    fn not_above(&mut self, name: &Spanned<String>, above: &[Stage], below: &[&str]) {
+        if below.contains(&name.value.as_str()) {
+            let own = below.first() == Some(&name.value.as_str());
+            self.yaml.error(
+                "recipe::after-below",
+                name.span,
+                match own {
+                    true => "a stage can't wait for itself".to_owned(),
+                    false => format!("`{}` stands below this stage", name.value),
+                },
+                "not above",
+                "`after` may only name stages above: so nothing waits in a circle",
+            );
+            return;
+        }
+        let known = above.iter().map(|stage| stage.id.value.as_str());
+        let problem = unknown(self.yaml.source, name, "stage", known);
+        self.yaml.problems.push(problem);
+    }
+
+    fn put(&mut self, node: &Node) -> (Vec<Spanned<PutStep>>, Vec<Span>) {
+        let items = match &node.kind {
+            Kind::Map(_) => std::slice::from_ref(node),
+            _ => self.yaml.list(node, "`put`").unwrap_or_default(),
+        };
+        items.iter().filter_map(|item| self.put_step(item)).unzip()
+    }
+
+    fn put_step(&mut self, item: &Node) -> Option<(Spanned<PutStep>, Span)> {
+        let known = ["file", "template", "to", "mode", "owner"];
+        let fields = self.yaml.fields(item, "a file to put", &known)?;
+        let source = match (fields.get("file"), fields.get("template")) {
+            (Some(node), None) => self.file(node, "`file`", "file").map(PutSource::File),
+            (None, Some(node)) => self
+                .file(node, "`template`", "template")
+                .map(PutSource::Template),
+            _ => {
+                self.yaml.error(
+                    "recipe::put-source",
+                    item.span,
+                    "a file to put needs either `file` or `template`",
+                    "one of the two",
+                    "`file` is brought as it stands, `template` is rendered for each host",
+                );
+                None
+            }
+        };
+        let mode = fields.get("mode").map(|node| self.mode(node));
+        let owner = fields.get("owner").map(|node| self.owner(node));
+        let Some(to) = fields.get("to") else {
+            self.yaml.missing(
+                item,
+                "a file to put",
+                "to",
+                "say where it goes: `to: /etc/example.conf`",
+            );
+            return None;
+        };
+        let to = self.yaml.text(to, "`to`")?;
+        if !to.value.starts_with('/') && !to.value.starts_with("{{") {
+            self.yaml.error(
+                "recipe::put-path",
+                to.span,
+                format!("`{}` is no absolute path", to.value.escape_debug()),
+                "must begin with `/`",
+                format!("write `/{}`", to.value),
+            );
+        }
+        let step = PutStep {
+            source: source?,
+            path: to.value,
+            mode: match mode {
+                Some(mode) => mode?,
+                None => 0o644,
+            },
+            owner: match owner {
+                Some(owner) => Some(owner?),
+                None => None,
+            },
+        };
+        let step = Spanned {
+            value: step,
+            span: item.span,
+        };
+        Some((step, to.span))
+    }
+
+    fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
+        let path = self.yaml.text(node, what)?;
+        check_file(
+            self.files,
+            self.yaml.source,
+            &path,
+            kind,
+            &mut self.yaml.problems,
+        )
+        .then_some(path.value)
+    }
+
+    fn mode(&mut self, node: &Node) -> Option<u32> {
+        // What was written counts: unquoted, 0644 would be the number 644.
+        let mode = node
+            .as_text(self.yaml.source)
+            .filter(|text| (3..=4).contains(&text.len()))
+            .and_then(|text| u32::from_str_radix(text, 8).ok());
+        if mode.is_none() {
+            self.yaml.expected(
+                node,
+                "`mode`",
+                "three or four octal digits, such as `\"0644\"`",
+            );
+        }
+        mode
+    }
+
+    fn owner(&mut self, node: &Node) -> Option<String> {
+        let owner = self.yaml.text(node, "`owner`")?;
+        let good = owner.value.split(':').count() <= 2 && owner.value.split(':').all(is_account);
+        if !good {
+            self.yaml.expected(
+                node,
+                "`owner`",
+                "`user` or `user:group`, such as `root:root`",
+            );
+        }
+        good.then_some(owner.value)
+    }
+
+    fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let text = self.yaml.text(node, what)?;
+        match parse_duration(&text.value) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.yaml.error(
+                    "recipe::duration",
+                    text.span,
+                    format!("{what} is no span of time: {error}"),
+                    "not a span of time",
+                    "such as `30s`, `10m` or `1h`",
+                );
+                None
+            }
+        }
+    }
+
+    fn action(
+        &mut self,
+        item: &Node,
+        what: &str,
+        fields: Fields<'_>,
+    ) -> Option<(Action, Option<Duration>)> {
+        let given: Vec<(&Key, &Node)> = ["run", "reboot", "until"]
+            .iter()
+            .filter_map(|name| fields.entry(name))
+            .collect();
+        match given.as_slice() {
+            [] if fields.get("put").is_some() => Some((Action::Put, None)),
+            [] => {
+                self.yaml.missing(
+                    item,
+                    what,
+                    "run",
+                    "say what it does with `run`, `until`, `reboot` or `put`",
+                );
+                None
+            }
+            [(key, node)] => match key.text.as_str() {
+                "run" => Some((Action::Run(self.file(node, "`run`", "script")?), None)),
+                "until" => Some((Action::Until(self.file(node, "`until`", "script")?), None)),
+                _ => Some((Action::Reboot, self.reboot(node)?)),
+            },
+            [(first, _), rest @ ..] => {
+                let names: Vec<&str> = given.iter().map(|(key, _)| key.text.as_str()).collect();
+                let mut problem = Problem::error(
+                    "recipe::two-actions",
+                    format!("{what} has both `{}`", names.join("` and `")),
+                )
+                .at(self.yaml.source, first.span, "this");
+                for (key, _) in rest {
+                    problem = problem.at(self.yaml.source, key.span, "and this");
+                }
+                self.yaml
+                    .problems
+                    .push(problem.help("a stage does one thing: make two stages of it"));
+                None
+            }
+        }
+    }
+
+    #[expect(clippy::option_option, reason = "a wrong one, and one without a limit")]
+    fn reboot(&mut self, node: &Node) -> Option<Option<Duration>> {
+        if node.kind == Kind::Bool(true) {
+            return Some(None);
+        }
+        let fields = self.yaml.fields(node, "`reboot`", &["within"])?;
+        match fields.get("within") {
+            Some(node) => Some(Some(self.duration(node, "`within`")?)),
+            None => Some(None),
+        }
+    }
+
+    fn check_reading(&mut self, flow: &str, stages: &[Stage]) {
+        for stage in stages {
+            let does = match stage.action {
+                Action::Reboot => "reboots hosts",
+                _ if !stage.put.is_empty() => "brings files to hosts",
+                _ => continue,
+            };
+            let problem = Problem::warning(
+                "recipe::changing-check",
+                format!("the flow `{flow}` is to change nothing, and this stage {does}"),
+            )
+            .at(self.yaml.source, stage.id.span, does)
+            .help("move the stage to another flow");
+            self.yaml.problems.push(problem);
+        }
+    }
+}
+
+const GATE: &str = "a stage's name, or `{all: NAME}`";
+
+/// Whether `name` can be a user or a group: also a number.
+fn is_account(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
+}

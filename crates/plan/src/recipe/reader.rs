@@ -1,0 +1,518 @@
+//! Reading `recipe.yaml`, all but its flows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::flows::FlowReader;
+use super::settings_file;
+use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
+use crate::cluster::Spanned;
+use crate::cluster_conf::{ConfMapping, Meaning};
+use crate::expression::is_reserved;
+use crate::ids::{RoleName, is_plain_name};
+use crate::plan::{Allowance, FactKind};
+use crate::problem::{Problem, Problems};
+use crate::source::{SourceFile, Span};
+use crate::suggest::did_you_mean;
+use crate::yaml::{self, Fields, Kind, Node, Reader};
+
+const FIELDS: [&str; 10] = [
+    "name",
+    "title",
+    "roles",
+    "groups",
+    "facts",
+    "settings",
+    "releases",
+    "default_release",
+    "cluster_conf",
+    "flows",
+];
+
+/// Reads the recipe as far as it can be read, with everything that is wrong with it.
+pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Problems) {
+    let source = match files.text(RECIPE_FILE) {
+        Some(Ok(source)) => source,
+        Some(Err(problem)) => return (None, problem.into()),
+        None => {
+            let problem = Problem::error(
+                "recipe::no-recipe",
+                format!("there is no `{RECIPE_FILE}` in `{}`", files.place()),
+            )
+            .help("a recipe is a folder with a `recipe.yaml` in it");
+            return (None, problem.into());
+        }
+    };
+    let (root, problems) = yaml::read(&source);
+    let mut reader = RecipeReader {
+        files,
+        yaml: Reader {
+            source: &source,
+            problems,
+        },
+    };
+    let recipe = root.as_ref().and_then(|root| reader.recipe(root));
+    (recipe, reader.yaml.problems)
+}
+
+struct RecipeReader<'a> {
+    files: &'a RecipeFiles,
+    yaml: Reader<'a>,
+}
+
+impl RecipeReader<'_> {
+    fn recipe(&mut self, root: &Node) -> Option<Recipe> {
+        let fields = self.yaml.fields(root, "a recipe", &FIELDS)?;
+        let roles = self.roles(root, fields);
+        let groups = self.groups(fields, &roles);
+        let (facts_script, fact_kinds) = self.facts(fields);
+        let settings = self.settings(fields, &fact_kinds);
+        let releases = self.releases(fields);
+        let default_release = self.default_release(fields, &releases);
+        let cluster_conf = self.cluster_conf(fields, &roles, &settings);
+        let mut flow_reader = FlowReader {
+            yaml: &mut self.yaml,
+            files: self.files,
+            roles: &roles,
+            groups: &groups,
+        };
+        let flows = flow_reader.flows(root, fields);
+        settings_file::check_secret_stages(&settings, &flows, &mut self.yaml.problems);
+        Some(Recipe {
+            source: self.yaml.source.clone(),
+            files: self.files.clone(),
+            name: self.name(fields),
+            title: fields
+                .get("title")
+                .and_then(|node| self.yaml.text(node, "`title`"))
+                .map(|title| title.value),
+            roles,
+            groups,
+            facts_script,
+            fact_kinds,
+            settings,
+            releases: releases.into_iter().map(|known| known.value).collect(),
+            default_release,
+            cluster_conf,
+            flows,
+        })
+    }
+
+    fn name(&mut self, fields: Fields<'_>) -> String {
+        let Some(node) = fields.get("name") else {
+            return self.files.folder_name().to_owned();
+        };
+        self.plain_name(node, "`name`").unwrap_or_default()
+    }
+
+    /// A text that can be a name.
+    fn plain_name(&mut self, node: &Node, what: &str) -> Option<String> {
+        let name = self.yaml.text(node, what)?;
+        self.check_plain(&name.value, name.span, what)
+            .then_some(name.value)
+    }
+
+    fn check_plain(&mut self, name: &str, span: Span, what: &str) -> bool {
+        let plain = is_plain_name(name);
+        if !plain {
+            self.yaml.error(
+                "recipe::name",
+                span,
+                format!("`{}` can't be {what}", name.escape_debug()),
+                "not a plain name",
+                "use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64",
+            );
+        }
+        plain
+    }
+
+    fn roles(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Role> {
+        let Some(node) = fields.get("roles") else {
+            self.yaml.missing(
+                root,
+                "a recipe",
+                "roles",
+                "say what hosts can become: `roles: { server: { count: [1] } }`",
+            );
+            return Vec::new();
+        };
+        let Some(entries) = self.yaml.map(node, "`roles`") else {
+            return Vec::new();
+        };
+        let mut roles = Vec::new();
+        for (key, node) in entries {
+            if key.text == "all" {
+                self.yaml.error(
+                    "recipe::name",
+                    key.span,
+                    "`all` can't be a role's name: it stands for every host",
+                    "taken",
+                    "call the role something else",
+                );
+                continue;
+            }
+            if !self.check_plain(&key.text, key.span, "a role's name") {
+                continue;
+            }
+            let what = format!("the role `{}`", key.text);
+            let mut role = Role {
+                name: RoleName::new(key.text.as_str()),
+                count: Counts::default(),
+                may_miss: None,
+                span: key.span,
+            };
+            if !node.is_null()
+                && let Some(fields) = self.yaml.fields(node, &what, &["count", "may_miss"])
+            {
+                if let Some(count) = fields.get("count").and_then(|node| self.counts(node)) {
+                    role.count = count;
+                }
+                role.may_miss = fields.get("may_miss").and_then(|node| self.allowance(node));
+            }
+            roles.push(role);
+        }
+        roles
+    }
+
+    fn counts(&mut self, node: &Node) -> Option<Counts> {
+        const EXPECTED: &str = "a list of numbers (`[1, 3]`), a number or a range (`0..`, `2..5`)";
+        if let Kind::List(items) = &node.kind {
+            let numbers: Option<BTreeSet<usize>> = items
+                .iter()
+                .map(|item| match item.kind {
+                    Kind::Int(number) => usize::try_from(number).ok(),
+                    _ => None,
+                })
+                .collect();
+            if let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) {
+                return Some(Counts::OneOf(numbers));
+            }
+        } else if let Some(counts) = node.as_text(self.yaml.source).and_then(Counts::parse) {
+            return Some(counts);
+        }
+        self.yaml.expected(node, "`count`", EXPECTED);
+        None
+    }
+
+    fn allowance(&mut self, node: &Node) -> Option<Allowance> {
+        let text = node.as_text(self.yaml.source).unwrap_or_default();
+        let allowance = match text.strip_suffix('%') {
+            Some(percent) => percent
+                .trim()
+                .parse()
+                .ok()
+                .filter(|percent| *percent <= 100)
+                .map(Allowance::Percent),
+            None => text.parse().ok().map(Allowance::Hosts),
+        };
+        if allowance.is_none() {
+            self.yaml
+                .expected(node, "`may_miss`", "a number of hosts, or `20%` of them");
+        }
+        allowance
+    }
+
+    fn groups(
+        &mut self,
+        fields: Fields<'_>,
+        roles: &[Role],
+    ) -> BTreeMap<String, BTreeSet<RoleName>> {
+        let all = roles.iter().map(|role| role.name.clone()).collect();
+        let mut groups = BTreeMap::from([("all".to_owned(), all)]);
+        let Some(entries) = fields
+            .get("groups")
+            .and_then(|node| self.yaml.map(node, "`groups`"))
+        else {
+            return groups;
+        };
+        for (key, node) in entries {
+            let taken =
+                key.text == "all" || roles.iter().any(|role| role.name.as_str() == key.text);
+            if taken {
+                self.yaml.error(
+                    "recipe::name",
+                    key.span,
+                    format!("`{}` can't be a group's name", key.text),
+                    "taken by a role, or built in",
+                    "call the group something else",
+                );
+                continue;
+            }
+            self.check_plain(&key.text, key.span, "a group's name");
+            let what = format!("the group `{}`", key.text);
+            let members = self.yaml.texts(node, &what).unwrap_or_default();
+            let mut set = BTreeSet::new();
+            for member in members {
+                match roles.iter().find(|role| role.name.as_str() == member.value) {
+                    Some(role) => {
+                        set.insert(role.name.clone());
+                    }
+                    None => self.yaml.problems.push(unknown(
+                        self.yaml.source,
+                        &member,
+                        "role",
+                        roles.iter().map(|role| role.name.as_str()),
+                    )),
+                }
+            }
+            groups.insert(key.text.clone(), set);
+        }
+        groups
+    }
+
+    fn facts(&mut self, fields: Fields<'_>) -> (Option<String>, BTreeMap<String, FactKind>) {
+        let nothing = (None, BTreeMap::new());
+        let Some(node) = fields.get("facts") else {
+            return nothing;
+        };
+        if matches!(node.kind, Kind::Text(_)) {
+            return (self.file(node, "`facts`", "script"), BTreeMap::new());
+        }
+        let Some(fields) = self.yaml.fields(node, "`facts`", &["run", "names"]) else {
+            return nothing;
+        };
+        let script = fields
+            .get("run")
+            .and_then(|node| self.file(node, "`run`", "script"));
+        let mut kinds = BTreeMap::new();
+        let entries = fields
+            .get("names")
+            .and_then(|node| self.yaml.map(node, "`names`"))
+            .unwrap_or_default();
+        for (key, node) in entries {
+            if !self.check_variable(&key.text, key.span, "a fact's name") {
+                continue;
+            }
+            let kind = match node.as_text(self.yaml.source) {
+                Some("text") => FactKind::Text,
+                Some("bool") => FactKind::Bool,
+                Some("number") => FactKind::Number,
+                _ => {
+                    let what = format!("the fact `{}`", key.text);
+                    self.yaml
+                        .expected(node, &what, "`text`, `bool` or `number`");
+                    continue;
+                }
+            };
+            kinds.insert(key.text.clone(), kind);
+        }
+        (script, kinds)
+    }
+
+    /// Whether an expression can name it.
+    fn check_variable(&mut self, name: &str, span: Span, what: &str) -> bool {
+        let fault = name_fault(name);
+        if let Some((message, help)) = &fault {
+            self.yaml.error(
+                "recipe::name",
+                span,
+                format!("`{}` can't be {what}: {message}", name.escape_debug()),
+                "not a name for expressions",
+                *help,
+            );
+        }
+        fault.is_none()
+    }
+
+    /// The path of a file of the recipe, which must be there.
+    fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
+        let path = self.yaml.text(node, what)?;
+        check_file(
+            self.files,
+            self.yaml.source,
+            &path,
+            kind,
+            &mut self.yaml.problems,
+        )
+        .then_some(path.value)
+    }
+
+    fn settings(
+        &mut self,
+        fields: Fields<'_>,
+        facts: &BTreeMap<String, FactKind>,
+    ) -> Vec<SettingsLine> {
+        let Some(folder) = fields
+            .get("settings")
+            .and_then(|node| self.yaml.text(node, "`settings`"))
+        else {
+            return Vec::new();
+        };
+        let prefix = format!("{}/", folder.value.trim_end_matches('/'));
+        let mut lines = Vec::new();
+        let mut found = false;
+        for path in self.files.paths() {
+            let Some(file) = path.strip_prefix(&prefix) else {
+                continue;
+            };
+            let Some(line) = file
+                .strip_suffix(".yaml")
+                .filter(|line| !line.contains('/'))
+            else {
+                continue;
+            };
+            found = true;
+            let (read, problems) = settings_file::read(self.files, path, line, facts);
+            self.yaml.problems.extend(problems);
+            lines.extend(read);
+        }
+        if !found {
+            self.yaml.error(
+                "recipe::no-settings",
+                folder.span,
+                format!("there is no settings file in `{}`", folder.value),
+                "no `.yaml` file below it",
+                format!("write `{prefix}any.yaml`, or one for a release line: `{prefix}1.8.yaml`"),
+            );
+        }
+        lines
+    }
+
+    fn releases(&mut self, fields: Fields<'_>) -> Vec<Spanned<String>> {
+        fields
+            .get("releases")
+            .and_then(|node| {
+                let items = self.yaml.list(node, "`releases`")?;
+                let texts = items
+                    .iter()
+                    .filter_map(|item| self.yaml.text(item, "a release"))
+                    .collect();
+                Some(texts)
+            })
+            .unwrap_or_default()
+    }
+
+    fn default_release(
+        &mut self,
+        fields: Fields<'_>,
+        releases: &[Spanned<String>],
+    ) -> Option<String> {
+        let release = self
+            .yaml
+            .text(fields.get("default_release")?, "`default_release`")?;
+        let known = || releases.iter().map(|known| known.value.as_str());
+        if !releases.is_empty() && !known().any(|known| known == release.value) {
+            let problem = unknown(self.yaml.source, &release, "release", known());
+            self.yaml.problems.push(problem);
+        }
+        Some(release.value)
+    }
+
+    fn cluster_conf(
+        &mut self,
+        fields: Fields<'_>,
+        roles: &[Role],
+        settings: &[SettingsLine],
+    ) -> Option<ConfMapping> {
+        let path = self.file(fields.get("cluster_conf")?, "`cluster_conf`", "file")?;
+        let source = self.files.text(&path)?.ok()?;
+        let (mapping, problems) = ConfMapping::read(&source);
+        self.yaml.problems.extend(problems);
+        let mapping = mapping?;
+        for name in &mapping.names {
+            // The mapping keeps no places: its names stand in the file as they are.
+            let start = source.text().find(&name.name).unwrap_or_default();
+            let at = |value: &str| Spanned {
+                value: value.to_owned(),
+                span: Span::new(start, start + name.name.len()),
+            };
+            match &name.meaning {
+                Meaning::Addresses(role) | Meaning::PrivateAddresses(role)
+                    if !roles.iter().any(|known| known.name == *role) =>
+                {
+                    self.yaml.problems.push(unknown(
+                        &source,
+                        &at(role.as_str()),
+                        "role",
+                        roles.iter().map(|role| role.name.as_str()),
+                    ));
+                }
+                Meaning::Setting { name: setting, .. } | Meaning::Secret(setting) => {
+                    let known = || {
+                        settings
+                            .iter()
+                            .flat_map(SettingsLine::properties)
+                            .map(|(name, _)| name)
+                    };
+                    if !known().any(|known| known == setting) {
+                        let problem = unknown(&source, &at(setting), "setting", known());
+                        self.yaml.problems.push(problem);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(mapping)
+    }
+}
+
+/// Why an expression could not name it, and what to write.
+pub(super) fn name_fault(name: &str) -> Option<(&'static str, &'static str)> {
+    let mut chars = name.chars();
+    let fits = chars
+        .next()
+        .is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !fits || name.len() > 64 {
+        return Some((
+            "expressions and scripts could not name it",
+            "use small letters, digits and `_`, a letter first, at most 64",
+        ));
+    }
+    let word = matches!(
+        name,
+        "and" | "or" | "not" | "in" | "is" | "if" | "else" | "true" | "false" | "none" | "loop"
+    );
+    (word || is_reserved(name)).then_some((
+        "it means something else in expressions",
+        "call it something else",
+    ))
+}
+
+/// That there is no such role, group, stage...
+pub(super) fn unknown<'a>(
+    source: &SourceFile,
+    name: &Spanned<String>,
+    what: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Problem {
+    let known: Vec<&str> = known.collect();
+    let problem = Problem::error(
+        "recipe::unknown",
+        format!("there is no {what} `{}`", name.value.escape_debug()),
+    )
+    .at(source, name.span, format!("unknown {what}"));
+    match did_you_mean(&name.value, known.iter().copied()) {
+        Some(close) => problem.help(format!("did you mean `{close}`?")),
+        None if known.is_empty() || known.len() > 12 => problem,
+        None => problem.help(format!("there is `{}`", known.join("`, `"))),
+    }
+}
+
+/// Says so where the recipe has no such file.
+pub(super) fn check_file(
+    files: &RecipeFiles,
+    source: &SourceFile,
+    path: &Spanned<String>,
+    kind: &str,
+    problems: &mut Problems,
+) -> bool {
+    match files.text(&path.value) {
+        Some(Ok(_)) => true,
+        Some(Err(problem)) => {
+            problems.push(problem);
+            false
+        }
+        None => {
+            let problem = Problem::error(
+                "recipe::no-file",
+                format!("there is no {kind} `{}`", path.value.escape_debug()),
+            )
+            .at(source, path.span, "no such file in the recipe");
+            problems.push(match did_you_mean(&path.value, files.paths()) {
+                Some(close) => problem.help(format!("did you mean `{close}`?")),
+                None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
+            });
+            false
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Checking scripts, as far as a look at their text tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Recipe;
+use super::reader::unknown;
+use crate::cluster::Spanned;
+use crate::environment::variable_name;
+use crate::plan::{Action, PutSource};
+use crate::problem::{Problem, Problems};
+use crate::source::{SourceFile, Span};
+use crate::suggest::did_you_mean;
+
+/// Folders whose files are there to be used by a stage.
+const FOLDERS: [&str; 3] = ["scripts/", "templates/", "files/"];
+const SEVERITIES: [&str; 3] = ["note", "warning", "error"];
+/// What every script is given, whatever the recipe.
+const GIVEN: [&str; 11] = [
+    "PX_RUN",
+    "PX_CLUSTER",
+    "PX_RECIPE",
+    "PX_RELEASE",
+    "PX_FLOW",
+    "PX_STAGE",
+    "PX_HOST",
+    "PX_ROLE",
+    "PX_ADDRESS",
+    "PX_PRIVATE_ADDRESS",
+    "PX_SECRETS",
+];
+
+/// Everything that is wrong with a recipe's scripts, and, of a recipe that was read completely, the
+/// files that nothing uses.
+pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
+    let mut problems = Problems::new();
+    let mut scripts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut used = BTreeSet::new();
+    if let Some(path) = &recipe.facts_script {
+        scripts.entry(path).or_default();
+    }
+    for stage in recipe.flows.iter().flat_map(|flow| &flow.stages) {
+        if let Action::Run(path) | Action::Until(path) = &stage.action {
+            let id = stage.id.value.as_str();
+            scripts.entry(path).or_default().insert(id);
+        }
+        for put in &stage.put {
+            let (PutSource::File(path) | PutSource::Template(path)) = &put.value.source;
+            used.insert(path.as_str());
+        }
+    }
+    let variables = variables(recipe);
+    for (path, stages) in &scripts {
+        if let Some(Ok(source)) = recipe.files.text(path) {
+            let mut script = Script {
+                recipe,
+                source: &source,
+                problems: &mut problems,
+            };
+            script.check(&variables, stages);
+        }
+    }
+    for path in recipe.files.paths().filter(|_| complete) {
+        let idle = !scripts.contains_key(path) && !used.contains(path);
+        if idle && FOLDERS.iter().any(|folder| path.starts_with(folder)) {
+            let file = SourceFile::new(recipe.files.shown(path), "");
+            let problem = Problem::note("recipe::unused-file", "no stage uses this file")
+                .in_file(&file)
+                .help("name it in a stage, or remove it");
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+/// Every variable that some script of the recipe may be given.
+fn variables(recipe: &Recipe) -> BTreeSet<String> {
+    let mut variables: BTreeSet<String> = GIVEN.iter().map(|name| (*name).to_owned()).collect();
+    for fact in recipe.fact_kinds.keys() {
+        variables.insert(format!("PX_FACT_{}", variable_name(fact)));
+    }
+    for role in &recipe.roles {
+        let role = variable_name(role.name.as_str());
+        variables.insert(format!("PX_HOSTS_{role}"));
+        variables.insert(format!("PX_ADDRESSES_{role}"));
+    }
+    for line in &recipe.settings {
+        for (setting, _) in line.properties() {
+            let kind = match line.secrets.contains_key(setting) {
+                true => "SECRET",
+                false => "SETTING",
+            };
+            variables.insert(format!("PX_{kind}_{}", variable_name(setting)));
+        }
+    }
+    variables
+}
+
+struct Script<'a> {
+    recipe: &'a Recipe,
+    source: &'a SourceFile,
+    problems: &'a mut Problems,
+}
+
+impl Script<'_> {
+    fn check(&mut self, variables: &BTreeSet<String>, stages: &BTreeSet<&str>) {
+        let text = self.source.text();
+        if text.trim().is_empty() {
+            let problem = Problem::error("recipe::empty-script", "this script is empty");
+            self.problems.push(problem.in_file(self.source));
+            return;
+        }
+        self.check_first_line(text);
+        if let Some(at) = text.find("\r\n") {
+            self.error(
+                "recipe::crlf",
+                Span::new(at, at + 1),
+                "this script has Windows line ends, which no shell can read",
+                "a carriage return",
+                "save it with plain line feeds",
+            );
+        }
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let (commands, end) = commands(line);
+            let code = line.get(..end).unwrap_or(line);
+            self.check_variables(start, code, variables, stages);
+            for words in commands {
+                self.check_command(start, &words);
+            }
+            start += line.len();
+        }
+    }
+
+    fn error(&mut self, code: &'static str, span: Span, message: &str, label: &str, help: &str) {
+        let problem = Problem::error(code, message)
+            .at(self.source, span, label)
+            .help(help);
+        self.problems.push(problem);
+    }
+
+    fn check_first_line(&mut self, text: &str) {
+        let line = text.lines().next().unwrap_or_default();
+        let Some(program) = line.strip_prefix("#!") else {
+            return;
+        };
+        let mut words = program.split_whitespace();
+        let shell = match words.next() {
+            Some(env) if env.ends_with("/env") => words.next(),
+            shell => shell,
+        };
+        if shell.is_none_or(|shell| shell.rsplit('/').next() != Some("sh")) {
+            self.error(
+                "recipe::shebang",
+                Span::new(0, line.len()),
+                "a script is POSIX sh, and this line asks for something else",
+                "not heeded",
+                "write `#!/bin/sh`, and no more than sh understands",
+            );
+        }
+    }
+
+    fn check_variables(
+        &mut self,
+        start: usize,
+        code: &str,
+        variables: &BTreeSet<String>,
+        stages: &BTreeSet<&str>,
+    ) {
+        for (at, _) in code.match_indices("PX_") {
+            let before = code.get(..at).and_then(|before| before.chars().next_back());
+            // Part of a longer name, or assigned here.
+            if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
+                continue;
+            }
+            let rest = code.get(at..).unwrap_or_default();
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            // `PX_HOSTS_${role}` is put together when the script runs.
+            let built = rest.get(name.len()..).unwrap_or_default().starts_with('$');
+            if built || name.ends_with('_') {
+                continue;
+            }
+            let span = Span::new(start + at, start + at + name.len());
+            if !variables.contains(&name) {
+                let problem = Problem::error(
+                    "recipe::variable",
+                    format!("no script is given `{name}`"),
+                )
+                .at(self.source, span, "unknown");
+                let known = variables.iter().map(String::as_str);
+                self.problems.push(match did_you_mean(&name, known) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem.help(
+                        "there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...",
+                    ),
+                });
+            } else if name.starts_with("PX_SECRET_") && !self.is_handed(&name, stages) {
+                self.error(
+                    "recipe::secret-not-handed",
+                    span,
+                    &format!("`{name}` is not handed to every stage that runs this script"),
+                    "may not be set",
+                    "name the stage in the settings file's `secrets`",
+                );
+            }
+        }
+    }
+
+    /// Whether every stage of this script is handed the secret.
+    fn is_handed(&self, variable: &str, stages: &BTreeSet<&str>) -> bool {
+        !stages.is_empty()
+            && self.recipe.settings.iter().all(|line| {
+                line.secrets
+                    .iter()
+                    .filter(|(name, _)| format!("PX_SECRET_{}", variable_name(name)) == variable)
+                    .all(|(_, handed)| {
+                        stages
+                            .iter()
+                            .all(|stage| handed.iter().any(|to| to.value.as_str() == *stage))
+                    })
+            })
+    }
+
+    fn check_command(&mut self, start: usize, words: &[(usize, &str)]) {
+        let Some((at, command)) = words.first() else {
+            return;
+        };
+        let span = |at: usize, word: &str| Span::new(start + at, start + at + word.len());
+        let word = |index: usize| words.get(index).filter(|(_, word)| is_literal(word));
+        match *command {
+            "fact" => {
+                if let Some((at, name)) = word(1)
+                    && !self.recipe.fact_kinds.contains_key(unquoted(name))
+                {
+                    let name = Spanned {
+                        value: unquoted(name).to_owned(),
+                        span: span(*at, name),
+                    };
+                    let known = self.recipe.fact_kinds.keys().map(String::as_str);
+                    let mut problem = unknown(self.source, &name, "fact", known);
+                    if problem.help.is_none() {
+                        problem = problem.help("declare it in recipe.yaml under `facts`, `names`");
+                    }
+                    self.problems.push(problem);
+                }
+            }
+            "problem" => {
+                if let Some((at, severity)) = word(2)
+                    && !SEVERITIES.contains(&unquoted(severity))
+                {
+                    let severity = Spanned {
+                        value: unquoted(severity).to_owned(),
+                        span: span(*at, severity),
+                    };
+                    let problem = unknown(
+                        self.source,
+                        &severity,
+                        "severity",
+                        SEVERITIES.iter().copied(),
+                    );
+                    self.problems.push(problem);
+                }
+            }
+            "[[" | "function" | "source" => {
+                let instead = match *command {
+                    "[[" => "write `[ ... ]`, or `case`",
+                    "function" => "write `name() { ...; }`",
+                    _ => "write `. file`",
+                };
+                let problem = Problem::warning(
+                    "recipe::bashism",
+                    format!("`{command}` is bash, and a script is POSIX sh"),
+                )
+                .at(self.source, span(*at, command), "not in sh")
+                .help(instead);
+                self.problems.push(problem);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_literal(word: &str) -> bool {
+    !word.contains(['$', '`', '*', '?', '\\'])
+}
+
+fn unquoted(word: &str) -> &str {
+    word.trim_matches(['"', '\''])
+}
+
+/// The words of a command, each with its place in the line.
+type Command<'l> = Vec<(usize, &'l str)>;
+
+/// The commands of a line, roughly: the words of each with their places, and where the line's
+/// comment begins. Words that only lead to a command (`then`, `if`, `!`) are left out.
+fn commands(line: &str) -> (Vec<Command<'_>>, usize) {
+    let mut found: Vec<Command<'_>> = vec![Vec::new()];
+    let mut word_start = None;
+    let mut quote = None;
+    let mut end = line.len();
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (Some(open), _) => {
+                if c == open {
+                    quote = None;
+                }
+            }
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word_start = word_start.or(Some(at));
+            }
+            (None, '#') if word_start.is_none() => {
+                end = at;
+                break;
+            }
+            (None, ';' | '|' | '&' | '(' | ')' | '`') => {
+                finish(line, &mut found, word_start.take(), at);
+                found.push(Vec::new());
+            }
+            (None, c) if c.is_whitespace() => finish(line, &mut found, word_start.take(), at),
+            (None, _) => word_start = word_start.or(Some(at)),
+        }
+    }
+    finish(line, &mut found, word_start.take(), end);
+    (found, end)
+}
+
+/// Ends the word that began at `start`, where one did.
+fn finish<'l>(line: &'l str, found: &mut [Command<'l>], start: Option<usize>, end: usize) {
+    const LEADING: [&str; 9] = [
+        "if", "then", "else", "elif", "do", "while", "until", "!", "{",
+    ];
+    if let (Some(start), Some(command)) = (start, found.last_mut()) {
+        let word = line.get(start..end).unwrap_or_default();
+        if !(command.is_empty() && LEADING.contains(&word)) {
+            command.push((start, word));
+        }
+    }
+}

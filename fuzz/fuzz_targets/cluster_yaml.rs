@@ -1,0 +1,42 @@
+//! The reader of YAML cluster files: what it takes and writes, it takes again.
+
+#![no_main]
+
+use std::collections::BTreeSet;
+
+use libfuzzer_sys::fuzz_target;
+use phalanx_plan::SourceFile;
+use phalanx_plan::cluster_write::to_yaml;
+use phalanx_plan::cluster_yaml::{peek_recipe, read_yaml};
+use phalanx_plan::read::decode;
+use phalanx_plan::read_context::{KeyFile, ReadContext};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(source) = decode("phalanx.yaml", data) else {
+        return;
+    };
+    let secrets = BTreeSet::from(["password".to_owned()]);
+    let context = ReadContext {
+        home: Some("/home/me"),
+        key_file: &|_| KeyFile::Readable { mode: 0o600 },
+        secret_names: &secrets,
+        recipe: "small",
+    };
+    let _ = peek_recipe(&source);
+    let (cluster, problems) = read_yaml(&source, &context);
+    assert_eq!(cluster.is_none(), problems.has_errors());
+    for label in problems.iter().flat_map(|problem| &problem.labels) {
+        assert!(
+            source
+                .text()
+                .get(label.span.start..label.span.end)
+                .is_some()
+        );
+    }
+    let _ = problems.to_plain_text();
+    if let Some(cluster) = cluster {
+        let text = to_yaml(&cluster, context.home);
+        let (again, problems) = read_yaml(&SourceFile::new("again", text.as_str()), &context);
+        assert!(again.is_some(), "{text}\n{}", problems.to_plain_text());
+    }
+});
