@@ -199,7 +199,7 @@ pub enum ProbeError {
 
 /// The host would not let us be root.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("sudo refused: {said}")]
+#[error("the login may not become root: {said}")]
 pub struct SudoError {
     /// What sudo said, in one line.
     pub said: String,

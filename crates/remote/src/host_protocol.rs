@@ -1,0 +1,298 @@
+//! What is asked of a host, over any [`Exec`]: probes, jobs, files, boot identity, reboot.
+//!
+//! Nothing is installed on a host. Every request is a command that reads its own text from stdin,
+//! `/bin/sh -c 'eval "$(head -c N)"'`, as root; the text is made of the pieces in `host/*.sh` and
+//! carries parameters, scripts and secrets, so that none of them is seen in a process list or in
+//! sudo's log. Answers come in-band on stdout, marked with a nonce (see `answer`).
+//!
+//! Jobs outlive their channel. The invariants that `host/*.sh` keep:
+//!
+//! 1. What is run of a job is complete before the job is launched, under the global lock.
+//! 2. A job's lock is held exactly as long as its wrapper lives: the kernel sees to that.
+//! 3. The file `boot` exists, durably, before the first instruction: such a job is never launched
+//!    again.
+//! 4. A record counts only when the lock is free and its last word is there; then the process tree
+//!    is dead and the output final.
+//! 5. The record's block and the trailer's room are taken before they are needed: a full disk does
+//!    not cost an exit status.
+//! 6. Processes are signalled only while the lock is held, or from the job's own cgroup or mark.
+//! 7. Every change is made under the global lock by a run whose fence is not lower than the highest.
+//! 8. No follower outlives its channel or its job.
+//! 9. The wrapper starts nothing twice.
+//!
+//! | folder | lock held | record | boot file | boot id | state | start does | attach does |
+//! |---|---|---|---|---|---|---|---|
+//! | no | - | - | - | - | absent | create, launch | error |
+//! | yes | yes | - | - | - | running | follow | follow |
+//! | yes | no | whole | - | - | ended | output, end | output, end |
+//! | yes | no | no | no | - | staged | launch | not started |
+//! | yes | no | no | yes | same | died, or cancelled | output, end | output, end |
+//! | yes | no | no | yes | other | interrupted | output, end | output, end |
+
+mod job;
+mod put;
+mod request;
+mod talk;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::answer::{Answer, field};
+use crate::error::{ProbeError, SudoError};
+use crate::exec::Exec;
+use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
+use request::{PIECES, Request, exports, quoted};
+use talk::{Talk, TalkError};
+
+/// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
+const PIECE: usize = 128 << 10;
+
+/// What is particular about a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostOptions {
+    /// Whether the login needs sudo; without, it is root.
+    pub sudo: bool,
+    /// The folder on the host where jobs live: absolute, on a disk that survives a reboot.
+    pub spool: String,
+    /// What keeps jobs alive.
+    pub jobs: JobKeeper,
+    /// How long nothing may come or go while a request is sent and until it is taken.
+    pub stall_timeout: Duration,
+}
+
+/// What keeps a job alive when the login that started it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKeeper {
+    /// A systemd scope of its own. Survives `KillUserProcesses=yes`; its processes are known by
+    /// their cgroup.
+    Systemd,
+    /// Only a session of its own, for hosts without systemd. Its processes are known by a variable
+    /// in their environment.
+    Session,
+}
+
+/// The host's side of a connection: every request is one channel of an [`Exec`].
+pub struct HostProtocol {
+    exec: Arc<dyn Exec>,
+    options: HostOptions,
+    shell: String,
+    /// Whether sudo was seen to want a terminal.
+    tty: AtomicBool,
+}
+
+impl HostProtocol {
+    /// Requests to the host that `exec` runs commands on.
+    pub fn new(exec: Arc<dyn Exec>, options: HostOptions) -> Self {
+        Self {
+            exec,
+            options,
+            shell: "/bin/sh".into(),
+            tty: AtomicBool::new(false),
+        }
+    }
+
+    /// The same with another POSIX shell than `/bin/sh`; an absolute path.
+    pub fn with_shell(mut self, shell: &str) -> Self {
+        shell.clone_into(&mut self.shell);
+        self
+    }
+
+    /// Runs a script on a channel of its own. See [`crate::Connection::probe`].
+    ///
+    /// # Errors
+    /// [`ProbeError::Protocol`] also where the script or its environment cannot be one.
+    pub async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let exports = exports(script).map_err(ProbeError::Protocol)?;
+        let request = Request::new()
+            .piece(&PIECES.environment)
+            .piece(&exports)
+            .piece(&PIECES.lib)
+            .set("px_script", &script.text)
+            .piece(&PIECES.probe);
+        let (mut talk, _) = self.ask(&request, &[]).await?;
+        let end = loop {
+            match talk.next().await? {
+                Some(Answer::Output(bytes)) => {
+                    output.output(&bytes).map_err(ProbeError::Output)?;
+                }
+                Some(Answer::End { words, result }) => {
+                    let status = field(&words, "rc").and_then(|rc| rc.parse().ok());
+                    let status = status.ok_or(ProbeError::Protocol(words))?;
+                    break ProbeEnd { status, result };
+                }
+                Some(other) => return Err(unexpected(&other).into()),
+                None => match talk.exit() {
+                    // The script ended the shell that it ran in.
+                    Some(status) => {
+                        break ProbeEnd {
+                            status,
+                            result: String::new(),
+                        };
+                    }
+                    None => return Err(talk.cut_short().into()),
+                },
+            }
+        };
+        talk.close().await;
+        Ok(end)
+    }
+
+    /// Which boot of the host this is. See [`crate::Connection::boot_identity`].
+    ///
+    /// # Errors
+    /// Any [`ProbeError`] but [`ProbeError::Output`].
+    pub async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        let request = Request::new().piece(&PIECES.boot_identity);
+        let (talk, head) = self.ask(&request, &[]).await?;
+        talk.close().await;
+        let head = taken(head).map_err(ProbeError::Protocol)?;
+        match field(&head, "boot") {
+            Some(boot) => Ok(BootIdentity(boot.to_owned())),
+            None => Err(ProbeError::Protocol(head)),
+        }
+    }
+
+    /// Asks for a reboot. See [`crate::Connection::request_reboot`].
+    ///
+    /// # Errors
+    /// [`ProbeError::Protocol`] where the host will not.
+    pub async fn request_reboot(&self) -> Result<(), ProbeError> {
+        let request = Request::new().piece(&PIECES.reboot);
+        let (mut talk, head) = self.ask(&request, &[]).await?;
+        taken(head).map_err(ProbeError::Protocol)?;
+        loop {
+            match talk.next().await {
+                // Whatever cuts us off now is the reboot.
+                Ok(None | Some(Answer::End { .. })) | Err(TalkError::Lost(_)) => break,
+                Ok(Some(Answer::Output(_))) => {}
+                Ok(Some(Answer::Fail(why))) => {
+                    let said = why.strip_prefix("refused ").unwrap_or(&why);
+                    let said = format!("the host will not reboot: {said}");
+                    return Err(ProbeError::Protocol(said));
+                }
+                Ok(Some(other)) => return Err(unexpected(&other).into()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        talk.close().await;
+        Ok(())
+    }
+
+    /// Sends a request, and `eager` content behind it; returns with its first answer, which is
+    /// [`Answer::Head`] or [`Answer::Fail`].
+    async fn ask(&self, request: &Request, eager: &[u8]) -> Result<(Talk, Answer), TalkError> {
+        let tty = self.tty.load(Ordering::Relaxed);
+        let (refused, may_want_tty) = match self.ask_with(request, eager, tty).await? {
+            Asked::Answered(talk, answer) => return Ok((talk, answer)),
+            Asked::SudoRefused(error) => {
+                let may_want_tty = !tty && !error.wants_password;
+                (error, may_want_tty)
+            }
+        };
+        if may_want_tty
+            && let Asked::Answered(talk, answer) = self.ask_with(request, eager, true).await?
+        {
+            self.tty.store(true, Ordering::Relaxed);
+            return Ok((talk, answer));
+        }
+        Err(TalkError::Sudo(refused))
+    }
+
+    async fn ask_with(
+        &self,
+        request: &Request,
+        eager: &[u8],
+        tty: bool,
+    ) -> Result<Asked, TalkError> {
+        let stall = self.options.stall_timeout;
+        let command = self.command(request.code.len());
+        let channel = tokio::time::timeout(stall, self.exec.open(&command, tty))
+            .await
+            .map_err(|_| TalkError::Stalled(stall))??;
+        let mut talk = Talk::new(channel, &request.nonce);
+        let bytes = [request.code.as_bytes(), eager].concat();
+        let mut sent = Ok(());
+        for piece in bytes.chunks(PIECE) {
+            sent = talk.send(piece, stall).await;
+            match sent {
+                Ok(()) => {}
+                Err(TalkError::Stalled(within)) => return Err(TalkError::Stalled(within)),
+                // A refusing sudo does not read: what it said is worth more than that.
+                Err(_) => break,
+            }
+        }
+        match talk.next_within(stall).await? {
+            Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => Ok(Asked::Answered(talk, answer)),
+            Some(other) => Err(unexpected(&other)),
+            None => {
+                let said = talk.said();
+                match talk.exit() {
+                    Some(1) if self.options.sudo => Ok(Asked::SudoRefused(refusal(said))),
+                    Some(status) if status < 128 => Err(TalkError::Protocol(format!(
+                        "exit status {status} without an answer: {said}"
+                    ))),
+                    _ => match sent {
+                        Err(error) => Err(error),
+                        Ok(()) => Err(TalkError::Lost(talk.cut_short())),
+                    },
+                }
+            }
+        }
+    }
+
+    /// The only command that is ever run: `length` bytes of stdin as shell text.
+    fn command(&self, length: usize) -> String {
+        let sudo = if self.options.sudo { "sudo -n -- " } else { "" };
+        let shell = if self.shell == "/bin/sh" {
+            "/bin/sh".into()
+        } else {
+            quoted(&self.shell)
+        };
+        format!("exec {sudo}{shell} -c 'eval \"$(head -c {length})\"'")
+    }
+}
+
+enum Asked {
+    Answered(Talk, Answer),
+    SudoRefused(SudoError),
+}
+
+/// What sudo said, whatever its language. That it wants a terminal is not asked of the text: one is
+/// given to it, and then it works or does not.
+fn refusal(said: String) -> SudoError {
+    let wants_password = said.contains("a password is required");
+    let said = if said.is_empty() {
+        "it gave no reason".into()
+    } else {
+        said
+    };
+    SudoError {
+        said,
+        wants_password,
+    }
+}
+
+/// The words of a head, or of the failure that came instead.
+fn taken(answer: Answer) -> Result<String, String> {
+    match answer {
+        Answer::Head(words) => Ok(words),
+        Answer::Fail(why) => Err(why),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn unexpected(answer: &Answer) -> TalkError {
+    let name = match answer {
+        Answer::Head(_) => "head",
+        Answer::Fail(why) => return TalkError::Protocol(why.clone()),
+        Answer::Output(_) => "output",
+        Answer::Want => "want",
+        Answer::End { .. } => "end",
+    };
+    TalkError::Protocol(format!("{name} at the wrong moment"))
+}

@@ -1,0 +1,298 @@
+//! Jobs: started, followed, cancelled, collected.
+
+use std::time::Duration;
+
+use crate::answer::{Answer, field};
+use crate::error::JobError;
+use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch};
+
+use super::request::{PIECES, Request, exports};
+use super::{HostProtocol, JobKeeper, taken, unexpected};
+
+/// The host counts the grace of a cancel in these.
+const TICK: Duration = Duration::from_millis(50);
+
+impl HostProtocol {
+    /// Starts a job, or attaches to it, and follows it to its end. See [`crate::Connection::job`].
+    ///
+    /// # Errors
+    /// See [`JobError`]; [`JobError::Protocol`] also where the id is not a plain name of at most
+    /// 200 characters, or the script or its environment cannot be one.
+    pub async fn job(
+        &self,
+        call: JobCall<'_>,
+        watch: &mut dyn JobWatch,
+    ) -> Result<JobEnd, JobError> {
+        let id = plain_name(call.id.as_str())?;
+        let mut request = self
+            .spool_request(id, call.fence)?
+            .set(
+                "verb",
+                if call.start.is_some() {
+                    "start"
+                } else {
+                    "attach"
+                },
+            )
+            .number("offset", call.offset)
+            .set("unit", &self.unit(id))
+            .set("shell", &self.shell);
+        if let Some(start) = &call.start {
+            request = with_start(request, start).map_err(JobError::Protocol)?;
+        }
+        let (mut talk, head) = self.ask(&request.piece(&PIECES.job), &[]).await?;
+        taken(head).map_err(|why| self.refusal(&why, call.offset))?;
+        watch.accepted();
+        let mut size = call.offset;
+        let end = loop {
+            match talk.next().await? {
+                Some(Answer::Output(bytes)) => {
+                    watch.output(&bytes).map_err(JobError::Output)?;
+                    size += bytes.len() as u64;
+                }
+                Some(Answer::End { words, result }) => break job_end(&words, result, size)?,
+                Some(other) => return Err(unexpected(&other).into()),
+                None => return Err(talk.cut_short().into()),
+            }
+        };
+        talk.close().await;
+        Ok(end)
+    }
+
+    /// Ends a job's process tree. See [`crate::Connection::cancel_job`]. A job that has not run yet
+    /// will not.
+    ///
+    /// # Errors
+    /// See [`JobError`]; [`JobError::Protocol`] also where a process cannot be killed.
+    pub async fn cancel_job(
+        &self,
+        id: &JobId,
+        fence: u64,
+        grace: Duration,
+    ) -> Result<(), JobError> {
+        let id = plain_name(id.as_str())?;
+        let ticks = grace.as_millis().div_ceil(TICK.as_millis());
+        let request = self
+            .spool_request(id, fence)?
+            .set("unit", &self.unit(id))
+            .number(
+                "grace",
+                u64::try_from(ticks).unwrap_or(u64::MAX).min(1 << 30),
+            )
+            .piece(&PIECES.tree)
+            .piece(&PIECES.cancel);
+        let (mut talk, head) = self.ask(&request, &[]).await?;
+        let head = taken(head).map_err(|why| self.refusal(&why, 0))?;
+        if head != "over" {
+            loop {
+                match talk.next().await? {
+                    Some(Answer::End { .. }) => break,
+                    Some(Answer::Output(_)) => {}
+                    Some(other) => return Err(unexpected(&other).into()),
+                    None => return Err(talk.cut_short().into()),
+                }
+            }
+        }
+        talk.close().await;
+        Ok(())
+    }
+
+    /// Removes what the ended jobs of a run left. See [`crate::Connection::collect_jobs`].
+    ///
+    /// # Errors
+    /// See [`JobError`].
+    pub async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
+        let run = plain_name(run)?;
+        let session = self.options.jobs == JobKeeper::Session;
+        let request = self
+            .spool_request("", fence)?
+            .set("run", run)
+            .set("prefix", UNIT_PREFIX)
+            .set("keeper", if session { "session" } else { "systemd" })
+            .piece(&PIECES.tree)
+            .piece(&PIECES.collect);
+        let (talk, head) = self.ask(&request, &[]).await?;
+        talk.close().await;
+        taken(head).map_err(|why| self.refusal(&why, 0))?;
+        Ok(())
+    }
+
+    /// What every request that touches the spool begins with.
+    fn spool_request(&self, id: &str, fence: u64) -> Result<Request, JobError> {
+        if i64::try_from(fence).is_err() {
+            return Err(JobError::Protocol(format!(
+                "{fence} is too high for a fence"
+            )));
+        }
+        Ok(Request::new()
+            .set("spool", &self.options.spool)
+            .set("id", id)
+            .number("fence", fence)
+            .piece(&PIECES.spool))
+    }
+
+    /// The scope of a job, or nothing where there are none.
+    fn unit(&self, id: &str) -> String {
+        match self.options.jobs {
+            JobKeeper::Systemd => format!("{UNIT_PREFIX}{id}.scope"),
+            JobKeeper::Session => String::new(),
+        }
+    }
+
+    fn refusal(&self, why: &str, held: u64) -> JobError {
+        let spool = || self.options.spool.clone();
+        let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
+        match (word, rest.trim().parse()) {
+            ("fenced", Ok(by)) => JobError::Fenced { by },
+            ("shrank", Ok(has)) => JobError::OutputShrank { held, has },
+            ("absent", _) => JobError::Absent,
+            ("nosystemd", _) => JobError::NoSystemd,
+            ("nospace", _) => JobError::NoSpace { spool: spool() },
+            ("spool", _) => JobError::Spool {
+                spool: spool(),
+                reason: rest.to_owned(),
+            },
+            _ => JobError::Protocol(why.to_owned()),
+        }
+    }
+}
+
+/// What the scopes of jobs are called; an id follows.
+const UNIT_PREFIX: &str = "phalanx-";
+
+/// Adds what is run: the environment and lib.sh in front of the script, which is a file of its own
+/// so that the lines in a shell's messages are the script's.
+fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String> {
+    let exports = exports(start.script)?;
+    let main = format!("{exports}{}. \"$PX_DIR/script\"\n", PIECES.lib);
+    let request = request
+        .set("px_main", &main)
+        .set("px_script", &start.script.text);
+    let request = match start.secrets {
+        Some(secrets) if secrets.contains('\0') => {
+            return Err("the secrets hold a NUL character".into());
+        }
+        Some(secrets) => request.set("px_secrets", secrets),
+        None => request,
+    };
+    Ok(request
+        .piece("px_wrapper=")
+        .piece(&PIECES.wrapper)
+        .piece("\n"))
+}
+
+/// Letters, digits, `.`, `_` and `-`, not beginning with a dot or a dash, at most 200: safe as a
+/// file's and a unit's name.
+fn plain_name(name: &str) -> Result<&str, JobError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let good = name.len() <= 200
+        && name.bytes().all(plain)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|b| !matches!(b, b'.' | b'-'));
+    if good {
+        Ok(name)
+    } else {
+        Err(JobError::Protocol(format!("{name:?} is not a plain name")))
+    }
+}
+
+fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
+    let (state, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let flag = |name| field(rest, name) == Some("1");
+    let state = match state {
+        "ended" if flag("cancel") => JobState::Cancelled,
+        "ended" if flag("term") => JobState::Interrupted,
+        "ended" => {
+            let status = field(rest, "rc").and_then(|rc| rc.parse().ok());
+            JobState::Ended(status.ok_or_else(|| JobError::Protocol(words.to_owned()))?)
+        }
+        "cancelled" => JobState::Cancelled,
+        "rebooted" => JobState::Interrupted,
+        "died" => JobState::Died,
+        "staged" if rest.is_empty() => JobState::NotStarted("it has not run yet".into()),
+        "staged" => JobState::NotStarted(rest.to_owned()),
+        _ => return Err(JobError::Protocol(words.to_owned())),
+    };
+    let at = |name| field(rest, name).and_then(uptime);
+    let took = at("from")
+        .zip(at("to"))
+        .and_then(|(from, to)| to.checked_sub(from));
+    let left = field(rest, "left")
+        .and_then(|left| left.parse().ok())
+        .unwrap_or(0);
+    Ok(JobEnd {
+        state,
+        size,
+        result,
+        took,
+        left,
+        full: flag("full"),
+    })
+}
+
+/// Seconds since boot as `/proc/uptime` writes them: `1234.56`.
+fn uptime(text: &str) -> Option<Duration> {
+    let (whole, part) = text.split_once('.')?;
+    let hundredths: u64 = if part.len() == 2 {
+        part.parse().ok()?
+    } else {
+        return None;
+    };
+    Some(Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(hundredths * 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(words: &str) -> JobEnd {
+        job_end(words, String::new(), 7).expect("the words make sense")
+    }
+
+    #[test]
+    fn a_record_is_read() {
+        let end = end("ended rc=4 cancel=0 term=0 left=2 full=1 from=10.50 to=12.06 boot=x");
+        let expected = JobEnd {
+            state: JobState::Ended(4),
+            size: 7,
+            result: String::new(),
+            took: Some(Duration::from_millis(1_560)),
+            left: 2,
+            full: true,
+        };
+        assert_eq!(end, expected);
+    }
+
+    #[test]
+    fn each_state_is_told_apart() {
+        assert_eq!(
+            end("ended rc=143 cancel=1 term=0").state,
+            JobState::Cancelled
+        );
+        // A script that catches TERM and ends with 0 was interrupted all the same.
+        assert_eq!(
+            end("ended rc=0 cancel=0 term=1").state,
+            JobState::Interrupted
+        );
+        assert_eq!(end("rebooted ").state, JobState::Interrupted);
+        assert_eq!(end("died ").state, JobState::Died);
+        assert_eq!(end("cancelled ").state, JobState::Cancelled);
+        assert_eq!(
+            end("staged no such unit").state,
+            JobState::NotStarted("no such unit".into())
+        );
+        assert!(job_end("ended rc=", String::new(), 0).is_err());
+        assert!(job_end("", String::new(), 0).is_err());
+    }
+
+    #[test]
+    fn only_plain_names_are_ids() {
+        for bad in ["", ".a", "-a", "a/b", "a b", "ä", "a\n", &"a".repeat(201)] {
+            assert!(plain_name(bad).is_err(), "{bad:?}");
+        }
+        assert!(plain_name(&"a".repeat(200)).is_ok());
+        assert!(plain_name("r1.stage_2.host-3.1").is_ok());
+    }
+}

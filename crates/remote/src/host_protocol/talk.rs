@@ -1,0 +1,149 @@
+//! One request on one channel: sent, answered, watched for silence.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::answer::{Answer, AnswerReader};
+use crate::error::{JobError, LostError, ProbeError, PutError, SudoError};
+use crate::exec::{ExecChannel, FromHost};
+
+/// How much of stderr is kept, for messages.
+const HEARD_KEPT: usize = 4 << 10;
+
+/// Why a request was not answered as it should be.
+#[derive(Debug)]
+pub(super) enum TalkError {
+    Lost(LostError),
+    Sudo(SudoError),
+    Stalled(Duration),
+    Protocol(String),
+}
+
+/// The errors of the port have these four in common.
+macro_rules! from_talk_error {
+    ($($error:ident),*) => {$(
+        impl From<TalkError> for $error {
+            fn from(error: TalkError) -> Self {
+                match error {
+                    TalkError::Lost(lost) => Self::Lost(lost),
+                    TalkError::Sudo(sudo) => Self::Sudo(sudo),
+                    TalkError::Stalled(within) => Self::Stalled(within),
+                    TalkError::Protocol(said) => Self::Protocol(said),
+                }
+            }
+        }
+    )*};
+}
+from_talk_error!(ProbeError, JobError, PutError);
+
+impl From<LostError> for TalkError {
+    fn from(lost: LostError) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+/// A channel and what was read of it.
+pub(super) struct Talk {
+    channel: Box<dyn ExecChannel>,
+    reader: AnswerReader,
+    answers: VecDeque<Answer>,
+    heard: Vec<u8>,
+    exit: Option<i32>,
+}
+
+impl Talk {
+    pub(super) fn new(channel: Box<dyn ExecChannel>, nonce: &str) -> Self {
+        Self {
+            channel,
+            reader: AnswerReader::new(nonce),
+            answers: VecDeque::new(),
+            heard: Vec::new(),
+            exit: None,
+        }
+    }
+
+    /// Sends bytes; each piece must get away within the limit.
+    pub(super) async fn send(&mut self, bytes: &[u8], within: Duration) -> Result<(), TalkError> {
+        match timeout(within, self.channel.send(bytes)).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(TalkError::Stalled(within)),
+        }
+    }
+
+    /// The next answer; `None` once the channel is closed. May be dropped while it waits.
+    pub(super) async fn next(&mut self) -> Result<Option<Answer>, TalkError> {
+        loop {
+            if let Some(answer) = self.answers.pop_front() {
+                return Ok(Some(answer));
+            }
+            match self.channel.next().await? {
+                Some(FromHost::Stdout(bytes)) => self
+                    .reader
+                    .push(&bytes, &mut self.answers)
+                    .map_err(|error| TalkError::Protocol(error.to_string()))?,
+                Some(FromHost::Stderr(bytes)) => {
+                    let room = HEARD_KEPT.saturating_sub(self.heard.len()).min(bytes.len());
+                    self.heard
+                        .extend_from_slice(bytes.get(..room).unwrap_or_default());
+                }
+                Some(FromHost::Exit(status)) => self.exit = Some(status),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The next answer, which must come within the limit. Bytes that are no whole answer count as a
+    /// sign of life.
+    pub(super) async fn next_within(
+        &mut self,
+        within: Duration,
+    ) -> Result<Option<Answer>, TalkError> {
+        match timeout(within, self.next()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(TalkError::Stalled(within)),
+        }
+    }
+
+    /// An answer that is there already.
+    pub(super) async fn next_at_once(&mut self) -> Result<Option<Answer>, TalkError> {
+        // A timeout looks at its future before it looks at the clock.
+        timeout(Duration::ZERO, self.next())
+            .await
+            .unwrap_or(Ok(None))
+    }
+
+    /// The exit status, where it was told.
+    pub(super) fn exit(&self) -> Option<i32> {
+        self.exit
+    }
+
+    /// What was said outside of the protocol, in one line.
+    pub(super) fn said(&self) -> String {
+        let heard = String::from_utf8_lossy(&self.heard);
+        let noise = String::from_utf8_lossy(self.reader.noise());
+        let words: Vec<&str> = heard
+            .split_whitespace()
+            .chain(noise.split_whitespace())
+            .collect();
+        words.join(" ")
+    }
+
+    /// Why the channel ended although more was to come.
+    pub(super) fn cut_short(&self) -> LostError {
+        LostError {
+            reason: match self.exit {
+                Some(status) => format!("the host's shell ended early, with status {status}"),
+                None => "the channel was closed early".into(),
+            },
+        }
+    }
+
+    /// Nobody listens any more.
+    pub(super) async fn close(mut self) {
+        // Closing says the same once more, also to a terminal, which has no end of input.
+        let _ = self.channel.end_input().await;
+        self.channel.close().await;
+    }
+}

@@ -1,0 +1,359 @@
+//! Logging in: which key, and how it signs.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::{Either, select};
+use russh::MethodKind;
+use russh::client::{AuthResult, Handle};
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+
+use super::agent::{self, Agent};
+use super::handler::{HostHandler, SharedSeen};
+use super::keys::{KeyError, KeyFiles};
+use super::target::SshTarget;
+use crate::error::ConnectError;
+
+/// Logs in with the first key that the host takes: those that were asked for, the agent's, the
+/// default ones.
+pub(crate) async fn log_in(
+    handle: &mut Handle<HostHandler>,
+    target: &SshTarget,
+    files: &KeyFiles,
+    seen: &SharedSeen,
+) -> Result<(), ConnectError> {
+    let mut login = Login {
+        handle,
+        target,
+        seen,
+        tried: Vec::new(),
+        looked: Vec::new(),
+        absent: Vec::new(),
+        server_takes: None,
+        rsa: None,
+        used: HashSet::new(),
+    };
+    match login.try_all(files).await {
+        Ok(()) => Ok(()),
+        Err(Stop::NotTaken) => Err(login.refused()),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// Why no further key is tried.
+enum Stop {
+    /// There is none, or the server takes none.
+    NotTaken,
+    /// The connection does not work.
+    Failed(ConnectError),
+}
+
+/// One login in progress.
+struct Login<'a> {
+    handle: &'a mut Handle<HostHandler>,
+    target: &'a SshTarget,
+    seen: &'a SharedSeen,
+    tried: Vec<String>,
+    /// Keys that could not be tried, and why.
+    looked: Vec<String>,
+    /// Default keys that are not there: worth a word only when there is no other key.
+    absent: Vec<String>,
+    /// What the server said that it takes, when it last said so.
+    server_takes: Option<Vec<String>>,
+    /// How RSA keys are to sign, once that is known.
+    rsa: Option<RsaSignatures>,
+    /// Keys that were tried: the same one can be in a file and in the agent.
+    used: HashSet<Vec<u8>>,
+}
+
+/// How RSA keys may sign. `None` is SHA-1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RsaSignatures(Vec<Option<HashAlg>>);
+
+impl RsaSignatures {
+    /// From what the server announced, if it did. One that announces nothing may be old: SHA-2 can
+    /// do no harm, for what it does not know it only refuses. SHA-256 is what all have that have
+    /// SHA-2 at all.
+    fn from_announced(best: Option<Option<HashAlg>>) -> Self {
+        Self(match best {
+            Some(best) => vec![best],
+            None => vec![Some(HashAlg::Sha256), None],
+        })
+    }
+}
+
+/// Who signs.
+enum Signer<'a> {
+    File(Arc<PrivateKey>),
+    Agent(&'a mut Agent, PublicKey),
+}
+
+impl Login<'_> {
+    async fn try_all(&mut self, files: &KeyFiles) -> Result<(), Stop> {
+        for path in &self.target.keys {
+            match files.load(path) {
+                Ok(key) => match self.try_file(path, key).await? {
+                    Taken::Yes => return Ok(()),
+                    Taken::No => {}
+                },
+                Err(error) => self.looked.push(format!("{} ({error})", path.display())),
+            }
+        }
+        if let Some(socket) = &self.target.agent
+            && self.try_agent(socket).await? == Taken::Yes
+        {
+            return Ok(());
+        }
+        for path in &self.target.default_keys {
+            match files.load(path) {
+                Ok(key) => match self.try_file(path, key).await? {
+                    Taken::Yes => return Ok(()),
+                    Taken::No => {}
+                },
+                Err(error @ KeyError::Absent) => {
+                    self.absent.push(format!("{} ({error})", path.display()));
+                }
+                Err(error) => self.looked.push(format!("{} ({error})", path.display())),
+            }
+        }
+        Err(Stop::NotTaken)
+    }
+
+    async fn try_file(&mut self, path: &Path, key: Arc<PrivateKey>) -> Result<Taken, Stop> {
+        let public = key.public_key().clone();
+        self.try_key(path.display().to_string(), &public, &mut Signer::File(key))
+            .await
+    }
+
+    async fn try_agent(&mut self, socket: &Path) -> Result<Taken, Stop> {
+        let (mut agent, keys) = match agent::open(socket).await {
+            Ok(opened) => opened,
+            Err(why) => {
+                self.looked
+                    .push(format!("the agent at {} ({why})", socket.display()));
+                return Ok(Taken::No);
+            }
+        };
+        if keys.is_empty() {
+            self.looked.push(format!(
+                "the agent at {} (it holds no keys)",
+                socket.display()
+            ));
+        }
+        for key in keys {
+            let name = format!("agent key {}", key.comment);
+            let mut signer = Signer::Agent(&mut agent, key.public.clone());
+            if self.try_key(name, &key.public, &mut signer).await? == Taken::Yes {
+                return Ok(Taken::Yes);
+            }
+        }
+        Ok(Taken::No)
+    }
+
+    /// Tries one key in every way that it may sign.
+    async fn try_key(
+        &mut self,
+        name: String,
+        public: &PublicKey,
+        signer: &mut Signer<'_>,
+    ) -> Result<Taken, Stop> {
+        let blob = public
+            .to_bytes()
+            .map_err(|error| self.broken(error.into()))?;
+        if !self.used.insert(blob) {
+            return Ok(Taken::No);
+        }
+        let hashes = if public.algorithm().is_rsa() {
+            match self.rsa_signatures().await? {
+                Some(RsaSignatures(hashes)) => hashes,
+                None => return Ok(Taken::Yes),
+            }
+        } else {
+            vec![None]
+        };
+        self.tried.push(name);
+        for hash in hashes {
+            match self.authenticate(signer, hash).await? {
+                None => {
+                    self.note("the agent would not sign with it");
+                    break;
+                }
+                Some(AuthResult::Success) => {
+                    if public.algorithm().is_rsa() && hash.is_none() {
+                        self.tell_of_sha1();
+                    }
+                    return Ok(Taken::Yes);
+                }
+                Some(AuthResult::Failure {
+                    remaining_methods,
+                    partial_success,
+                }) => {
+                    let more = self.refusal(&remaining_methods)?;
+                    if partial_success {
+                        self.note("taken, but not enough");
+                        return Err(Stop::NotTaken);
+                    }
+                    if !more {
+                        return Err(Stop::NotTaken);
+                    }
+                }
+            }
+        }
+        Ok(Taken::No)
+    }
+
+    /// One attempt. `None`: the agent would not sign, and the server waits for another attempt.
+    async fn authenticate(
+        &mut self,
+        signer: &mut Signer<'_>,
+        hash: Option<HashAlg>,
+    ) -> Result<Option<AuthResult>, Stop> {
+        let user = self.target.user.clone();
+        match signer {
+            Signer::File(key) => {
+                let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+                let result = self.handle.authenticate_publickey(user, key).await;
+                result.map(Some).map_err(|error| self.broken(error))
+            }
+            Signer::Agent(agent, public) => {
+                let result = self
+                    .handle
+                    .authenticate_publickey_with(user, public.clone(), hash, *agent)
+                    .await;
+                match result {
+                    Ok(result) => Ok(Some(result)),
+                    Err(_) if !self.handle.is_closed() => Ok(None),
+                    Err(_) => Err(self.broken(russh::Error::SendError)),
+                }
+            }
+        }
+    }
+
+    /// How RSA keys are to sign. Not given when the server lets everybody in.
+    ///
+    /// A server announces it right after the key exchange, or never. Waiting for it would cost old
+    /// servers' hosts a second each; so a question is asked that is always answered ("may I come in
+    /// without a key?"), and when the answer is there, the announcement is, too.
+    async fn rsa_signatures(&mut self) -> Result<Option<RsaSignatures>, Stop> {
+        if let Some(known) = &self.rsa {
+            return Ok(Some(known.clone()));
+        }
+        if self.server_takes.is_none() {
+            let answer = self
+                .handle
+                .authenticate_none(self.target.user.clone())
+                .await;
+            match answer.map_err(|error| self.broken(error))? {
+                AuthResult::Success => return Ok(None),
+                AuthResult::Failure {
+                    remaining_methods, ..
+                } => {
+                    if !self.refusal(&remaining_methods)? {
+                        return Err(Stop::NotTaken);
+                    }
+                }
+            }
+        }
+        let announced = announced_rsa_hash(self.handle).await;
+        let signatures = RsaSignatures::from_announced(announced);
+        self.rsa = Some(signatures.clone());
+        Ok(Some(signatures))
+    }
+
+    /// Notes what the server takes instead, and says whether that includes keys.
+    fn refusal(&mut self, takes: &[MethodKind]) -> Result<bool, Stop> {
+        // The library reports an end of the connection as a refusal that leaves nothing to try.
+        if takes.is_empty() && self.handle.is_closed() {
+            return Err(self.broken(russh::Error::Disconnect));
+        }
+        self.server_takes = Some(
+            takes
+                .iter()
+                .map(|method| <&str>::from(method).to_owned())
+                .collect(),
+        );
+        Ok(takes.contains(&MethodKind::PublicKey))
+    }
+
+    fn note(&mut self, what: &str) {
+        if let Some(last) = self.tried.last_mut() {
+            *last = format!("{last} ({what})");
+        }
+    }
+
+    fn tell_of_sha1(&self) {
+        let mut seen = self.seen.lock();
+        let server = seen.greeting.server.clone();
+        seen.greeting.notices.push(format!(
+            "the login was signed with SHA-1 (ssh-rsa): its server ({server}) takes nothing better \
+             for an RSA key"
+        ));
+    }
+
+    /// The connection ended in the middle of a login. Too many keys is what a server says aloud.
+    fn broken(&self, error: russh::Error) -> Stop {
+        let address = self.target.endpoint();
+        if self.handle.is_closed() {
+            if self.seen.lock().farewell.is_some() && !self.tried.is_empty() {
+                return Stop::NotTaken;
+            }
+            return Stop::Failed(ConnectError::ClosedEarly { address });
+        }
+        Stop::Failed(ConnectError::Handshake {
+            address,
+            reason: error.to_string(),
+        })
+    }
+
+    fn refused(self) -> ConnectError {
+        if self.tried.is_empty() {
+            let mut looked = self.looked;
+            looked.extend(self.absent);
+            return ConnectError::NoKeys { looked };
+        }
+        let mut server_takes = self.server_takes.unwrap_or_default().join(",");
+        if server_takes.is_empty() {
+            server_takes = "nothing".into();
+        }
+        if let Some(farewell) = &self.seen.lock().farewell {
+            server_takes += &format!(" (it said: {farewell})");
+        }
+        let mut tried = self.tried;
+        tried.extend(self.looked);
+        ConnectError::Refused {
+            address: self.target.endpoint(),
+            user: self.target.user.clone(),
+            tried,
+            server_takes,
+        }
+    }
+}
+
+/// Whether a key got us in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    No,
+}
+
+/// The best signature for RSA keys that the server has announced, if it has.
+///
+/// The library's own question waits for a second when there was no announcement. It is asked here
+/// together with another that the session answers at once and by itself; the session takes questions
+/// in order, so when the first is still open after the second was answered, it waits for what will
+/// not come. Two rounds, because the first question is two to the session.
+async fn announced_rsa_hash(handle: &Handle<HostHandler>) -> Option<Option<HashAlg>> {
+    let mut question = std::pin::pin!(handle.best_supported_rsa_hash());
+    for _round in 0..2 {
+        let barrier = std::pin::pin!(handle.hostkeys_prove(Vec::new()));
+        // `select` polls the first one first, so the question is in the queue before the barrier.
+        match select(question.as_mut(), barrier).await {
+            Either::Left((answer, _)) => return answer.ok().flatten(),
+            Either::Right(_) => {}
+        }
+    }
+    futures::FutureExt::now_or_never(question)
+        .and_then(Result::ok)
+        .flatten()
+}

@@ -1,0 +1,146 @@
+//! SSH: the real [`Transport`].
+//!
+//! [`SshTransport`] knows every host and makes one connection to it at a time when asked;
+//! [`SshSession`] is such a connection on its own, on which commands can be run.
+
+mod agent;
+mod algorithms;
+mod auth;
+mod channel;
+mod dial;
+mod fd_limit;
+mod handler;
+mod handshake_limit;
+mod keys;
+mod known_hosts;
+mod known_hosts_files;
+mod session;
+mod target;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use fd_limit::raise_fd_limit;
+pub use session::SshSession;
+pub use target::{HostKeyPolicy, SshOptions, SshTarget};
+
+use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
+use crate::host_protocol::{HostOptions, HostProtocol};
+use crate::port::{
+    BootIdentity, Connection, FileToPut, Greeting, JobCall, JobEnd, JobId, JobWatch, OutputSink,
+    ProbeEnd, PutOutcome, Script, Transport,
+};
+use handshake_limit::HandshakeLimit;
+use keys::KeyFiles;
+
+/// Reaches hosts over SSH.
+pub struct SshTransport {
+    targets: HashMap<String, SshTarget>,
+    limit: HandshakeLimit,
+    keys: KeyFiles,
+}
+
+impl SshTransport {
+    /// A transport for these hosts. Of two with the same name the last counts.
+    pub fn new(targets: Vec<SshTarget>, options: SshOptions) -> Self {
+        Self {
+            targets: targets
+                .into_iter()
+                .map(|target| (target.name.clone(), target))
+                .collect(),
+            limit: HandshakeLimit::new(options.handshakes, options.handshakes_per_endpoint),
+            keys: KeyFiles::default(),
+        }
+    }
+
+    /// Connects and logs in, and leaves it at that: no job protocol.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn open_session(&self, host: &str) -> Result<SshSession, ConnectError> {
+        Box::pin(SshSession::open(
+            self.target(host)?,
+            &self.limit,
+            &self.keys,
+        ))
+        .await
+    }
+
+    fn target(&self, host: &str) -> Result<&SshTarget, ConnectError> {
+        self.targets
+            .get(host)
+            .ok_or_else(|| ConnectError::UnknownHost(host.to_owned()))
+    }
+}
+
+#[async_trait]
+impl Transport for SshTransport {
+    async fn connect(&self, host: &str) -> Result<Box<dyn Connection>, ConnectError> {
+        let target = self.target(host)?;
+        let session = Arc::new(self.open_session(host).await?);
+        let options = HostOptions {
+            sudo: target.user != "root",
+            spool: target.spool.clone(),
+            jobs: target.jobs,
+            stall_timeout: target.stall_timeout,
+        };
+        let protocol = HostProtocol::new(session.clone(), options);
+        Ok(Box::new(SshConnection { session, protocol }))
+    }
+}
+
+/// A connection over SSH.
+struct SshConnection {
+    session: Arc<SshSession>,
+    protocol: HostProtocol,
+}
+
+#[async_trait]
+impl Connection for SshConnection {
+    fn greeting(&self) -> &Greeting {
+        self.session.greeting()
+    }
+
+    async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        self.protocol.probe(script, output).await
+    }
+
+    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
+        self.protocol.job(call, watch).await
+    }
+
+    async fn cancel_job(&self, id: &JobId, fence: u64, grace: Duration) -> Result<(), JobError> {
+        self.protocol.cancel_job(id, fence, grace).await
+    }
+
+    async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
+        self.protocol.collect_jobs(run, fence).await
+    }
+
+    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
+        self.protocol.put(file).await
+    }
+
+    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        self.protocol.boot_identity().await
+    }
+
+    async fn request_reboot(&self) -> Result<(), ProbeError> {
+        self.protocol.request_reboot().await
+    }
+
+    async fn lost(&self) -> LostError {
+        self.session.lost().await
+    }
+
+    async fn close(&self) {
+        self.session.close().await;
+    }
+}

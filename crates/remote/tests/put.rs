@@ -1,0 +1,233 @@
+//! Files: whole or not at all, and only where they are not there already.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests say what they expect by unwrapping"
+)]
+
+mod support;
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use phalanx_remote::{FileToPut, PutError, PutOutcome};
+use support::{Host, until, within};
+
+/// A file that belongs to whoever runs the test.
+fn file(path: &Path, content: &[u8], mode: u32) -> FileToPut {
+    let me = std::fs::metadata("/proc/self").expect("it is there");
+    FileToPut {
+        path: path.to_str().expect("UTF-8").to_owned(),
+        content: content.to_vec(),
+        mode,
+        owner: Some(format!("{}:{}", me.uid(), me.gid())),
+    }
+}
+
+async fn put(host: &Host, file: &FileToPut) -> Result<PutOutcome, PutError> {
+    within(host.protocol().put(file)).await
+}
+
+fn reason(result: Result<PutOutcome, PutError>) -> String {
+    match result {
+        Err(PutError::Write { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A folder with nothing in it but what is put there.
+fn folder(host: &Host) -> PathBuf {
+    let folder = host.folder.path().join("put");
+    std::fs::create_dir(&folder).expect("it is new");
+    folder
+}
+
+fn entries(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("it is there").count()
+}
+
+#[tokio::test]
+async fn content_of_any_size_arrives_with_its_mode() {
+    for host in Host::each() {
+        let folder = folder(&host);
+        for (n, size) in [0, 1, 32 << 10, (32 << 10) + 1, 3_000_000]
+            .into_iter()
+            .enumerate()
+        {
+            let content: Vec<u8> = (0..size).map(|i: usize| (i * 7 + i / 251) as u8).collect();
+            let path = folder.join(format!("file {n}'s"));
+            let file = file(&path, &content, 0o4751);
+            assert_eq!(put(&host, &file).await.unwrap(), PutOutcome::Written);
+            assert!(std::fs::read(&path).unwrap() == content);
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o4751);
+            assert_eq!(put(&host, &file).await.unwrap(), PutOutcome::Already);
+        }
+        assert_eq!(entries(&folder), 5);
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_is_replaced_mended_or_left() {
+    for host in Host::each() {
+        let path = folder(&host).join("file");
+        std::fs::write(&path, "old!").unwrap();
+        let wanted = file(&path, b"new.", 0o640);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Written);
+        let inode = std::fs::metadata(&path).unwrap().ino();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Mended);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Already);
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!((metadata.ino(), metadata.mode() & 0o7777), (inode, 0o640));
+        // As long, but different; and no mode at all.
+        assert_eq!(
+            put(&host, &file(&path, b"NEW.", 0)).await.unwrap(),
+            PutOutcome::Written
+        );
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0);
+    }
+}
+
+#[tokio::test]
+async fn owners_are_mended() {
+    for host in Host::each() {
+        let path = folder(&host).join("file");
+        let mut wanted = FileToPut {
+            owner: None,
+            ..file(&path, b"x", 0o6755)
+        };
+        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+            assert!(put(&host, &wanted).await.is_err());
+            continue;
+        }
+        let owned = |uid, gid| {
+            let metadata = std::fs::metadata(&path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (uid, gid));
+            assert_eq!(metadata.mode() & 0o7777, 0o6755);
+        };
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Written);
+        owned(0, 0);
+        wanted.owner = Some("1:2".into());
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Mended);
+        owned(1, 2);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Already);
+        wanted.owner = Some("1".into());
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Already);
+        wanted.owner = Some("root".into());
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Mended);
+        owned(0, 2);
+        wanted.owner = Some("no-such-user".into());
+        assert!(reason(put(&host, &wanted).await).contains("invalid user"));
+        wanted.content = b"y".to_vec();
+        assert!(reason(put(&host, &wanted).await).contains("invalid user"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
+        assert_eq!(entries(path.parent().unwrap()), 1);
+    }
+}
+
+#[tokio::test]
+async fn missing_folders_are_made() {
+    for host in Host::each() {
+        let top = folder(&host);
+        let path = top.join("a/b/c");
+        assert_eq!(
+            put(&host, &file(&path, b"x", 0o600)).await.unwrap(),
+            PutOutcome::Written
+        );
+        for made in [top.join("a"), top.join("a/b")] {
+            assert_eq!(std::fs::metadata(made).unwrap().mode() & 0o7777, 0o755);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_not_replaced() {
+    for host in Host::each() {
+        let folder = folder(&host);
+        let (link, pipe) = (folder.join("link"), host.pipe("pipe"));
+        std::os::unix::fs::symlink("target", &link).unwrap();
+        std::fs::write(folder.join("target"), "mine").unwrap();
+        std::fs::write(folder.join("file"), "mine").unwrap();
+        for content in [&b"yours"[..], &[b'y'; 300_000]] {
+            let put = async |path: &Path| reason(put(&host, &file(path, content, 0o644)).await);
+            assert_eq!(put(&link).await, "it is a symbolic link");
+            assert_eq!(put(&folder).await, "it is a folder");
+            assert_eq!(put(&pipe).await, "it is not a regular file");
+            assert!(
+                put(&folder.join("file/below"))
+                    .await
+                    .contains("File exists")
+            );
+        }
+        assert_eq!(std::fs::read(folder.join("target")).unwrap(), b"mine");
+        assert_eq!(entries(&folder), 3);
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_here() {
+    let host = &Host::each()[0];
+    for path in ["", "relative", "/folder/", "/a\0b"] {
+        let file = FileToPut {
+            path: path.into(),
+            ..file(Path::new("/x"), b"", 0)
+        };
+        reason(put(host, &file).await);
+    }
+    for owner in ["", "-R", ":x", "a b", "a;b"] {
+        let file = FileToPut {
+            owner: Some(owner.into()),
+            ..file(Path::new("/x"), b"", 0)
+        };
+        reason(put(host, &file).await);
+    }
+    assert_eq!(
+        host.exec.opened.load(std::sync::atomic::Ordering::Relaxed),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_connection_lost_on_the_way_leaves_the_old_file() {
+    for host in Host::each() {
+        let folder = folder(&host);
+        let path = folder.join("file");
+        std::fs::write(&path, "old").unwrap();
+        let mut exec = host.exec.clone();
+        exec.cut_input_after = Some(500_000);
+        let protocol = host.protocol_over(exec, host.options());
+        let error = within(protocol.put(&file(&path, &[b'x'; 1_000_000], 0o644))).await;
+        assert!(matches!(error, Err(PutError::Lost(_))), "{error:?}");
+        until("nothing else is there", || entries(&folder) == 1).await;
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_is_told() {
+    for host in Host::each() {
+        let folder = folder(&host);
+        let Some(disk) = support::SmallDisk::new(&folder, "1m") else {
+            return;
+        };
+        let put = async |name: &str, size| {
+            let path = Path::new(disk.root()).join(name);
+            put(&host, &file(&path, &vec![b'x'; size], 0o644)).await
+        };
+        assert!(reason(put("large", 8_000_000).await).contains("No space left on device"));
+        assert_eq!(entries(Path::new(disk.root())), 0);
+        assert_eq!(put("small", 100_000).await.unwrap(), PutOutcome::Written);
+        assert!(reason(put("small", 5_000_000).await).contains("No space left on device"));
+        assert_eq!(
+            std::fs::read(Path::new(disk.root()).join("small"))
+                .unwrap()
+                .len(),
+            100_000
+        );
+        assert_eq!(entries(Path::new(disk.root())), 1);
+    }
+}
