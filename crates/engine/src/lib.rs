@@ -1,1 +1,30 @@
-//! Laid out, not yet built.
+//! Doing it.
+//!
+//! [`run`] takes every host of a plan through its stages as fast as the gates allow. One
+//! dispatcher meets the world: it orders events, writes the journal, decides gates and answers
+//! executors. One executor a host does the work and tells the dispatcher. Displays are told
+//! afterwards, and cannot harm the run.
+
+mod board;
+mod dispatcher;
+mod executor;
+mod failure;
+mod journal;
+mod last_lines;
+mod link;
+mod log_file;
+mod message;
+mod permits;
+mod put_step;
+mod reboot;
+mod run;
+mod run_folder;
+mod run_id;
+mod run_step;
+mod telling;
+mod until_step;
+
+pub use journal::JournalWriter;
+pub use run::{EngineError, RunRequest, Told, run};
+pub use run_folder::{RunFolder, RunFolderError};
+pub use run_id::RunId;

@@ -167,6 +167,7 @@ pub struct RunStarted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskEnd {
     /// How.
+    #[serde(flatten)]
     pub outcome: Outcome,
     /// Whether another attempt follows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -98,6 +98,8 @@ pub enum FailureKind {
     Sudo,
     /// A script ended with a status other than 0.
     Script,
+    /// A script reported a problem of severity `error`, whatever its status.
+    Problems,
     /// It took longer than it may.
     TimedOut,
     /// A reboot cut the job short.

@@ -1,0 +1,320 @@
+//! Gates: which tasks may begin now, and which never will.
+//!
+//! The board is pure bookkeeping over a plan. It is told what ended and answers what follows.
+
+use std::collections::BTreeMap;
+
+use phalanx_plan::{Allowance, Gate, Plan, RoleName, StageId};
+
+/// How a task stands on the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It waits for its gates, its host or a permit.
+    Waiting,
+    /// It was handed to its host.
+    Running,
+    /// It is done, or was not needed.
+    Done,
+    /// It failed, was cancelled, or will never run.
+    Missing,
+}
+
+/// What a gate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Go.
+    Open,
+    /// Not yet.
+    Shut,
+    /// Never, and why.
+    Never(String),
+}
+
+/// All tasks of a plan and how they stand.
+pub(crate) struct Board {
+    places: Vec<Place>,
+    /// Task indices by host, in stage order.
+    of_host: Vec<Vec<usize>>,
+    stages: Vec<Stage>,
+    stage_index: BTreeMap<StageId, usize>,
+    /// Task by stage and host.
+    task_at: BTreeMap<(usize, usize), usize>,
+    host_stopped: Vec<Option<String>>,
+    open: usize,
+}
+
+/// One stage's counts.
+struct Stage {
+    roles: BTreeMap<RoleName, Count>,
+    waiting: usize,
+    running: usize,
+    at_once: usize,
+    /// Why its `all` gate will never open, once that is so. Worked out once: many will ask.
+    never: Option<String>,
+}
+
+#[derive(Default)]
+struct Count {
+    hosts: usize,
+    missing: usize,
+    allowed: usize,
+}
+
+impl Board {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let stage_index: BTreeMap<_, _> = plan
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(index, stage)| (stage.id.clone(), index))
+            .collect();
+        let mut stages: Vec<Stage> = plan
+            .stages
+            .iter()
+            .map(|stage| Stage {
+                roles: BTreeMap::new(),
+                waiting: 0,
+                running: 0,
+                at_once: stage.at_once.unwrap_or(usize::MAX).max(1),
+                never: None,
+            })
+            .collect();
+        let mut of_host = vec![Vec::new(); plan.hosts.len()];
+        let mut task_at = BTreeMap::new();
+        for (index, task) in plan.tasks.iter().enumerate() {
+            if let (Some(stage), Some(host)) =
+                (stages.get_mut(task.stage), plan.hosts.get(task.host))
+            {
+                stage.waiting += 1;
+                stage.roles.entry(host.role.clone()).or_default().hosts += 1;
+                of_host[task.host].push(index);
+                task_at.insert((task.stage, task.host), index);
+            }
+        }
+        for stage in &mut stages {
+            for (role, count) in &mut stage.roles {
+                let allowance = plan
+                    .may_miss
+                    .get(role)
+                    .copied()
+                    .unwrap_or(Allowance::Hosts(0));
+                count.allowed = allowance.of(count.hosts);
+            }
+        }
+        for tasks in &mut of_host {
+            tasks.sort_by_key(|task| plan.tasks[*task].stage);
+        }
+        Self {
+            places: vec![Place::Waiting; plan.tasks.len()],
+            of_host,
+            stages,
+            stage_index,
+            task_at,
+            host_stopped: vec![None; plan.hosts.len()],
+            open: plan.tasks.len(),
+        }
+    }
+
+    /// How many tasks are neither done nor missing.
+    pub(crate) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// How many tasks are with their hosts.
+    pub(crate) fn running(&self) -> usize {
+        self.stages.iter().map(|stage| stage.running).sum()
+    }
+
+    pub(crate) fn place(&self, task: usize) -> Place {
+        self.places.get(task).copied().unwrap_or(Place::Missing)
+    }
+
+    /// Why a host takes no further part, where it does not.
+    pub(crate) fn host_stopped(&self, host: usize) -> Option<&str> {
+        self.host_stopped.get(host).and_then(Option::as_deref)
+    }
+
+    /// The host takes no further part: none of its tasks begins any more.
+    pub(crate) fn stop_host(&mut self, host: usize, reason: &str) {
+        if let Some(stopped) = self.host_stopped.get_mut(host) {
+            stopped.get_or_insert_with(|| reason.to_owned());
+        }
+    }
+
+    /// The host's tasks that wait, in stage order.
+    pub(crate) fn waiting_of(&self, host: usize) -> Vec<usize> {
+        self.of_host
+            .get(host)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|task| self.place(*task) == Place::Waiting)
+            .collect()
+    }
+
+    /// Whether the host has a task in hand.
+    pub(crate) fn is_busy(&self, host: usize) -> bool {
+        self.of_host
+            .get(host)
+            .is_some_and(|tasks| tasks.iter().any(|task| self.place(*task) == Place::Running))
+    }
+
+    /// Whether the stage has room for one more host.
+    pub(crate) fn has_room(&self, stage: usize) -> bool {
+        self.stages
+            .get(stage)
+            .is_some_and(|stage| stage.running < stage.at_once)
+    }
+
+    /// What a task's gates and its host say together.
+    pub(crate) fn verdict(&self, plan: &Plan, task: usize) -> Verdict {
+        let Some(task) = plan.tasks.get(task) else {
+            return Verdict::Never("no such task".into());
+        };
+        if let Some(reason) = self.host_stopped(task.host) {
+            return Verdict::Never(reason.to_owned());
+        }
+        let mut verdict = Verdict::Open;
+        for gate in &task.gates {
+            match self.gate(gate, task.host) {
+                Verdict::Open => {}
+                Verdict::Shut => verdict = Verdict::Shut,
+                never @ Verdict::Never(_) => return never,
+            }
+        }
+        verdict
+    }
+
+    fn gate(&self, gate: &Gate, host: usize) -> Verdict {
+        let (Gate::Own(id) | Gate::All(id)) = gate;
+        let Some(index) = self.stage_index.get(id).copied() else {
+            return Verdict::Open; // cut off by --to, or no host takes part
+        };
+        match gate {
+            Gate::Own(_) => match self.task_at.get(&(index, host)) {
+                None => Verdict::Open,
+                Some(task) => match self.place(*task) {
+                    Place::Done => Verdict::Open,
+                    Place::Waiting | Place::Running => Verdict::Shut,
+                    Place::Missing => Verdict::Never(format!("{id} did not succeed here")),
+                },
+            },
+            Gate::All(_) => {
+                let Some(stage) = self.stages.get(index) else {
+                    return Verdict::Open;
+                };
+                if let Some(reason) = &stage.never {
+                    return Verdict::Never(reason.clone());
+                }
+                if stage.waiting + stage.running == 0 {
+                    Verdict::Open
+                } else {
+                    Verdict::Shut
+                }
+            }
+        }
+    }
+
+    /// `all of docker: m2 and m3 of 3 master are missing, none may be`.
+    fn missing_text(&self, plan: &Plan, stage: usize, role: &RoleName, count: &Count) -> String {
+        let mut names: Vec<&str> = plan
+            .tasks
+            .iter()
+            .enumerate()
+            .filter(|(index, task)| task.stage == stage && self.place(*index) == Place::Missing)
+            .filter_map(|(_, task)| plan.hosts.get(task.host))
+            .filter(|host| host.role == *role)
+            .map(|host| host.name.as_str())
+            .collect();
+        let more = names.len().saturating_sub(4);
+        names.truncate(4);
+        let id = plan
+            .stages
+            .get(stage)
+            .map_or("?", |stage| stage.id.as_str());
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        let allowed = match count.allowed {
+            0 => "none may be missing".to_owned(),
+            allowed => format!("at most {allowed} of {} may be missing", count.hosts),
+        };
+        format!(
+            "{id} did not succeed on {}{more} ({role}: {allowed})",
+            names.join(", ")
+        )
+    }
+
+    /// A task begins.
+    pub(crate) fn start(&mut self, plan: &Plan, task: usize) {
+        self.move_to(plan, task, Place::Running);
+    }
+
+    /// A task is over.
+    pub(crate) fn end(&mut self, plan: &Plan, task: usize, place: Place) {
+        self.move_to(plan, task, place);
+    }
+
+    fn move_to(&mut self, plan: &Plan, index: usize, to: Place) {
+        let Some(task) = plan.tasks.get(index) else {
+            return;
+        };
+        let from = self.place(index);
+        let Some(stage) = self.stages.get_mut(task.stage) else {
+            return;
+        };
+        match from {
+            Place::Waiting => stage.waiting -= 1,
+            Place::Running => stage.running -= 1,
+            Place::Done | Place::Missing => return, // what is over stays as it ended
+        }
+        match to {
+            Place::Waiting => stage.waiting += 1,
+            Place::Running => stage.running += 1,
+            Place::Done => self.open -= 1,
+            Place::Missing => {
+                self.open -= 1;
+                if let Some(count) = plan
+                    .hosts
+                    .get(task.host)
+                    .and_then(|host| stage.roles.get_mut(&host.role))
+                {
+                    count.missing += 1;
+                }
+            }
+        }
+        self.places[index] = to;
+        if to == Place::Missing {
+            let lacking = self.stages.get(task.stage).and_then(|stage| {
+                let lacking = stage
+                    .roles
+                    .iter()
+                    .find(|(_, count)| count.missing > count.allowed);
+                lacking.map(|(role, count)| self.missing_text(plan, task.stage, role, count))
+            });
+            if let Some(stage) = self.stages.get_mut(task.stage)
+                && stage.never.is_none()
+            {
+                stage.never = lacking;
+            }
+        }
+    }
+
+    /// Whether the stage's `all` gate has just been decided for good, so that others may move.
+    pub(crate) fn is_decided(&self, stage: usize) -> bool {
+        self.stages
+            .get(stage)
+            .is_some_and(|stage| stage.waiting + stage.running == 0 || stage.never.is_some())
+    }
+}
+
+impl Board {
+    /// A task that was handed out is taken back: it was not begun.
+    pub(crate) fn withdraw(&mut self, plan: &Plan, task: usize, to: Place) {
+        if self.place(task) == Place::Running {
+            self.move_to(plan, task, to);
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! The dispatcher: it alone orders events, writes the journal, and decides what may begin.
+//!
+//! Executors report, the dispatcher answers. What it took in one go is written to the journal with
+//! one flush, and only then do answers and displays go out: nothing follows from what is not on
+//! disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use phalanx_events::{
+    CancelLevel, Event, EventKind, Failure, FailureKind, Outcome, RunOutcome, RunState, TaskEnd,
+    TaskStatus,
+};
+use phalanx_plan::{Facts, Plan};
+use tokio::sync::mpsc;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::board::{Board, Place, Verdict};
+use crate::journal::JournalWriter;
+use crate::message::{Order, Report};
+use crate::run::Told;
+use crate::telling::Telling;
+
+/// How many reports are taken in one go.
+const AT_A_TIME: usize = 1024;
+/// How long an event that nothing waits for may stay unflushed.
+const SYNC_AFTER: Duration = Duration::from_millis(20);
+/// How long hosts may take to clear up at the end of a run; what takes longer is left.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) struct Dispatcher {
+    plan: Arc<Plan>,
+    board: Board,
+    state: RunState,
+    journal: JournalWriter,
+    telling: Telling,
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    began: Instant,
+    /// Hosts that take tasks.
+    ready: Vec<bool>,
+    /// What goes out once the journal is on disk.
+    events: Vec<Arc<Event>>,
+    answers: Vec<oneshot::Sender<()>>,
+    to_order: Vec<(usize, Order)>,
+    /// Hosts whose tasks are to be looked at again.
+    look_at: BTreeSet<usize>,
+    cancel: Option<CancelLevel>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        journal: JournalWriter,
+        telling: Telling,
+        orders: Vec<mpsc::UnboundedSender<Order>>,
+    ) -> Self {
+        let hosts = plan.hosts.len();
+        Self {
+            board: Board::new(&plan),
+            state: RunState::new(),
+            journal,
+            telling,
+            orders,
+            began: Instant::now(),
+            ready: vec![false; hosts],
+            events: Vec::new(),
+            answers: Vec::new(),
+            to_order: Vec::new(),
+            look_at: BTreeSet::new(),
+            cancel: None,
+            plan,
+        }
+    }
+
+    /// Takes the run from its first event to its last.
+    pub(crate) async fn run(
+        mut self,
+        first: EventKind,
+        mut reports: mpsc::Receiver<Report>,
+        mut cancel: watch::Receiver<Option<CancelLevel>>,
+    ) -> std::io::Result<RunOutcome> {
+        self.tell(first)?;
+        self.commit()?;
+        let mut taken = Vec::with_capacity(AT_A_TIME);
+        let mut cancel_open = true;
+        let mut sync_at = None;
+        while !self.is_over() {
+            tokio::select! {
+                biased;
+                changed = cancel.changed(), if cancel_open => {
+                    cancel_open = changed.is_ok();
+                    let level = *cancel.borrow_and_update();
+                    self.take_cancel(level)?;
+                }
+                count = reports.recv_many(&mut taken, AT_A_TIME) => {
+                    if count == 0 {
+                        break; // no executor is left
+                    }
+                    for report in taken.drain(..) {
+                        self.take(report)?;
+                    }
+                }
+                // What only tells that something is over may wait a little for more of its kind.
+                () = sleep_until(sync_at.unwrap_or_else(Instant::now)), if sync_at.is_some() => {}
+            }
+            self.advance()?;
+            self.commit()?;
+            if sync_at.is_some_and(|at| at <= Instant::now()) {
+                self.journal.sync()?;
+            }
+            sync_at = match sync_at {
+                _ if !self.journal.is_due() => None,
+                None => Some(Instant::now() + SYNC_AFTER),
+                some => some,
+            };
+        }
+        let outcome = self.outcome();
+        if self.cancel != Some(CancelLevel::Leave) {
+            self.say_goodbye(outcome == RunOutcome::Done, &mut reports, &mut taken)
+                .await?;
+        }
+        self.tell(EventKind::RunEnded { outcome })?;
+        self.commit()?;
+        Ok(outcome)
+    }
+
+    /// Whether there is nothing left to wait for.
+    fn is_over(&self) -> bool {
+        match self.cancel {
+            Some(CancelLevel::Leave) => true,
+            Some(_) => self.board.running() == 0,
+            // A run without tasks still connects and reads facts.
+            None => self.board.open() == 0 && self.all_heard_of(),
+        }
+    }
+
+    fn all_heard_of(&self) -> bool {
+        (0..self.ready.len())
+            .all(|host| self.ready[host] || self.board.host_stopped(host).is_some())
+    }
+
+    fn take_cancel(&mut self, level: Option<CancelLevel>) -> std::io::Result<()> {
+        if let Some(level) = level
+            && self.cancel < Some(level)
+        {
+            self.cancel = Some(level);
+            self.tell(EventKind::CancelRequested { level })?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, report: Report) -> std::io::Result<()> {
+        match report {
+            Report::Progress(kind) => self.tell(*kind),
+            Report::Ready { host } => {
+                if let Some(ready) = self.ready.get_mut(host) {
+                    *ready = true;
+                }
+                self.look_at.insert(host);
+                Ok(())
+            }
+            Report::Gone { host, failure } => {
+                let Some(planned) = self.plan.hosts.get(host) else {
+                    return Ok(());
+                };
+                let name = planned.name.clone();
+                self.board
+                    .stop_host(host, &format!("{name} could not be reached"));
+                self.look_at.insert(host);
+                self.tell(EventKind::HostFailed {
+                    host: name,
+                    failure,
+                })
+            }
+            Report::Announce {
+                task,
+                attempt,
+                job,
+                go,
+            } => self.announce(task, attempt, job, go),
+            Report::Ended { task, attempt, end } => self.ended(task, attempt, *end),
+        }
+    }
+
+    /// An attempt begins only once it is written down, and only if nobody wants to stop.
+    fn announce(
+        &mut self,
+        index: usize,
+        attempt: u32,
+        job: Option<String>,
+        go: oneshot::Sender<()>,
+    ) -> std::io::Result<()> {
+        let Some(task) = self.plan.tasks.get(index) else {
+            return Ok(());
+        };
+        if self.cancel.is_some() {
+            let place = match attempt {
+                1 => Place::Waiting,
+                _ => Place::Missing, // it ended with an attempt that was to be followed by another
+            };
+            self.board.withdraw(&self.plan, index, place);
+            return Ok(()); // `go` is dropped here, which is the refusal
+        }
+        let task = task.id.clone();
+        self.answers.push(go);
+        self.tell(EventKind::TaskStarted { task, attempt, job })
+    }
+
+    fn ended(&mut self, index: usize, attempt: u32, end: TaskEnd) -> std::io::Result<()> {
+        let Some(task) = self.plan.tasks.get(index) else {
+            return Ok(());
+        };
+        let (id, stage, host) = (task.id.clone(), task.stage, task.host);
+        if !end.again {
+            let done = end.outcome.is_done();
+            self.settle(index, stage, host, done);
+            if end.outcome == Outcome::Failed {
+                self.board.stop_host(host, &format!("{id} failed"));
+            }
+        }
+        self.tell(EventKind::TaskEnded {
+            task: id,
+            attempt,
+            end,
+        })
+    }
+
+    /// Notes on the board that a task is over, and who has to be looked at because of it.
+    fn settle(&mut self, index: usize, stage: usize, host: usize, done: bool) {
+        let place = if done { Place::Done } else { Place::Missing };
+        let limited = self
+            .plan
+            .stages
+            .get(stage)
+            .is_some_and(|stage| stage.at_once.is_some());
+        self.board.end(&self.plan, index, place);
+        self.look_at.insert(host);
+        if limited || self.board.is_decided(stage) {
+            self.look_at.extend(0..self.plan.hosts.len());
+        }
+    }
+
+    /// Lets everything begin that may, and ends what cannot begin any more.
+    fn advance(&mut self) -> std::io::Result<()> {
+        if self.cancel.is_some() {
+            self.look_at.clear();
+            return Ok(());
+        }
+        while let Some(host) = self.look_at.pop_first() {
+            self.look_at_host(host)?;
+        }
+        Ok(())
+    }
+
+    fn look_at_host(&mut self, host: usize) -> std::io::Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let mut busy = self.board.is_busy(host);
+        for index in self.board.waiting_of(host) {
+            let Some(task) = plan.tasks.get(index) else {
+                continue;
+            };
+            match self.board.verdict(&plan, index) {
+                Verdict::Shut => {}
+                Verdict::Never(reason) => {
+                    self.settle(index, task.stage, host, false);
+                    let end = TaskEnd::new(Outcome::NotRun { reason });
+                    self.tell(EventKind::TaskEnded {
+                        task: task.id.clone(),
+                        attempt: 0,
+                        end,
+                    })?;
+                }
+                Verdict::Open if busy || !self.ready[host] => {}
+                Verdict::Open => match self.condition(task.stage, host) {
+                    Err(failure) => {
+                        self.settle(index, task.stage, host, false);
+                        self.board.stop_host(host, &format!("{} failed", task.id));
+                        let end = TaskEnd::failed(failure);
+                        self.tell(EventKind::TaskEnded {
+                            task: task.id.clone(),
+                            attempt: 0,
+                            end,
+                        })?;
+                    }
+                    Ok(false) => {
+                        self.settle(index, task.stage, host, true);
+                        let reason = plan.stages[task.stage].when.clone().unwrap_or_default();
+                        let end = TaskEnd::new(Outcome::Skipped { reason });
+                        self.tell(EventKind::TaskEnded {
+                            task: task.id.clone(),
+                            attempt: 0,
+                            end,
+                        })?;
+                    }
+                    Ok(true) if self.board.has_room(task.stage) => {
+                        self.board.start(&plan, index);
+                        self.to_order.push((host, Order::Task(index)));
+                        busy = true;
+                    }
+                    Ok(true) => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a stage's condition holds on a host.
+    fn condition(&self, stage: usize, host: usize) -> Result<bool, Failure> {
+        let none = Facts::new();
+        let facts = self
+            .plan
+            .hosts
+            .get(host)
+            .and_then(|planned| self.state.hosts.get(&planned.name))
+            .map_or(&none, |host| &host.facts);
+        self.plan
+            .condition(stage, host, facts)
+            .map_err(|error| Failure::new(FailureKind::Expression, error.to_string()))
+    }
+
+    /// Numbers an event, folds it in, and lines it up for journal and displays.
+    fn tell(&mut self, kind: EventKind) -> std::io::Result<()> {
+        let event = Event {
+            seq: self.state.seq + 1,
+            at: Timestamp::now(),
+            ms: self.began.elapsed().as_millis() as u64,
+            kind,
+        };
+        self.state.apply(&event);
+        self.journal.append(&event)?;
+        self.events.push(Arc::new(event));
+        Ok(())
+    }
+
+    /// Puts what was lined up on disk, and only then lets it out.
+    fn commit(&mut self) -> std::io::Result<()> {
+        self.journal.commit()?;
+        for event in self.events.drain(..) {
+            self.telling.tell(Told::Event(event));
+        }
+        for go in self.answers.drain(..) {
+            let _ = go.send(());
+        }
+        for (host, order) in self.to_order.drain(..) {
+            if let Some(orders) = self.orders.get(host) {
+                let _ = orders.send(order);
+            }
+        }
+        Ok(())
+    }
+
+    /// Executors clear up and go; what they still have to tell is told.
+    async fn say_goodbye(
+        &mut self,
+        collect: bool,
+        reports: &mut mpsc::Receiver<Report>,
+        taken: &mut Vec<Report>,
+    ) -> std::io::Result<()> {
+        for orders in self.orders.drain(..) {
+            let _ = orders.send(Order::Finish { collect });
+        }
+        let until = Instant::now() + GOODBYE_WITHIN;
+        while let Ok(1..) = timeout_at(until, reports.recv_many(taken, AT_A_TIME)).await {
+            for report in taken.drain(..) {
+                if let Report::Progress(kind) = report {
+                    self.tell(*kind)?;
+                }
+            }
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&self) -> RunOutcome {
+        if self.cancel.is_some() {
+            return RunOutcome::Interrupted;
+        }
+        let ends = || {
+            self.state
+                .tasks
+                .values()
+                .filter_map(|task| match &task.status {
+                    TaskStatus::Ended(end) => Some(end),
+                    _ => None,
+                })
+        };
+        let host_gone = self
+            .state
+            .hosts
+            .values()
+            .any(|host| matches!(host.status, phalanx_events::HostStatus::Failed(_)));
+        if !host_gone && ends().all(|end| end.outcome.is_done()) {
+            return RunOutcome::Done;
+        }
+        // Only checks that found something, and no task changed anything.
+        let only_checks = ends()
+            .filter(|end| end.outcome == Outcome::Failed)
+            .all(|end| {
+                end.failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.kind == FailureKind::Problems)
+            });
+        let nothing_changed = ends().all(|end| end.changed.is_empty());
+        if only_checks && nothing_changed && !host_gone {
+            RunOutcome::ProblemsFound
+        } else {
+            RunOutcome::Failed
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! From a door's typed error to the failure that is told and journaled.
+
+use phalanx_events::{Failure, FailureKind};
+use phalanx_remote::{ConnectError, JobError, ProbeError, PutError, SudoError};
+
+/// An error and its sources, in one sentence.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+pub(crate) fn connect(error: &ConnectError) -> Failure {
+    let kind = match error {
+        ConnectError::Refused { .. }
+        | ConnectError::NoKeys { .. }
+        | ConnectError::HostKeyChanged { .. }
+        | ConnectError::HostKeyRevoked { .. }
+        | ConnectError::HostKeyUnknown { .. } => FailureKind::Login,
+        ConnectError::KnownHosts { .. } => FailureKind::Storage,
+        _ => FailureKind::Unreachable,
+    };
+    Failure::new(kind, chain(error)).advice(error.advice())
+}
+
+/// A failure to store output on this machine.
+fn storage(error: &dyn std::error::Error) -> Failure {
+    Failure::new(FailureKind::Storage, chain(error))
+        .advice("free some space on this machine, then run again")
+}
+
+fn sudo(error: &SudoError) -> Failure {
+    Failure::new(FailureKind::Sudo, chain(error)).advice(error.advice())
+}
+
+pub(crate) fn probe(error: &ProbeError) -> Failure {
+    match error {
+        ProbeError::Sudo(error) => sudo(error),
+        ProbeError::Lost(_) | ProbeError::Stalled(_) => {
+            Failure::new(FailureKind::Unreachable, chain(error))
+        }
+        ProbeError::Protocol(_) => Failure::new(FailureKind::Protocol, chain(error)),
+        ProbeError::Output(_) => storage(error),
+    }
+}
+
+pub(crate) fn job(error: &JobError) -> Failure {
+    let kind = match error {
+        JobError::Sudo(error) => return sudo(error),
+        JobError::Output(_) => return storage(error),
+        JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
+        JobError::Fenced { .. } => FailureKind::Fenced,
+        JobError::Absent | JobError::OutputShrank { .. } => FailureKind::Died,
+        JobError::Spool { .. } | JobError::NoSpace { .. } | JobError::NoSystemd => {
+            FailureKind::Spool
+        }
+        JobError::Protocol(_) => FailureKind::Protocol,
+    };
+    let failure = Failure::new(kind, chain(error));
+    match error.advice() {
+        Some(advice) => failure.advice(advice),
+        None => failure,
+    }
+}
+
+pub(crate) fn put(error: &PutError) -> Failure {
+    let kind = match error {
+        PutError::Sudo(error) => return sudo(error),
+        PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
+        PutError::Write { .. } => FailureKind::Put,
+        PutError::Protocol(_) => FailureKind::Protocol,
+    };
+    Failure::new(kind, chain(error))
+}

@@ -1,0 +1,115 @@
+//! Writes the journal: what happened is on disk before anything follows from it.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+
+use phalanx_events::{Event, EventKind, journal};
+
+use crate::run_folder::{RunFolder, RunFolderError, new_file};
+
+/// Appends events to a run's journal.
+#[derive(Debug)]
+pub struct JournalWriter {
+    file: File,
+    pending: Vec<u8>,
+    /// Something is about to be done on a host that has to be on disk before.
+    sync_now: bool,
+    /// Something was written that has to be on disk soon.
+    sync_soon: bool,
+}
+
+impl JournalWriter {
+    /// Begins a new run's journal.
+    ///
+    /// # Errors
+    /// Where the file cannot be made or written.
+    pub fn create(folder: &RunFolder) -> Result<Self, RunFolderError> {
+        let path = folder.journal_path();
+        let create = || {
+            let file = new_file(&path)?;
+            let mut writer = Self {
+                file,
+                pending: Vec::new(),
+                sync_now: true,
+                sync_soon: false,
+            };
+            writer
+                .pending
+                .extend_from_slice(journal::header_line(folder.id().as_str()).as_bytes());
+            writer.commit()?;
+            File::open(folder.path())?.sync_all()?;
+            Ok(writer)
+        };
+        create().map_err(|source| RunFolderError::Io {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Adds an event; it is written only with [`JournalWriter::commit`].
+    ///
+    /// # Errors
+    /// Where the event cannot be serialised, which no event of this program does.
+    pub fn append(&mut self, event: &Event) -> io::Result<()> {
+        self.pending
+            .extend_from_slice(journal::line(event)?.as_bytes());
+        match durability(&event.kind) {
+            Durability::Before => self.sync_now = true,
+            Durability::Soon => self.sync_soon = true,
+            Durability::Whenever => {}
+        }
+        Ok(())
+    }
+
+    /// Writes what was added: many events, one write. Where something is about to be done on a host
+    /// because of them, they are on disk when this returns; what only tells that something is over
+    /// is on disk after the next [`JournalWriter::sync`].
+    ///
+    /// # Errors
+    /// Where the disk will not take it.
+    pub fn commit(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            self.file.write_all(&self.pending)?;
+            self.pending.clear();
+        }
+        if self.sync_now { self.sync() } else { Ok(()) }
+    }
+
+    /// Whether something waits for [`JournalWriter::sync`].
+    pub fn is_due(&self) -> bool {
+        self.sync_soon
+    }
+
+    /// Flushes to the disk what was written.
+    ///
+    /// # Errors
+    /// Where the disk will not take it.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.sync_now = false;
+        self.sync_soon = false;
+        self.file.sync_data()
+    }
+}
+
+/// When an event has to be on disk.
+enum Durability {
+    /// Before anything follows from it.
+    Before,
+    /// Within moments: were it lost with the machine, the host would still know.
+    Soon,
+    /// It is only progress.
+    Whenever,
+}
+
+fn durability(kind: &EventKind) -> Durability {
+    match kind {
+        EventKind::TaskWaiting { .. }
+        | EventKind::TaskAccepted { .. }
+        | EventKind::HostRetry { .. }
+        | EventKind::HostNotice { .. } => Durability::Whenever,
+        EventKind::TaskStarted { .. } | EventKind::Reboot { .. } | EventKind::RunEnded { .. } => {
+            Durability::Before
+        }
+        _ => Durability::Soon,
+    }
+}

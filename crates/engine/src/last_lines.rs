@@ -1,0 +1,167 @@
+//! Of a long output, the last lines that matter.
+
+use std::collections::VecDeque;
+
+/// How many lines are kept to choose from.
+const KEPT: usize = 60;
+/// How many are told.
+const TOLD: usize = 8;
+/// A longer line is cut.
+const LINE_BYTES: usize = 400;
+
+/// Follows an output and keeps its end.
+#[derive(Debug, Default)]
+pub(crate) struct LastLines {
+    lines: VecDeque<String>,
+    open: Vec<u8>,
+}
+
+impl LastLines {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ends) = match piece.split_last() {
+                Some((b'\n', text)) => (text, true),
+                _ => (piece, false),
+            };
+            let room = LINE_BYTES.saturating_sub(self.open.len());
+            self.open.extend_from_slice(&text[..text.len().min(room)]);
+            if ends {
+                let line = clean(&self.open);
+                self.open.clear();
+                self.keep(line);
+            }
+        }
+    }
+
+    fn keep(&mut self, line: String) {
+        if line.is_empty() {
+            return;
+        }
+        if self.lines.len() == KEPT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    fn all(&self) -> Vec<String> {
+        let open = clean(&self.open);
+        self.lines
+            .iter()
+            .cloned()
+            .chain((!open.is_empty()).then_some(open))
+            .collect()
+    }
+
+    /// The very last line.
+    pub(crate) fn last(&self) -> Option<String> {
+        self.all().pop()
+    }
+
+    /// The last few lines; where an earlier line speaks of an error and the last few do not, that
+    /// line and what follows it.
+    pub(crate) fn that_matter(&self) -> Vec<String> {
+        let lines = self.all();
+        let tail = lines.len().saturating_sub(TOLD);
+        let speaks = |line: &String| {
+            let line = line.to_ascii_lowercase();
+            [
+                "error",
+                "fail",
+                "cannot",
+                "denied",
+                "refused",
+                "no space",
+                "not found",
+                "fatal",
+            ]
+            .iter()
+            .any(|word| line.contains(word))
+        };
+        let from = match lines.iter().rposition(speaks) {
+            Some(found) if found < tail => found,
+            _ => tail,
+        };
+        let mut told: Vec<String> = lines.iter().skip(from).take(TOLD).cloned().collect();
+        let left = lines.len() - from - told.len();
+        if left > 0 {
+            told.push(format!("... and {left} more lines"));
+        }
+        told
+    }
+}
+
+/// Text of a line: no escape sequences, no control characters, of a progress bar its last state.
+fn clean(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches('\r');
+    let text = text.rsplit('\r').next().unwrap_or_default();
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // A control sequence is ESC [ up to a letter; other escapes are two characters.
+            if chars.next_if_eq(&'[').is_some() {
+                while chars.next().is_some_and(|c| !c.is_ascii_alphabetic()) {}
+            } else {
+                chars.next();
+            }
+        } else if c == '\t' {
+            out.push(' ');
+        } else if !c.is_control() {
+            out.push(c);
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(text: &str) -> LastLines {
+        let mut last = LastLines::default();
+        // In pieces, as it comes over a network.
+        for piece in text.as_bytes().chunks(7) {
+            last.push(piece);
+        }
+        last
+    }
+
+    #[test]
+    fn the_last_lines_are_told() {
+        let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
+        let told = lines_of(&text).that_matter();
+        assert_eq!(told.first().map(String::as_str), Some("line 92"));
+        assert_eq!(told.last().map(String::as_str), Some("line 99"));
+    }
+
+    #[test]
+    fn an_error_further_up_is_not_lost() {
+        let mut text = String::from("E: disk error\n");
+        for n in 0..20 {
+            text.push_str(&format!("cleaning {n}\n"));
+        }
+        let told = lines_of(&text).that_matter();
+        assert_eq!(told.first().map(String::as_str), Some("E: disk error"));
+        assert_eq!(
+            told.last().map(String::as_str),
+            Some("... and 13 more lines")
+        );
+    }
+
+    #[test]
+    fn terminal_tricks_are_taken_out() {
+        let last = lines_of("10%\r50%\r100%\r\n\u{1b}[1;31mred\u{1b}[0m\u{7}\nopen end");
+        assert_eq!(last.that_matter(), ["100%", "red", "open end"]);
+        assert_eq!(last.last().as_deref(), Some("open end"));
+    }
+
+    #[test]
+    fn a_line_without_end_stays_small() {
+        let mut last = LastLines::default();
+        for _ in 0..1000 {
+            last.push(&[b'x'; 1000]);
+        }
+        assert_eq!(last.that_matter(), ["x".repeat(LINE_BYTES)]);
+    }
+}

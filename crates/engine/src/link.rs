@@ -1,0 +1,226 @@
+//! An executor's hold on its host: the connection, made again when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use phalanx_events::{CancelLevel, EventKind, Failure};
+use phalanx_plan::PlannedHost;
+use phalanx_remote::{BootIdentity, ConnectError, Connection, ProbeError, Transport};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use crate::failure;
+use crate::message::Report;
+
+/// The longest pause between two attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How long a host that never answered is tried; one that did answer gets its own
+/// `reconnect_for`.
+const FIRST_CONTACT_FOR: Duration = Duration::from_secs(30);
+
+/// One host's connection.
+pub(crate) struct Link {
+    transport: Arc<dyn Transport>,
+    host: PlannedHost,
+    reports: mpsc::Sender<Report>,
+    cancel: watch::Receiver<Option<CancelLevel>>,
+    held: Option<Held>,
+    said: Vec<String>,
+    seen: bool,
+}
+
+struct Held {
+    connection: Arc<dyn Connection>,
+    boot: BootIdentity,
+}
+
+/// Why there is no connection.
+pub(crate) enum NoLink {
+    /// The host is given up.
+    Failed(Failure),
+    /// The operator wants to stop.
+    Cancelled,
+}
+
+impl Link {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        host: PlannedHost,
+        reports: mpsc::Sender<Report>,
+        cancel: watch::Receiver<Option<CancelLevel>>,
+    ) -> Self {
+        Self {
+            transport,
+            host,
+            reports,
+            cancel,
+            held: None,
+            said: Vec::new(),
+            seen: false,
+        }
+    }
+
+    /// The connection: the one that is there, or a new one, tried for as long as the host's
+    /// settings say.
+    pub(crate) async fn get(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+        if let Some(held) = &self.held {
+            return Ok(Arc::clone(&held.connection));
+        }
+        let patience = if self.seen {
+            self.host.ssh.reconnect_for
+        } else {
+            FIRST_CONTACT_FOR
+        };
+        // A first contact is no running task: it ends as soon as somebody wants to stop.
+        let enough = if self.seen {
+            CancelLevel::StopJobs
+        } else {
+            CancelLevel::NoNewTasks
+        };
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_secs(1);
+        for tries in 1.. {
+            let mut cancel = self.cancel.clone();
+            let connected = tokio::select! {
+                connected = self.connect_once() => connected,
+                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+            };
+            let Miss {
+                failure, transient, ..
+            } = match connected {
+                Ok(connection) => return Ok(connection),
+                Err(miss) => miss,
+            };
+            if !transient || Instant::now() + pause >= deadline {
+                return Err(NoLink::Failed(tried(failure, tries)));
+            }
+            self.report(EventKind::HostRetry {
+                host: self.host.name.clone(),
+                tries,
+                reason: failure.message,
+                again_in_ms: pause.as_millis() as u64,
+            })
+            .await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(NoLink::Cancelled) // the loop above has no end of its own
+    }
+
+    /// Connects, one attempt, and tells what was learned.
+    pub(crate) async fn connect_once(&mut self) -> Result<Arc<dyn Connection>, Miss> {
+        let began = Instant::now();
+        let connection: Arc<dyn Connection> = Arc::from(
+            self.transport
+                .connect(self.host.name.as_str())
+                .await
+                .map_err(Miss::connect)?,
+        );
+        let took_ms = began.elapsed().as_millis() as u64;
+        let boot = connection.boot_identity().await.map_err(Miss::boot)?;
+        let greeting = connection.greeting().clone();
+        self.report(EventKind::HostConnected {
+            host: self.host.name.clone(),
+            boot: boot.to_string(),
+            server: greeting.server,
+            took_ms,
+        })
+        .await;
+        for text in greeting.notices {
+            if !self.said.contains(&text) {
+                self.said.push(text.clone());
+                self.report(EventKind::HostNotice {
+                    host: self.host.name.clone(),
+                    text,
+                })
+                .await;
+            }
+        }
+        self.seen = true;
+        self.held = Some(Held {
+            connection: Arc::clone(&connection),
+            boot,
+        });
+        Ok(connection)
+    }
+
+    /// Which boot the host was in when it was last connected.
+    pub(crate) fn boot(&self) -> Option<&BootIdentity> {
+        self.held.as_ref().map(|held| &held.boot)
+    }
+
+    /// Lets a connection go that is of no more use.
+    pub(crate) async fn drop_connection(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.connection.close().await;
+        }
+    }
+
+    /// The connection, if there is one.
+    pub(crate) fn current(&self) -> Option<Arc<dyn Connection>> {
+        self.held.as_ref().map(|held| Arc::clone(&held.connection))
+    }
+
+    async fn report(&self, kind: EventKind) {
+        // The dispatcher outlives its executors; where it does not, the run is over.
+        let _ = self.reports.send(Report::Progress(Box::new(kind))).await;
+    }
+}
+
+/// One attempt to connect that came to nothing.
+pub(crate) struct Miss {
+    /// Why.
+    pub(crate) failure: Failure,
+    /// Whether trying again may help.
+    pub(crate) transient: bool,
+    /// Whether the host answered and would not let us in, as it does while it boots.
+    pub(crate) refused: bool,
+}
+
+impl Miss {
+    fn connect(error: ConnectError) -> Self {
+        Self {
+            failure: failure::connect(&error),
+            transient: error.is_transient(),
+            refused: matches!(error, ConnectError::Refused { .. }),
+        }
+    }
+
+    fn boot(error: ProbeError) -> Self {
+        let transient = matches!(error, ProbeError::Lost(_) | ProbeError::Stalled(_));
+        Self {
+            failure: failure::probe(&error),
+            transient,
+            refused: false,
+        }
+    }
+}
+
+fn tried(failure: Failure, tries: u32) -> Failure {
+    match tries {
+        1 => failure,
+        _ => Failure {
+            message: format!("{} (tried {tries} times)", failure.message),
+            ..failure
+        },
+    }
+}
+
+/// Waits until the operator is at least this urgent, but means us to stay: whoever wants to leave at
+/// once wants nothing done on the hosts any more.
+pub(crate) async fn at_least(
+    cancel: &mut watch::Receiver<Option<CancelLevel>>,
+    level: CancelLevel,
+) {
+    // A sender that is gone can ask for nothing more.
+    if cancel
+        .wait_for(|now| *now >= Some(level) && *now != Some(CancelLevel::Leave))
+        .await
+        .is_err()
+    {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,40 @@
+//! What dispatcher and executors say to each other.
+
+use phalanx_events::{EventKind, Failure, TaskEnd};
+use tokio::sync::oneshot;
+
+/// An executor to the dispatcher.
+pub(crate) enum Report {
+    /// Something happened that changes nothing.
+    Progress(Box<EventKind>),
+    /// The host is connected and has told its facts: it takes tasks.
+    Ready { host: usize },
+    /// The host is given up.
+    Gone { host: usize, failure: Failure },
+    /// An attempt wants to begin. It may, once `go` is answered: then it is written down. A `go`
+    /// that is dropped is a refusal.
+    Announce {
+        task: usize,
+        attempt: u32,
+        job: Option<String>,
+        go: oneshot::Sender<()>,
+    },
+    /// An attempt is over, and with it the task, unless `end.again`.
+    Ended {
+        task: usize,
+        attempt: u32,
+        end: Box<TaskEnd>,
+    },
+}
+
+/// The dispatcher to an executor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// Do this task, by its index in the plan.
+    Task(usize),
+    /// The run is over: clear up on the host where `collect` says so, and say goodbye.
+    Finish {
+        /// Whether the run ended well, so that the spool has served its purpose.
+        collect: bool,
+    },
+}

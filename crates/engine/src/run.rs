@@ -1,0 +1,154 @@
+//! One run, from its folder to its outcome.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use phalanx_events::{CancelLevel, Event, EventKind, RunOutcome, RunStarted};
+use phalanx_plan::{Facts, Plan, Secret, TaskId};
+use phalanx_remote::Transport;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::dispatcher::Dispatcher;
+use crate::executor::{Executor, Shared};
+use crate::journal::JournalWriter;
+use crate::link::Link;
+use crate::permits::Permits;
+use crate::run_folder::{RunFolder, RunFolderError};
+use crate::run_id::RunId;
+use crate::telling::telling;
+
+/// How many reports may wait for the dispatcher before executors wait for it.
+const REPORTS: usize = 4096;
+
+/// What a run needs.
+pub struct RunRequest {
+    /// What is to be done.
+    pub plan: Arc<Plan>,
+    /// The run's name.
+    pub run: RunId,
+    /// The `.phalanx` folder; the run's own is made below it.
+    pub home: PathBuf,
+    /// The secrets that stages may be handed.
+    pub secrets: BTreeMap<String, Secret>,
+    /// How hosts are reached.
+    pub transport: Arc<dyn Transport>,
+    /// How many tasks may work at once.
+    pub parallel: usize,
+    /// Whether displays want the hosts' output; it is in the logs either way.
+    pub output: bool,
+    /// The version of the program, for the journal.
+    pub version: String,
+}
+
+/// What displays are told.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Something happened; it is on disk.
+    Event(Arc<Event>),
+    /// A host said something; it is in the task's log.
+    Output {
+        /// During which task.
+        task: TaskId,
+        /// What.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Why a run could not be carried to its end. Whatever runs on a host goes on there.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The run's folder could not be made.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// The journal could not be written: nothing may happen that is not written down.
+    #[error(
+        "the journal could not be written, so the run was stopped; running jobs go on on their hosts"
+    )]
+    Journal(#[source] std::io::Error),
+}
+
+/// Carries out a plan.
+///
+/// `told` is told what happened, after it is on disk; it may lag behind or be dropped. `cancel`
+/// says how urgently the operator wants to stop.
+///
+/// # Errors
+/// Only where this machine fails: see [`EngineError`]. What fails on hosts is in the outcome.
+pub async fn run(
+    request: RunRequest,
+    told: mpsc::Sender<Told>,
+    cancel: watch::Receiver<Option<CancelLevel>>,
+) -> Result<RunOutcome, EngineError> {
+    let RunRequest {
+        plan,
+        run,
+        home,
+        secrets,
+        transport,
+        parallel,
+        output,
+        version,
+    } = request;
+    let folder = RunFolder::create(&home, &run, &plan)?;
+    let journal = JournalWriter::create(&folder)?;
+    let first = EventKind::RunStarted(RunStarted {
+        run: run.to_string(),
+        cluster: plan.cluster.clone(),
+        recipe: plan.recipe.clone(),
+        release: plan.release.clone(),
+        flow: plan.flow.clone(),
+        hosts: plan.hosts.len(),
+        tasks: plan.tasks.len(),
+        version,
+    });
+    // Displays may be slow; the run never waits for them.
+    let (telling, forward) = telling(output);
+    let forward = tokio::spawn(forward.to(told));
+
+    let (reports, inbox) = mpsc::channel(REPORTS);
+    let shared = Arc::new(Shared {
+        plan: Arc::clone(&plan),
+        run,
+        folder,
+        secrets,
+        permits: Permits::new(parallel),
+        telling: telling.clone(),
+        fence: 0,
+    });
+    let mut executors = JoinSet::new();
+    let mut orders = Vec::with_capacity(plan.hosts.len());
+    for (index, host) in plan.hosts.iter().enumerate() {
+        let (order, ordered) = mpsc::unbounded_channel();
+        orders.push(order);
+        let executor = Executor {
+            shared: Arc::clone(&shared),
+            host: index,
+            link: Link::new(
+                Arc::clone(&transport),
+                host.clone(),
+                reports.clone(),
+                cancel.clone(),
+            ),
+            reports: reports.clone(),
+            cancel: cancel.clone(),
+            facts: Facts::new(),
+            had_jobs: false,
+        };
+        executors.spawn(executor.work(ordered));
+    }
+    drop(reports);
+    drop(shared);
+
+    let dispatcher = Dispatcher::new(plan, journal, telling, orders);
+    let outcome = dispatcher
+        .run(first, inbox, cancel)
+        .await
+        .map_err(EngineError::Journal);
+    executors.shutdown().await;
+    // What displays were not told yet they are told now, unless they are gone.
+    let _ = forward.await;
+    outcome
+}

@@ -1,0 +1,208 @@
+//! Where a run lives on this machine: `.phalanx/runs/ID/` with the plan, the journal and a log file
+//! per host and stage.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use phalanx_events::journal::{self, Journal, JournalError};
+use phalanx_plan::{Plan, TaskId};
+use thiserror::Error;
+
+use crate::run_id::RunId;
+
+/// A run's folder.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    id: RunId,
+}
+
+/// Why a run's folder cannot be made or read.
+#[derive(Debug, Error)]
+pub enum RunFolderError {
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    NoSuchRun(RunId),
+    /// A file could not be read or written.
+    #[error("{} could not be used", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The plan's file is damaged.
+    #[error("{} is damaged", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The journal cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: JournalError,
+    },
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> RunFolderError + '_ {
+    |source| RunFolderError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run below `home` (the `.phalanx` folder), readable by its owner
+    /// alone, with the plan in it.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`], also where the run exists.
+    pub fn create(home: &Path, id: &RunId, plan: &Plan) -> Result<Self, RunFolderError> {
+        let runs = home.join("runs");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&runs)
+            .map_err(io_at(&runs))?;
+        let path = runs.join(id.as_str());
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(io_at(&path))?;
+        let folder = Self {
+            path,
+            id: id.clone(),
+        };
+        let plan_path = folder.plan_path();
+        let text = serde_json::to_vec(plan).map_err(|source| RunFolderError::Plan {
+            path: plan_path.clone(),
+            source,
+        })?;
+        let mut file = new_file(&plan_path).map_err(io_at(&plan_path))?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .map_err(io_at(&plan_path))?;
+        // The folder's own entry and those in it are on disk before anything happens on a host.
+        for dir in [&runs, &folder.path] {
+            File::open(dir)
+                .and_then(|dir| dir.sync_all())
+                .map_err(io_at(dir))?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder of a run that was.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NoSuchRun`].
+    pub fn open(home: &Path, id: &RunId) -> Result<Self, RunFolderError> {
+        let path = home.join("runs").join(id.as_str());
+        // A name with a path in it is no run's name.
+        let plain = Path::new(id.as_str())
+            .file_name()
+            .is_some_and(|name| name == id.as_str());
+        if plain && path.is_dir() {
+            Ok(Self {
+                path,
+                id: id.clone(),
+            })
+        } else {
+            Err(RunFolderError::NoSuchRun(id.clone()))
+        }
+    }
+
+    /// All runs below `home`, the newest first. No folder, no runs.
+    ///
+    /// # Errors
+    /// Any other failure to read the folder.
+    pub fn list(home: &Path) -> io::Result<Vec<RunId>> {
+        let entries = match fs::read_dir(home.join("runs")) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut runs = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                runs.push(RunId::new(name));
+            }
+        }
+        runs.sort();
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's name.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// The plan it began with.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`], [`RunFolderError::Plan`].
+    pub fn plan(&self) -> Result<Plan, RunFolderError> {
+        let path = self.plan_path();
+        let text = fs::read(&path).map_err(io_at(&path))?;
+        serde_json::from_slice(&text).map_err(|source| RunFolderError::Plan { path, source })
+    }
+
+    /// What happened, as far as it is written down.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`], [`RunFolderError::Journal`].
+    pub fn journal(&self) -> Result<Journal, RunFolderError> {
+        let path = self.journal_path();
+        let bytes = fs::read(&path).map_err(io_at(&path))?;
+        let text = String::from_utf8_lossy(&bytes);
+        journal::read(&text).map_err(|source| RunFolderError::Journal { path, source })
+    }
+
+    /// The journal's file.
+    pub fn journal_path(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    fn plan_path(&self) -> PathBuf {
+        self.path.join("plan.json")
+    }
+
+    /// The log file of a task's first attempt. It exists once there was output.
+    pub fn log_path(&self, task: &TaskId) -> PathBuf {
+        self.attempt_log_path(task, 1)
+    }
+
+    /// The log file of one attempt of a task: `logs/HOST/STAGE.log`, from the second attempt on
+    /// `logs/HOST/STAGE.2.log`.
+    pub fn attempt_log_path(&self, task: &TaskId, attempt: u32) -> PathBuf {
+        let name = match attempt {
+            0 | 1 => format!("{}.log", task.stage),
+            _ => format!("{}.{attempt}.log", task.stage),
+        };
+        self.path.join("logs").join(task.host.as_str()).join(name)
+    }
+}
+
+/// Creates a file that must not exist, readable by its owner alone.
+pub(crate) fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}

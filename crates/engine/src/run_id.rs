@@ -1,0 +1,62 @@
+//! A run's name.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// A run's name: when it began (UTC) and four letters drawn by lot, such as `20170427-202350-k3wz`.
+/// Sorted by name, runs are sorted by time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Draws a new one.
+    pub fn draw(now: Timestamp) -> Self {
+        const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        // The standard library's hash keys are drawn by the system; nothing secret hangs on them.
+        let mut lot = RandomState::new().build_hasher().finish();
+        let mut tail = String::new();
+        for _ in 0..4 {
+            let letter = LETTERS.get((lot % 32) as usize).copied().unwrap_or(b'a');
+            tail.push(char::from(letter));
+            lot /= 32;
+        }
+        let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S");
+        Self(format!("{stamp}-{tail}"))
+    }
+
+    /// Takes a name that the user typed or a folder bears.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_by_time_and_differ() {
+        let early: Timestamp = "2017-04-27T20:23:50Z".parse().unwrap();
+        let late: Timestamp = "2017-04-27T20:23:51Z".parse().unwrap();
+        let (one, two) = (RunId::draw(early), RunId::draw(late));
+        assert!(one.as_str().starts_with("20170427-202350-"), "{one}");
+        assert_eq!(one.as_str().len(), 20);
+        assert!(one < two);
+        let names: std::collections::BTreeSet<_> = (0..64).map(|_| RunId::draw(early)).collect();
+        assert!(names.len() > 60);
+    }
+}

@@ -1,0 +1,339 @@
+//! Runs a stage's script as a job and follows it to its end, across lost connections.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use phalanx_events::{
+    CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
+    TaskEnd,
+};
+use phalanx_plan::{PlannedStage, TaskId, secrets_file};
+use phalanx_remote::{
+    JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, ResultLines, Script, Severity,
+    parse_result,
+};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::executor::{Attempt, Cut, Executor, done};
+use crate::failure;
+use crate::link::at_least;
+use crate::log_file::LogFile;
+use crate::message::Report;
+
+/// How long a job that is to be stopped may take to end politely.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long we wait altogether for the news that it was stopped.
+const STOP_WITHIN: Duration = Duration::from_secs(40);
+
+impl Executor {
+    /// Runs a script as a job.
+    pub(crate) async fn run_script(
+        &mut self,
+        stage: &PlannedStage,
+        path: &str,
+        attempt: &mut Attempt,
+    ) -> Result<TaskEnd, Cut> {
+        let shared = Arc::clone(&self.shared);
+        let script = Script {
+            text: shared.plan.files.get(path).cloned().unwrap_or_default(),
+            env: shared.plan.environment(
+                self.host,
+                Some(attempt.stage),
+                &self.facts,
+                shared.run.as_str(),
+            ),
+        };
+        let secrets =
+            (!stage.secrets.is_empty()).then(|| secrets_file(&shared.secrets, &stage.secrets));
+        self.had_jobs = true;
+        let start = JobStart {
+            script: &script,
+            secrets: secrets.as_deref(),
+        };
+        let mut watch = Watch {
+            task: attempt.id.clone(),
+            reports: self.reports.clone(),
+            accepted: false,
+        };
+        loop {
+            let connection = self.link.get().await?;
+            let job = attempt.job.clone();
+            let call = JobCall {
+                id: &job,
+                fence: shared.fence,
+                // Once the host has it, it is never started again: only attached to.
+                start: (!watch.accepted).then(|| start.clone()),
+                offset: attempt.log.bytes(),
+            };
+            if watch.accepted {
+                let (task, offset) = (attempt.id.clone(), attempt.log.bytes());
+                self.progress(EventKind::TaskAttached { task, offset })
+                    .await;
+            }
+            let deadline = attempt.deadline;
+            let mut follow = Follow {
+                watch: &mut watch,
+                log: &mut attempt.log,
+            };
+            let followed = tokio::select! {
+                followed = connection.job(call, &mut follow) => followed,
+                cut = cut_at(deadline, &mut self.cancel, CancelLevel::StopJobs, "script") => {
+                    return self.stop_job(attempt, &mut watch, cut).await;
+                }
+            };
+            let error = match followed {
+                Ok(end) => return Ok(self.job_end(end, attempt).await),
+                Err(error) => error,
+            };
+            match error {
+                JobError::Lost(_) | JobError::Stalled(_) => {
+                    if watch.accepted {
+                        self.progress(EventKind::TaskDetached {
+                            task: attempt.id.clone(),
+                            offset: attempt.log.bytes(),
+                            reason: error.to_string(),
+                        })
+                        .await;
+                    }
+                    self.link.drop_connection().await;
+                }
+                JobError::Absent => {
+                    let text = "the host has lost the job: its spool is gone, and what became of the \
+                                script is not known";
+                    return Err(Failure::new(FailureKind::Died, text).into());
+                }
+                error => return Err(failure::job(&error).into()),
+            }
+        }
+    }
+
+    /// Stops the job on the host, and takes in what it still said.
+    async fn stop_job(
+        &mut self,
+        attempt: &mut Attempt,
+        watch: &mut Watch,
+        cut: Cut,
+    ) -> Result<TaskEnd, Cut> {
+        let job = attempt.job.clone();
+        let fence = self.shared.fence;
+        let stopping = async {
+            let connection = self.link.get().await?;
+            connection
+                .cancel_job(&job, fence, GRACE)
+                .await
+                .map_err(|e| failure::job(&e))?;
+            let call = JobCall {
+                id: &job,
+                fence,
+                start: None,
+                offset: attempt.log.bytes(),
+            };
+            let mut follow = Follow {
+                watch,
+                log: &mut attempt.log,
+            };
+            match connection.job(call, &mut follow).await {
+                // Cancelled before it was started: nothing runs.
+                Ok(_) | Err(JobError::Absent) => Ok::<(), Cut>(()),
+                Err(error) => Err(failure::job(&error).into()),
+            }
+        };
+        let stopped = timeout(STOP_WITHIN, stopping).await;
+        let lines = attempt.log.last_lines();
+        Err(match (stopped, cut) {
+            (Ok(Ok(())), Cut::Failed(failure)) => Cut::Failed(failure.lines(lines)),
+            (Ok(Ok(())), Cut::Cancelled) => Cut::Cancelled,
+            (_, Cut::Failed(failure)) => {
+                let message = format!(
+                    "{}; it could not be stopped and may still run there",
+                    failure.message
+                );
+                Cut::Failed(Failure { message, ..failure }.lines(lines))
+            }
+            (_, Cut::Cancelled) => Cut::Failed(
+                Failure::new(
+                    FailureKind::Unreachable,
+                    "the job could not be stopped and may still run there",
+                )
+                .lines(lines),
+            ),
+        })
+    }
+
+    /// What the end of the job means for the task.
+    async fn job_end(&mut self, job: JobEnd, attempt: &Attempt) -> TaskEnd {
+        let lines = attempt.log.last_lines();
+        let outcome = match &job.state {
+            _ if job.full => Err(Failure::new(
+                FailureKind::Spool,
+                "the host ran out of space while the script ran; its output is not complete",
+            )
+            .advice("free some space on the host, then run again")),
+            JobState::Ended(0) => Ok(()),
+            JobState::Ended(status) => {
+                Err(Failure::new(FailureKind::Script, status_text(*status)).lines(lines))
+            }
+            JobState::Cancelled => Err(Failure::new(
+                FailureKind::Died,
+                "the job was cancelled by somebody else",
+            )),
+            JobState::Interrupted => Err(Failure::new(
+                FailureKind::Interrupted,
+                "a reboot of the host cut the script short",
+            )
+            .lines(lines)),
+            JobState::Died => Err(Failure::new(
+                FailureKind::Died,
+                "the process that watched over the script was killed; what became of it is not known",
+            )
+            .lines(lines)),
+            JobState::NotStarted(reason) => Err(Failure::new(
+                FailureKind::Spool,
+                format!("the host could not start the job: {reason}"),
+            )),
+        };
+        let ResultLines {
+            changed,
+            already,
+            facts,
+            problems,
+            ..
+        } = parse_result(&job.result);
+        let problems: Vec<_> = problems.into_iter().map(problem).collect();
+        let errors = problems
+            .iter()
+            .filter(|found| found.severity == ReportedSeverity::Error)
+            .count();
+        let mut end = match outcome {
+            // A check that found an error has failed, even where its script went on and ended well.
+            Ok(()) if errors > 0 => TaskEnd::failed(found(errors)),
+            Err(failure) if errors > 0 && failure.kind == FailureKind::Script => {
+                TaskEnd::failed(found(errors).lines(failure.lines))
+            }
+            Ok(()) => {
+                let put_changed = !attempt.changed.is_empty();
+                TaskEnd::new(if put_changed {
+                    Outcome::Changed
+                } else {
+                    done(&changed)
+                })
+            }
+            Err(failure) => TaskEnd::failed(failure),
+        };
+        end.changed = changed;
+        end.already = already;
+        end.host_ms = job.took.map(|took| took.as_millis() as u64);
+        end.problems = problems;
+        let mut kept = std::collections::BTreeMap::new();
+        for (name, value) in facts {
+            self.take_fact(&mut kept, attempt.id.stage.as_str(), name, value)
+                .await;
+        }
+        self.facts.extend(kept.clone());
+        end.facts = kept;
+        end
+    }
+
+    /// Returns when the attempt has to end: its time is up, or jobs are to be stopped.
+    pub(crate) async fn cut_at(&self, attempt: &Attempt) -> Cut {
+        let mut cancel = self.cancel.clone();
+        cut_at(attempt.deadline, &mut cancel, CancelLevel::StopJobs, "step").await
+    }
+}
+
+/// Returns when time is up or the operator is at least this urgent.
+pub(crate) async fn cut_at(
+    deadline: Option<Instant>,
+    cancel: &mut tokio::sync::watch::Receiver<Option<CancelLevel>>,
+    level: CancelLevel,
+    what: &str,
+) -> Cut {
+    let began = Instant::now();
+    let time_is_up = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time_is_up => Cut::Failed(Failure::new(
+            FailureKind::TimedOut,
+            format!("the {what} took longer than it may (stopped after {} s)", began.elapsed().as_secs()),
+        )),
+        () = at_least(cancel, level) => Cut::Cancelled,
+    }
+}
+
+/// Tells the dispatcher, once, that the host has the job.
+struct Watch {
+    task: TaskId,
+    reports: mpsc::Sender<Report>,
+    accepted: bool,
+}
+
+/// Follows the job into its log.
+struct Follow<'a> {
+    watch: &'a mut Watch,
+    log: &'a mut LogFile,
+}
+
+impl JobWatch for Follow<'_> {
+    fn accepted(&mut self) {
+        if !self.watch.accepted {
+            self.watch.accepted = true;
+            // Only a hint for displays and for resume: where the queue is full it is left out, and
+            // a later start of the same id attaches all the same.
+            let task = self.watch.task.clone();
+            let _ = self
+                .watch
+                .reports
+                .try_send(Report::Progress(Box::new(EventKind::TaskAccepted { task })));
+        }
+    }
+
+    fn output(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.log.write(bytes)
+    }
+}
+
+fn problem(reported: phalanx_remote::ReportedProblem) -> ReportedProblem {
+    ReportedProblem {
+        check: reported.check,
+        severity: match reported.severity {
+            Severity::Error => ReportedSeverity::Error,
+            Severity::Warning => ReportedSeverity::Warning,
+            Severity::Note => ReportedSeverity::Note,
+        },
+        text: reported.text,
+        fix: reported.fix,
+    }
+}
+
+/// What is told of a script that reported errors; the problems themselves are told beside it.
+fn found(errors: usize) -> Failure {
+    let text = match errors {
+        1 => "it found a problem that has to be solved first".to_owned(),
+        _ => format!("it found {errors} problems that have to be solved first"),
+    };
+    Failure::new(FailureKind::Problems, text)
+}
+
+/// `the script ended with status 4`, or what the status means where it is a signal's.
+fn status_text(status: i32) -> String {
+    let signal = match status {
+        129 => "SIGHUP",
+        130 => "SIGINT",
+        134 => "SIGABRT",
+        137 => "SIGKILL (killed, or out of memory)",
+        139 => "SIGSEGV",
+        143 => "SIGTERM",
+        126 => {
+            return "the script ended with status 126 (a command in it may not be executed)".into();
+        }
+        127 => return "the script ended with status 127 (a command in it was not found)".into(),
+        _ => return format!("the script ended with status {status}"),
+    };
+    format!("the script ended with status {status}, which is {signal}")
+}

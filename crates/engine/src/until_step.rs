@@ -1,0 +1,115 @@
+//! Asks a probe again and again until it says yes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
+use phalanx_plan::Facts;
+use phalanx_remote::{OutputSink, ProbeError, Script, parse_result};
+use tokio::time::{Instant, sleep};
+
+use crate::executor::{Attempt, Cut, Executor};
+use crate::failure;
+use crate::log_file::LogFile;
+use crate::run_step::cut_at;
+
+/// How long a stage may wait that does not say so itself.
+pub(crate) const WITHIN: Duration = Duration::from_secs(20 * 60);
+/// The first pause between two probes; it grows by half each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause between two probes.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Executor {
+    /// Probes until the script says yes, time is up, or the operator wants to stop.
+    pub(crate) async fn until(
+        &mut self,
+        path: &str,
+        attempt: &mut Attempt,
+    ) -> Result<TaskEnd, Cut> {
+        let mut cancel = self.cancel.clone();
+        let deadline = attempt.deadline;
+        let began = Instant::now();
+        let cut = tokio::select! {
+            end = self.probe_until(path, attempt) => return end,
+            cut = cut_at(deadline, &mut cancel, CancelLevel::NoNewTasks, "wait") => cut,
+        };
+        Err(match cut {
+            Cut::Failed(_) => {
+                let waited = began.elapsed().as_secs();
+                let text = match attempt.log.last_line() {
+                    Some(line) => format!("not reached within {waited} s; it last said: {line}"),
+                    None => format!("not reached within {waited} s, and the probe never said why"),
+                };
+                Failure::new(FailureKind::TimedOut, text)
+                    .lines(attempt.log.last_lines())
+                    .into()
+            }
+            Cut::Cancelled => Cut::Cancelled,
+        })
+    }
+
+    async fn probe_until(&mut self, path: &str, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
+        let shared = Arc::clone(&self.shared);
+        let mut pause = FIRST_PAUSE;
+        let mut said = None;
+        loop {
+            let script = Script {
+                text: shared.plan.files.get(path).cloned().unwrap_or_default(),
+                env: shared.plan.environment(
+                    self.host,
+                    Some(attempt.stage),
+                    &self.facts,
+                    shared.run.as_str(),
+                ),
+            };
+            let connection = self.link.get().await?;
+            attempt.log.forget_lines();
+            let probed = {
+                let _permit = shared.permits.take().await;
+                connection.probe(&script, &mut Sink(&mut attempt.log)).await
+            };
+            match probed {
+                Ok(end) => {
+                    let result = parse_result(&end.result);
+                    let mut facts = Facts::new();
+                    for (name, value) in result.facts {
+                        self.take_fact(&mut facts, path, name, value).await;
+                    }
+                    self.facts.extend(facts.clone());
+                    if end.status == 0 {
+                        return Ok(TaskEnd {
+                            facts,
+                            ..TaskEnd::new(Outcome::Already)
+                        });
+                    }
+                    let line = attempt
+                        .log
+                        .last_line()
+                        .unwrap_or_else(|| "not yet".to_owned());
+                    if said.as_ref() != Some(&line) {
+                        said = Some(line.clone());
+                        let task = attempt.id.clone();
+                        self.progress(EventKind::TaskWaiting { task, text: line })
+                            .await;
+                    }
+                }
+                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
+                    self.link.drop_connection().await;
+                    continue;
+                }
+                Err(error) => return Err(failure::probe(&error).into()),
+            }
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+struct Sink<'a>(&'a mut LogFile);
+
+impl OutputSink for Sink<'_> {
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write(bytes)
+    }
+}

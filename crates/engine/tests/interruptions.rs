@@ -1,0 +1,263 @@
+//! Lost connections, reboots and the operator's wish to stop, on a scripted world, time paused.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::time::Duration;
+
+use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, RebootPhase, RunOutcome};
+use phalanx_plan::Action;
+use phalanx_remote::JobState;
+use support::{Dial, Job, PlanMaker, Ran, World, script, until};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_not_a_lost_job() {
+    let world = World::default();
+    world
+        .job("a", "generate", Job::ok(600).says("0123456789"))
+        .breaks_after("a", &[100, 300])
+        .dials(
+            "a",
+            &[Dial::Works, Dial::TimesOut, Dial::Works, Dial::Works],
+        );
+    let ran = world
+        .run(
+            PlanMaker::new(&["a:w"])
+                .stage("generate", "", script(), &[])
+                .plan(),
+        )
+        .await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    assert_eq!(world.connections("a"), 3);
+    assert_eq!(
+        world.started("a"),
+        ["r1.generate.a.1"],
+        "one attempt, whatever was lost"
+    );
+    let (ended, end) = ran.end("generate@a");
+    assert!((600_000..602_000).contains(&ended), "{ended}");
+    assert_eq!(end.log_bytes, 10);
+    let told: Vec<&str> = ran
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::TaskDetached { .. } => Some("detached"),
+            EventKind::TaskAttached { .. } => Some("attached"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["detached", "attached", "detached", "attached"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_stays_away_is_given_up_in_time() {
+    let world = World::default();
+    world
+        .job("a", "generate", Job::ok(600))
+        .breaks_after("a", &[100]);
+    world
+        .dials("a", &[Dial::Works])
+        .dials("a", &[Dial::TimesOut; 100]);
+    let ran = world
+        .run(
+            PlanMaker::new(&["a:w"])
+                .stage("generate", "", script(), &[])
+                .plan(),
+        )
+        .await;
+    assert_eq!(ran.outcome, RunOutcome::Failed);
+    let (ms, end) = ran.end("generate@a");
+    assert_eq!(end.failure.as_ref().unwrap().kind, FailureKind::Unreachable);
+    // Two minutes of reconnect_for after the loss.
+    assert!((200_000..230_000).contains(&ms), "{ms}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_a_reboot_cut_short_is_begun_again() {
+    let world = World::default();
+    world
+        .job("a", "prepare", Job::ok(5).ends(JobState::Interrupted))
+        .job("a", "prepare", Job::ok(5));
+    let ran = world
+        .run(
+            PlanMaker::new(&["a:w"])
+                .stage("prepare", "", script(), &[])
+                .plan(),
+        )
+        .await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    assert_eq!(world.started("a"), ["r1.prepare.a.1", "r1.prepare.a.2"]);
+}
+
+fn reboot_plan(within: u64) -> phalanx_plan::Plan {
+    PlanMaker::new(&["a:w"])
+        .stage_with("reboot", "", Action::Reboot, &[], |stage| {
+            stage.within = Some(Duration::from_secs(within));
+        })
+        .stage("after", "", script(), &["reboot"])
+        .plan()
+}
+
+fn phases(ran: &Ran) -> Vec<(RebootPhase, Option<String>)> {
+    ran.events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Reboot { phase, boot, .. } => Some((*phase, boot.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_is_proven_by_another_boot_identity() {
+    let world = World::default();
+    world
+        .reboots("a", 4, Some(20))
+        .job("a", "after", Job::ok(1));
+    let ran = world.run(reboot_plan(600)).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let boot = |n: u32| Some(format!("boot-{n}"));
+    assert_eq!(
+        phases(&ran),
+        [
+            (RebootPhase::Requested, boot(0)),
+            (RebootPhase::Down, None),
+            (RebootPhase::Up, boot(1)),
+            (RebootPhase::Proven, boot(1)),
+        ]
+    );
+    let (ms, end) = ran.end("reboot@a");
+    assert_eq!(end.outcome, Outcome::Changed);
+    assert!((24_000..32_000).contains(&ms), "{ms}");
+    assert!((20_000..28_000).contains(&end.host_ms.unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_will_not_go_down_is_told_as_that() {
+    let world = World::default();
+    let ran = world.run(reboot_plan(60)).await;
+    let failure = ran.end("reboot@a").1.failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Reboot);
+    assert_eq!(
+        failure.message,
+        "the host took the request to reboot, but did not go down within 60 s"
+    );
+    assert!(ran.never_started("after@a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_never_comes_back_is_told_as_that() {
+    let world = World::default();
+    world.reboots("a", 2, None);
+    let ran = world.run(reboot_plan(300)).await;
+    let (ms, end) = ran.end("reboot@a");
+    let failure = end.failure.clone().unwrap();
+    assert_eq!(
+        failure.message,
+        "the host went down to reboot and did not come back within 300 s"
+    );
+    assert_eq!(failure.lines, ["a:22 did not answer within 3 s"]);
+    assert!((300_000..301_000).contains(&ms), "{ms}");
+}
+
+/// Runs a plan and asks to stop at these seconds, ever more urgently.
+async fn run_and_stop(
+    world: &World,
+    plan: phalanx_plan::Plan,
+    stops: &[(u64, CancelLevel)],
+) -> Ran {
+    let (ask, cancel) = watch::channel(None);
+    let began = Instant::now();
+    let stops = stops.to_vec();
+    let asking = tokio::spawn(async move {
+        for (seconds, level) in stops {
+            tokio::time::sleep_until(began + Duration::from_secs(seconds)).await;
+            ask.send_replace(Some(level));
+        }
+        sleep(Duration::from_secs(100_000)).await;
+    });
+    let ran = world.run_with(plan, cancel, 64).await;
+    asking.abort();
+    ran
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_once_running_tasks_end_and_no_new_ones_begin() {
+    let world = World::default();
+    world.job("a", "one", Job::ok(60));
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .stage("two", "", script(), &["one"]);
+    let ran = run_and_stop(&world, plan.plan(), &[(10, CancelLevel::NoNewTasks)]).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    assert_eq!(ran.outcome_of("one@a"), &Outcome::Already);
+    assert!(ran.never_started("two@a"));
+    assert!(world.cancelled("a").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_once_a_wait_ends_and_so_do_further_attempts() {
+    let world = World::default();
+    world
+        .probe("a", "wait", 1, "no\n")
+        .job("b", "flaky", Job::fails(20, 1));
+    let plan = PlanMaker::new(&["a:w", "b:x"])
+        .stage("wait", "w", until(), &[])
+        .stage_with("flaky", "x", script(), &[], |stage| stage.retries = 5);
+    let ran = run_and_stop(&world, plan.plan(), &[(10, CancelLevel::NoNewTasks)]).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    assert_eq!(ran.outcome_of("wait@a"), &Outcome::Cancelled);
+    assert_eq!(world.started("b"), ["r1.flaky.b.1"]);
+    assert!(ran.events.last().unwrap().ms < 25_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_twice_running_jobs_are_stopped_on_their_hosts() {
+    let world = World::default();
+    world.job("a", "one", Job::ok(6000));
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let stops = [(10, CancelLevel::NoNewTasks), (11, CancelLevel::StopJobs)];
+    let ran = run_and_stop(&world, plan, &stops).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    assert_eq!(ran.outcome_of("one@a"), &Outcome::Cancelled);
+    assert_eq!(world.cancelled("a"), ["r1.one.a.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_thrice_we_leave_at_once_and_jobs_go_on() {
+    let world = World::default();
+    world.job("a", "one", Job::ok(6000));
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = run_and_stop(&world, plan, &[(10, CancelLevel::Leave)]).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    assert!(world.cancelled("a").is_empty());
+    assert!(ran.events.last().unwrap().ms < 11_000);
+    assert!(matches!(
+        ran.events.last().unwrap().kind,
+        EventKind::RunEnded {
+            outcome: RunOutcome::Interrupted
+        }
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn asked_while_connecting_the_run_ends() {
+    let world = World::default();
+    world.dials("a", &[Dial::TimesOut; 100]);
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = run_and_stop(&world, plan, &[(5, CancelLevel::NoNewTasks)]).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    assert!(
+        ran.events.last().unwrap().ms < 6_000,
+        "{:?}",
+        ran.events.last()
+    );
+}

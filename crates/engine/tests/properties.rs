@@ -1,0 +1,223 @@
+//! What must hold for every plan, whatever its hosts do: on a scripted world, time paused.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use phalanx_events::{Event, EventKind, RunOutcome};
+use phalanx_plan::{Allowance, Gate, Plan, TaskId};
+use proptest::prelude::*;
+use support::{Dial, Job, PlanMaker, Ran, World, script};
+
+/// One stage: which role takes part, and its gates: (how many stages above, whether for all).
+#[derive(Clone, Debug)]
+struct Stage {
+    role: usize,
+    gates: Vec<(usize, bool)>,
+    at_once: Option<usize>,
+}
+
+/// What one host does in each stage: seconds, and whether it fails.
+type Deeds = Vec<(u64, bool)>;
+
+#[derive(Clone, Debug)]
+struct Case {
+    roles: Vec<usize>,
+    stages: Vec<Stage>,
+    deeds: Vec<Deeds>,
+    reachable: Vec<bool>,
+    may_miss: usize,
+}
+
+const ROLES: [&str; 3] = ["", "m", "w"];
+
+fn cases() -> impl Strategy<Value = Case> {
+    let stage = (
+        0..3usize,
+        prop::collection::vec((1..4usize, any::<bool>()), 0..3),
+        0..3usize,
+    )
+        .prop_map(|(role, gates, limit)| Stage {
+            role,
+            gates,
+            at_once: (limit > 0).then_some(limit),
+        });
+    (1..6usize, prop::collection::vec(stage, 1..6)).prop_flat_map(|(hosts, stages)| {
+        let deeds = prop::collection::vec((0..50u64, prop::bool::weighted(0.1)), stages.len());
+        (
+            prop::collection::vec(1..3usize, hosts),
+            Just(stages),
+            prop::collection::vec(deeds, hosts),
+            prop::collection::vec(prop::bool::weighted(0.9), hosts),
+            0..2usize,
+        )
+            .prop_map(|(roles, stages, deeds, reachable, may_miss)| Case {
+                roles,
+                stages,
+                deeds,
+                reachable,
+                may_miss,
+            })
+    })
+}
+
+fn carry_out(case: &Case) -> (Plan, Ran) {
+    let world = World::default();
+    let mut hosts = Vec::new();
+    for (index, role) in case.roles.iter().enumerate() {
+        let name = format!("h{index}");
+        hosts.push(format!("{name}:{}", ROLES[*role]));
+        for (stage, (seconds, fails)) in case.deeds[index].iter().enumerate() {
+            let job = if *fails {
+                Job::fails(*seconds, 1)
+            } else {
+                Job::ok(*seconds)
+            };
+            world.job(&name, &format!("s{stage}"), job);
+        }
+        if !case.reachable[index] {
+            world.dials(&name, &[Dial::Refuses; 4]);
+        }
+    }
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut maker = PlanMaker::new(&hosts).may_miss("w", Allowance::Hosts(case.may_miss));
+    for (index, stage) in case.stages.iter().enumerate() {
+        let gates: BTreeSet<String> = stage
+            .gates
+            .iter()
+            .filter_map(|(above, all)| {
+                let star = if *all { "*" } else { "" };
+                Some(format!("{star}s{}", index.checked_sub(*above)?))
+            })
+            .collect();
+        let gates: Vec<&str> = gates.iter().map(String::as_str).collect();
+        maker = maker.stage_with(
+            &format!("s{index}"),
+            ROLES[stage.role],
+            script(),
+            &gates,
+            |planned| planned.at_once = stage.at_once,
+        );
+    }
+    let plan = maker.plan();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build();
+    let ran = runtime.unwrap().block_on(world.run(plan.clone()));
+    (plan, ran)
+}
+
+fn ends(events: &[Event]) -> BTreeMap<&TaskId, (u64, bool)> {
+    let mut ends = BTreeMap::new();
+    for event in events {
+        if let EventKind::TaskEnded { task, end, .. } = &event.kind {
+            assert!(
+                ends.insert(task, (event.seq, end.outcome.is_done()))
+                    .is_none(),
+                "{task} twice"
+            );
+        }
+    }
+    ends
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #[test]
+    fn every_task_ends_once_and_none_begins_before_its_gates_open(case in cases()) {
+        let (plan, ran) = carry_out(&case);
+        let ends = ends(&ran.events);
+        prop_assert_eq!(ends.len(), plan.tasks.len(), "every task ends, once");
+        let done = ends.values().all(|(_, done)| *done) && case.reachable.iter().all(|yes| *yes);
+        prop_assert_eq!(ran.outcome == RunOutcome::Done, done);
+
+        let mut busy: BTreeMap<&str, &TaskId> = BTreeMap::new();
+        let mut in_stage: BTreeMap<usize, usize> = BTreeMap::new();
+        for event in &ran.events {
+            match &event.kind {
+                EventKind::TaskStarted { task: id, .. } => {
+                    let task = plan.task(id).unwrap();
+                    let before = |other: &TaskId| {
+                        ends.get(other).is_some_and(|(seq, done)| *seq < event.seq && *done)
+                    };
+                    for gate in &task.gates {
+                        let (Gate::Own(stage) | Gate::All(stage)) = gate;
+                        let of_stage: Vec<_> =
+                            plan.tasks.iter().filter(|task| task.id.stage == *stage).collect();
+                        match gate {
+                            Gate::Own(_) => {
+                                for other in of_stage.iter().filter(|other| other.host == task.host) {
+                                    prop_assert!(before(&other.id), "{} before {}", id, other.id);
+                                }
+                            }
+                            Gate::All(_) => {
+                                for role in ["m", "w"] {
+                                    let missing = of_stage
+                                        .iter()
+                                        .filter(|o| plan.hosts[o.host].role.as_str() == role)
+                                        .filter(|other| !before(&other.id))
+                                        .count();
+                                    let allowed = if role == "w" { case.may_miss } else { 0 };
+                                    prop_assert!(missing <= allowed, "{} with {} missing", id, missing);
+                                }
+                            }
+                        }
+                    }
+                    prop_assert!(busy.insert(id.host.as_str(), id).is_none(), "{} has two", id.host);
+                    let count = in_stage.entry(task.stage).or_default();
+                    *count += 1;
+                    prop_assert!(*count <= plan.stages[task.stage].at_once.unwrap_or(usize::MAX));
+                }
+                EventKind::TaskEnded { task: id, attempt: 1.., .. } => {
+                    prop_assert_eq!(busy.remove(id.host.as_str()), Some(id));
+                    *in_stage.entry(plan.task(id).unwrap().stage).or_default() -= 1;
+                }
+                _ => {}
+            }
+        }
+        for (index, event) in ran.events.iter().enumerate() {
+            prop_assert_eq!(event.seq, index as u64 + 1, "no gap");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_hosts_and_twelve_stages_are_no_burden() {
+    let world = World::default();
+    let names: Vec<String> = (0..1000).map(|n| format!("h{n}")).collect();
+    let hosts: Vec<String> = names.iter().map(|name| format!("{name}:w")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut maker = PlanMaker::new(&hosts).may_miss("w", Allowance::Percent(20));
+    for stage in 0..12 {
+        let gates = if stage == 0 {
+            vec![]
+        } else {
+            vec![format!("*s{}", stage - 1)]
+        };
+        let gates: Vec<&str> = gates.iter().map(String::as_str).collect();
+        let limit = (stage % 3 == 2).then_some(50);
+        maker = maker.stage_with(&format!("s{stage}"), "", script(), &gates, |s| {
+            s.at_once = limit
+        });
+        for (index, name) in names.iter().enumerate() {
+            // A few hosts fall by the wayside.
+            let job = if index % 100 == stage {
+                Job::fails(1, 1)
+            } else {
+                Job::ok(1)
+            };
+            world.job(name, &format!("s{stage}"), job);
+        }
+    }
+    let (_keep, cancel) = tokio::sync::watch::channel(None);
+    let ran = world.run_with(maker.plan(), cancel, 10_000).await;
+    assert_eq!(ran.outcome, RunOutcome::Failed);
+    let ended = ran
+        .events
+        .iter()
+        .filter(|e| matches!(e.kind, EventKind::TaskEnded { .. }))
+        .count();
+    assert_eq!(ended, 12_000);
+}

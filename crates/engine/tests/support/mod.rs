@@ -1,0 +1,625 @@
+//! A scripted world: hosts that do what a test tells them, and note whatever they were not told to
+//! expect. Time is tokio's, so that tests pause it.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use phalanx_engine::{RunId, RunRequest, Told, run};
+use phalanx_events::{CancelLevel, Event, EventKind, Outcome, RunOutcome};
+use phalanx_plan::{
+    Action, Allowance, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask, SshSettings,
+    TaskId,
+};
+use phalanx_remote::{
+    BootIdentity, ConnectError, Connection, FileToPut, Greeting, JobCall, JobEnd, JobError, JobId,
+    JobState, JobWatch, LostError, OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Script,
+    Transport,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// What a scripted job does.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) takes: Duration,
+    pub(crate) output: String,
+    pub(crate) result: String,
+    pub(crate) state: JobState,
+}
+
+impl Job {
+    pub(crate) fn ok(seconds: u64) -> Self {
+        Self {
+            takes: Duration::from_secs(seconds),
+            output: String::new(),
+            result: String::new(),
+            state: JobState::Ended(0),
+        }
+    }
+
+    pub(crate) fn fails(seconds: u64, status: i32) -> Self {
+        Self {
+            state: JobState::Ended(status),
+            ..Self::ok(seconds)
+        }
+    }
+
+    pub(crate) fn ends(mut self, state: JobState) -> Self {
+        self.state = state;
+        self
+    }
+
+    pub(crate) fn says(mut self, output: &str) -> Self {
+        self.output = output.into();
+        self
+    }
+
+    pub(crate) fn result(mut self, result: &str) -> Self {
+        self.result = result.into();
+        self
+    }
+}
+
+/// What a connection attempt does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dial {
+    Works,
+    TimesOut,
+    Refuses,
+}
+
+#[derive(Default)]
+struct HostScript {
+    dials: VecDeque<Dial>,
+    /// Jobs by stage; one attempt each.
+    jobs: BTreeMap<String, VecDeque<Job>>,
+    /// Answers of probes by stage (`""` = facts): status, output, result.
+    probes: BTreeMap<String, VecDeque<(i32, String, String)>>,
+    /// Since when the jobs that were started run.
+    running: BTreeMap<JobId, (Instant, Job)>,
+    cancelled: Vec<JobId>,
+    collected: Vec<String>,
+    puts: Vec<FileToPut>,
+    boot: u32,
+    /// How long a reboot takes to go down and to come up; none: it never goes down.
+    reboot: Option<(Duration, Option<Duration>)>,
+    down_until: Option<Option<Instant>>,
+    /// When the present connection breaks.
+    breaks_at: VecDeque<Instant>,
+    connections: usize,
+}
+
+/// All scripted hosts.
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    hosts: Arc<Mutex<BTreeMap<String, HostScript>>>,
+    unexpected: Arc<Mutex<Vec<String>>>,
+}
+
+impl World {
+    fn with<R>(&self, host: &str, f: impl FnOnce(&mut HostScript) -> R) -> R {
+        f(self
+            .hosts
+            .lock()
+            .unwrap()
+            .entry(host.to_owned())
+            .or_default())
+    }
+
+    pub(crate) fn dials(&self, host: &str, dials: &[Dial]) -> &Self {
+        self.with(host, |script| script.dials.extend(dials.iter().copied()));
+        self
+    }
+
+    pub(crate) fn job(&self, host: &str, stage: &str, job: Job) -> &Self {
+        self.with(host, |script| {
+            script.jobs.entry(stage.into()).or_default().push_back(job)
+        });
+        self
+    }
+
+    pub(crate) fn probe(&self, host: &str, stage: &str, status: i32, output: &str) -> &Self {
+        self.with(host, |script| {
+            script.probes.entry(stage.into()).or_default().push_back((
+                status,
+                output.to_owned(),
+                String::new(),
+            ));
+        });
+        self
+    }
+
+    pub(crate) fn facts(&self, host: &str, result: &str) -> &Self {
+        self.with(host, |script| {
+            let answer = (0, String::new(), result.to_owned());
+            script
+                .probes
+                .entry(String::new())
+                .or_default()
+                .push_back(answer);
+        });
+        self
+    }
+
+    pub(crate) fn reboots(&self, host: &str, down: u64, up: Option<u64>) -> &Self {
+        let times = (Duration::from_secs(down), up.map(Duration::from_secs));
+        self.with(host, |script| script.reboot = Some(times));
+        self
+    }
+
+    /// The connections of this host break this many seconds from now.
+    pub(crate) fn breaks_after(&self, host: &str, seconds: &[u64]) -> &Self {
+        self.with(host, |script| {
+            let at = |s: &u64| Instant::now() + Duration::from_secs(*s);
+            script.breaks_at.extend(seconds.iter().map(at));
+        });
+        self
+    }
+
+    pub(crate) fn cancelled(&self, host: &str) -> Vec<String> {
+        self.with(host, |script| {
+            script.cancelled.iter().map(ToString::to_string).collect()
+        })
+    }
+
+    pub(crate) fn collected(&self, host: &str) -> Vec<String> {
+        self.with(host, |script| script.collected.clone())
+    }
+
+    pub(crate) fn connections(&self, host: &str) -> usize {
+        self.with(host, |script| script.connections)
+    }
+
+    pub(crate) fn started(&self, host: &str) -> Vec<String> {
+        self.with(host, |script| {
+            script.running.keys().map(ToString::to_string).collect()
+        })
+    }
+
+    fn unexpected(&self, what: String) {
+        self.unexpected.lock().unwrap().push(what);
+    }
+
+    pub(crate) fn assert_nothing_unexpected(&self) {
+        assert_eq!(*self.unexpected.lock().unwrap(), Vec::<String>::new());
+    }
+
+    /// Carries out a plan, and checks that nothing unexpected was asked of any host.
+    pub(crate) async fn run(&self, plan: Plan) -> Ran {
+        let (_keep, cancel) = watch::channel(None);
+        self.run_with(plan, cancel, 64).await
+    }
+
+    pub(crate) async fn run_with(
+        &self,
+        plan: Plan,
+        cancel: watch::Receiver<Option<CancelLevel>>,
+        parallel: usize,
+    ) -> Ran {
+        let home = tempfile::tempdir().unwrap();
+        let ran = self.run_in(home.path(), plan, cancel, parallel).await;
+        self.assert_nothing_unexpected();
+        ran
+    }
+
+    pub(crate) async fn run_in(
+        &self,
+        home: &Path,
+        plan: Plan,
+        cancel: watch::Receiver<Option<CancelLevel>>,
+        parallel: usize,
+    ) -> Ran {
+        let (told, mut telling) = mpsc::channel(16);
+        let listen = tokio::spawn(async move {
+            let mut events = Vec::new();
+            while let Some(told) = telling.recv().await {
+                if let Told::Event(event) = told {
+                    events.push((*event).clone());
+                }
+            }
+            events
+        });
+        let request = RunRequest {
+            plan: Arc::new(plan),
+            run: RunId::new("r1"),
+            home: home.to_owned(),
+            secrets: BTreeMap::new(),
+            transport: Arc::new(self.clone()),
+            parallel,
+            output: false,
+            version: "test".into(),
+        };
+        let outcome = run(request, told, cancel).await.unwrap();
+        Ran {
+            outcome,
+            events: listen.await.unwrap(),
+        }
+    }
+}
+
+/// A run that is over.
+pub(crate) struct Ran {
+    pub(crate) outcome: RunOutcome,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Ran {
+    /// When a task was first started, in milliseconds.
+    pub(crate) fn started(&self, task: &str) -> u64 {
+        self.events
+            .iter()
+            .find(|event| {
+                matches!(&event.kind, EventKind::TaskStarted { task: id, .. } if id.to_string() == task)
+            })
+            .unwrap_or_else(|| panic!("{task} was never started"))
+            .ms
+    }
+
+    /// When a task ended for good, and how.
+    pub(crate) fn end(&self, task: &str) -> (u64, &phalanx_events::TaskEnd) {
+        self.events
+            .iter()
+            .find_map(|event| match &event.kind {
+                EventKind::TaskEnded { task: id, end, .. }
+                    if id.to_string() == task && !end.again =>
+                {
+                    Some((event.ms, end))
+                }
+                _ => None,
+            })
+            .unwrap_or_else(|| panic!("{task} never ended"))
+    }
+
+    pub(crate) fn outcome_of(&self, task: &str) -> &Outcome {
+        &self.end(task).1.outcome
+    }
+
+    pub(crate) fn never_started(&self, task: &str) -> bool {
+        !self.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::TaskStarted { task: id, .. } if id.to_string() == task)
+        })
+    }
+}
+
+#[async_trait]
+impl Transport for World {
+    async fn connect(&self, host: &str) -> Result<Box<dyn Connection>, ConnectError> {
+        let (dial, down) = self.with(host, |script| {
+            let down = match script.down_until {
+                Some(None) => true,
+                Some(Some(until)) => Instant::now() < until,
+                None => false,
+            };
+            (script.dials.pop_front().unwrap_or(Dial::Works), down)
+        });
+        let address = format!("{host}:22");
+        if down || dial == Dial::TimesOut {
+            let within = Duration::from_secs(3);
+            sleep(within).await;
+            return Err(ConnectError::ConnectTimeout { address, within });
+        }
+        if dial == Dial::Refuses {
+            return Err(ConnectError::Refused {
+                address,
+                user: "operator".into(),
+                tried: vec!["id_ed25519".into()],
+                server_takes: "publickey".into(),
+            });
+        }
+        let breaks_at = self.with(host, |script| {
+            script.connections += 1;
+            script.breaks_at.pop_front()
+        });
+        Ok(Box::new(Scripted {
+            world: self.clone(),
+            host: host.to_owned(),
+            greeting: Greeting {
+                server: "SSH-2.0-Scripted".into(),
+                notices: Vec::new(),
+            },
+            breaks_at,
+        }))
+    }
+}
+
+struct Scripted {
+    world: World,
+    host: String,
+    greeting: Greeting,
+    breaks_at: Option<Instant>,
+}
+
+impl Scripted {
+    /// Waits until the connection is gone.
+    async fn gone(&self) -> LostError {
+        let down = async {
+            loop {
+                let down = self
+                    .world
+                    .with(&self.host, |script| script.down_until.is_some());
+                if down {
+                    return;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let breaks = async {
+            match self.breaks_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = down => {}, () = breaks => {} }
+        LostError {
+            reason: "scripted".into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Connection for Scripted {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+
+    async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
+        let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
+        let answer = self.world.with(&self.host, |host| {
+            let answers = host.probes.entry(stage.clone()).or_default();
+            // The last answer stays: a probe may ask again and again.
+            if answers.len() > 1 {
+                answers.pop_front()
+            } else {
+                answers.front().cloned()
+            }
+        });
+        let Some((status, said, result)) = answer else {
+            self.world
+                .unexpected(format!("probe {stage:?} on {}", self.host));
+            return Err(ProbeError::Protocol("unexpected".into()));
+        };
+        output.output(said.as_bytes()).map_err(ProbeError::Output)?;
+        Ok(ProbeEnd { status, result })
+    }
+
+    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
+        let id = call.id.clone();
+        let stage = id.as_str().split('.').nth(1).unwrap_or_default().to_owned();
+        let started = self.world.with(&self.host, |host| {
+            if let Some(running) = host.running.get(&id) {
+                return Some(running.clone());
+            }
+            call.start.as_ref()?;
+            let job = host.jobs.get_mut(&stage)?.pop_front()?;
+            host.running
+                .insert(id.clone(), (Instant::now(), job.clone()));
+            Some((Instant::now(), job))
+        });
+        let Some((began, job)) = started else {
+            if call.start.is_none() {
+                return Err(JobError::Absent);
+            }
+            self.world.unexpected(format!("job {id} on {}", self.host));
+            return Err(JobError::Protocol("unexpected".into()));
+        };
+        watch.accepted();
+        let over = async {
+            let ends = sleep_until(began + job.takes);
+            let cancelled = async {
+                while !self
+                    .world
+                    .with(&self.host, |host| host.cancelled.contains(&id))
+                {
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                () = ends => job.state.clone(),
+                () = cancelled => JobState::Cancelled,
+            }
+        };
+        let state = tokio::select! {
+            state = over => state,
+            lost = self.gone() => return Err(JobError::Lost(lost)),
+        };
+        let output = job.output.as_bytes();
+        watch
+            .output(&output[call.offset as usize..])
+            .map_err(JobError::Output)?;
+        Ok(JobEnd {
+            state,
+            size: output.len() as u64,
+            result: job.result.clone(),
+            took: Some(job.takes),
+            left: 0,
+            full: false,
+        })
+    }
+
+    async fn cancel_job(&self, id: &JobId, _: u64, _: Duration) -> Result<(), JobError> {
+        self.world
+            .with(&self.host, |host| host.cancelled.push(id.clone()));
+        Ok(())
+    }
+
+    async fn collect_jobs(&self, run: &str, _: u64) -> Result<(), JobError> {
+        self.world
+            .with(&self.host, |host| host.collected.push(run.to_owned()));
+        Ok(())
+    }
+
+    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
+        self.world
+            .with(&self.host, |host| host.puts.push(file.clone()));
+        Ok(PutOutcome::Written)
+    }
+
+    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        let boot = self.world.with(&self.host, |host| host.boot);
+        Ok(BootIdentity(format!("boot-{boot}")))
+    }
+
+    async fn request_reboot(&self) -> Result<(), ProbeError> {
+        let times = self.world.with(&self.host, |host| host.reboot);
+        let Some((down, up)) = times else {
+            return Ok(()); // it says yes and does nothing
+        };
+        let (world, host) = (self.world.clone(), self.host.clone());
+        tokio::spawn(async move {
+            sleep(down).await;
+            let until = up.map(|up| Instant::now() + up);
+            world.with(&host, |script| script.down_until = Some(until));
+            if let Some(until) = until {
+                sleep_until(until).await;
+                world.with(&host, |script| {
+                    script.boot += 1;
+                    script.down_until = None;
+                });
+            }
+        });
+        Ok(())
+    }
+
+    async fn lost(&self) -> LostError {
+        self.gone().await
+    }
+
+    async fn close(&self) {}
+}
+
+/// A plan, made by hand: hosts as `name:role`, and stages.
+pub(crate) struct PlanMaker {
+    plan: Plan,
+}
+
+impl PlanMaker {
+    pub(crate) fn new(hosts: &[&str]) -> Self {
+        let hosts = hosts
+            .iter()
+            .map(|text| {
+                let (name, role) = text.split_once(':').unwrap();
+                PlannedHost {
+                    name: name.into(),
+                    role: role.into(),
+                    address: "192.0.2.1".into(),
+                    private_address: None,
+                    labels: Default::default(),
+                    ssh: SshSettings::default(),
+                }
+            })
+            .collect();
+        Self {
+            plan: Plan {
+                cluster: "test".into(),
+                recipe: "test".into(),
+                release: None,
+                flow: "install".into(),
+                lockstep: false,
+                roles: Vec::new(),
+                roster: Vec::new(),
+                hosts,
+                stages: Vec::new(),
+                tasks: Vec::new(),
+                may_miss: BTreeMap::new(),
+                settings: BTreeMap::new(),
+                facts_script: None,
+                fact_kinds: BTreeMap::new(),
+                files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),
+                cache: Default::default(),
+            },
+        }
+    }
+
+    pub(crate) fn may_miss(mut self, role: &str, allowance: Allowance) -> Self {
+        self.plan.may_miss.insert(role.into(), allowance);
+        self
+    }
+
+    pub(crate) fn fact(mut self, name: &str, kind: FactKind) -> Self {
+        self.plan.facts_script = Some("s.sh".into());
+        self.plan.fact_kinds.insert(name.into(), kind);
+        self
+    }
+
+    /// A stage on some roles (`""` = all); gates as `x` (own) or `*x` (all).
+    pub(crate) fn stage(self, id: &str, role: &str, action: Action, gates: &[&str]) -> Self {
+        self.stage_with(id, role, action, gates, |_| {})
+    }
+
+    pub(crate) fn stage_with(
+        mut self,
+        id: &str,
+        role: &str,
+        action: Action,
+        gates: &[&str],
+        change: impl FnOnce(&mut PlannedStage),
+    ) -> Self {
+        let gates: Vec<Gate> = gates
+            .iter()
+            .map(|gate| match gate.strip_prefix('*') {
+                Some(all) => Gate::All(all.into()),
+                None => Gate::Own((*gate).into()),
+            })
+            .collect();
+        let index = self.plan.stages.len();
+        let takes_part = |host: &PlannedHost| role.is_empty() || host.role.as_str() == role;
+        let mut stage = PlannedStage {
+            id: id.into(),
+            roles: self
+                .plan
+                .hosts
+                .iter()
+                .filter(|host| takes_part(host))
+                .map(|host| host.role.clone())
+                .collect(),
+            after: gates.clone(),
+            when: None,
+            put: Vec::new(),
+            action,
+            within: None,
+            at_once: None,
+            retries: 0,
+            secrets: Default::default(),
+        };
+        change(&mut stage);
+        self.plan.stages.push(stage);
+        for (host, planned) in self.plan.hosts.iter().enumerate() {
+            if takes_part(planned) {
+                self.plan.tasks.push(PlannedTask {
+                    id: TaskId::new(id, planned.name.as_str()),
+                    stage: index,
+                    host,
+                    gates: gates.clone(),
+                });
+            }
+        }
+        self
+    }
+
+    pub(crate) fn plan(self) -> Plan {
+        self.plan
+    }
+}
+
+pub(crate) fn script() -> Action {
+    Action::Run("s.sh".into())
+}
+
+pub(crate) fn until() -> Action {
+    Action::Until("s.sh".into())
+}
