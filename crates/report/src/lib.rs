@@ -1,1 +1,28 @@
-//! Laid out, not yet built.
+//! Showing it.
+//!
+//! Displays of a run, all made from the same events: [`LineDisplay`] while it goes on, [`RunReport`]
+//! once it is over (as data for `--json`, as text with [`closing`]), and [`plan_view`] before it
+//! begins. Nothing here knows the engine, opens a file or asks the terminal anything: the command
+//! hands over where to write, how wide it is and what it can show.
+
+pub mod closing;
+mod critical_path;
+pub mod data;
+pub mod duration;
+mod folding;
+mod heartbeat;
+mod lines;
+mod matrix;
+mod notices;
+mod output_lines;
+pub mod plan_view;
+mod summary;
+mod table;
+pub mod terminal_text;
+mod timeline;
+
+pub use data::{PlanReport, RunReport};
+pub use heartbeat::still_waiting;
+pub use lines::{LineDisplay, LineOptions, Verbosity};
+pub use summary::{ReportContext, summarize};
+pub use table::Charset;

@@ -1,0 +1,490 @@
+//! A run as lines: one for each thing that an operator wants to see go by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use phalanx_events::{Event, EventKind, Outcome, RebootPhase, ReportedSeverity, RunState, TaskEnd};
+use phalanx_plan::{HostName, Plan, StageId, TaskId};
+use unicode_width::UnicodeWidthStr;
+
+use crate::data::Counts;
+use crate::duration::{clock, took};
+use crate::folding::count;
+use crate::heartbeat::still_waiting;
+use crate::notices::{HeldNotices, Said};
+use crate::output_lines::OutputLines;
+use crate::table::Charset;
+use crate::terminal_text::{cut, harmless, pad};
+
+/// After so much silence a line says what is waited for.
+const SILENCE_MS: u64 = 10_000;
+/// So many hosts are named in one line; the rest is counted.
+const NAMED: usize = 6;
+/// The width of the outcome's column: that of `already right`.
+const WORD_WIDTH: usize = 13;
+/// Longer names of stages and hosts push their line to the right.
+const NAME_WIDTH: usize = 24;
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Failures only.
+    Quiet,
+    /// A line for each end.
+    #[default]
+    Normal,
+    /// The hosts' output too.
+    Verbose,
+}
+
+/// How lines are shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineOptions {
+    /// How much.
+    pub verbosity: Verbosity,
+    /// Reasons are cut so that a line has at most so many columns; not given: never.
+    pub width: Option<u16>,
+    /// What may be used.
+    pub charset: Charset,
+}
+
+/// Writes a run's events as lines, with ANSI styles: the writer strips them where they must not be.
+pub struct LineDisplay<W> {
+    plan: Arc<Plan>,
+    out: W,
+    options: LineOptions,
+    state: RunState,
+    /// What was said of a host once and is not said again.
+    said: BTreeSet<(HostName, String)>,
+    /// What waits a moment for more hosts that say the same.
+    held: HeldNotices,
+    /// Summaries of stages that ended together with what is held.
+    held_stages: Vec<StageId>,
+    /// When the last line was written.
+    last_line_ms: u64,
+    output: BTreeMap<TaskId, OutputLines>,
+    /// How many tasks of a stage have not ended.
+    open: BTreeMap<StageId, usize>,
+    stage_width: usize,
+    host_width: usize,
+}
+
+impl<W: Write> LineDisplay<W> {
+    /// A display of this plan's run.
+    pub fn new(plan: Arc<Plan>, out: W, options: LineOptions) -> Self {
+        let widest = |names: &mut dyn Iterator<Item = &str>| {
+            names
+                .map(UnicodeWidthStr::width)
+                .max()
+                .unwrap_or(0)
+                .min(NAME_WIDTH)
+        };
+        let stage_width = widest(&mut plan.stages.iter().map(|stage| stage.id.as_str()));
+        let host_width = widest(&mut plan.hosts.iter().map(|host| host.name.as_str()));
+        let mut open = BTreeMap::new();
+        for task in &plan.tasks {
+            *open.entry(task.id.stage.clone()).or_insert(0) += 1;
+        }
+        Self {
+            held: HeldNotices::new(&plan),
+            plan,
+            out,
+            options,
+            state: RunState::new(),
+            said: BTreeSet::new(),
+            held_stages: Vec::new(),
+            last_line_ms: 0,
+            output: BTreeMap::new(),
+            open,
+            stage_width,
+            host_width,
+        }
+    }
+
+    /// What is known of the run so far.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Shows one event. One that was seen already is passed over.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        let was_over = match &event.kind {
+            EventKind::TaskEnded { task, .. } => self.is_over(task),
+            _ => false,
+        };
+        if !self.state.apply(event) {
+            return Ok(());
+        }
+        self.flush_held_before(event.ms)?;
+        match &event.kind {
+            EventKind::RunStarted(run) => {
+                let release = run.release.as_ref().map(|release| format!(" {release}"));
+                let text = format!(
+                    "run {}: {} of {}{} on {} ({}, {})",
+                    run.run,
+                    run.flow,
+                    run.recipe,
+                    release.unwrap_or_default(),
+                    run.cluster,
+                    count(run.hosts, "host"),
+                    count(run.tasks, "task"),
+                );
+                self.normal_line(event.ms, &text)
+            }
+            EventKind::TaskWaiting { task, text } if self.is_verbose() => {
+                self.prefixed(event.ms, task, &format!("waiting: {}", harmless(text)))
+            }
+            EventKind::TaskEnded { task, attempt, end } => {
+                self.flush_output(event.ms, task)?;
+                self.task_ended(event.ms, task, *attempt, end)?;
+                if !end.again && !was_over {
+                    self.stage_may_be_over(event.ms, &task.stage)?;
+                }
+                Ok(())
+            }
+            EventKind::RunEnded { .. } => {
+                let open: Vec<TaskId> = self.output.keys().cloned().collect();
+                for task in open {
+                    self.flush_output(event.ms, &task)?;
+                }
+                self.flush_held(event.ms)
+            }
+            _ => {
+                self.notice(event);
+                Ok(())
+            }
+        }
+    }
+
+    /// Holds what an event has to say about a host or a task that has not ended.
+    fn notice(&mut self, event: &Event) {
+        let now = event.ms;
+        match &event.kind {
+            EventKind::HostConnected { host, .. } => {
+                let first = self.said.insert((host.clone(), "connected".into()));
+                let word = if first { "connected" } else { "reconnected" };
+                self.hold(now, Said::of_host(word, GOOD, host, ""));
+            }
+            EventKind::HostNotice { host, text } => {
+                if self.said.insert((host.clone(), text.clone())) {
+                    self.hold(now, Said::of_host("note", NOTE, host, text));
+                }
+            }
+            EventKind::HostRetry {
+                host,
+                reason,
+                again_in_ms,
+                ..
+            } => {
+                if self.said.insert((host.clone(), reason.clone())) {
+                    let text = format!("{reason}; tried again in {}", took(*again_in_ms));
+                    self.hold(now, Said::of_host("no answer", WARN, host, &text));
+                }
+            }
+            EventKind::HostFailed { host, failure } => {
+                let said = Said {
+                    advice: failure.advice.as_deref(),
+                    ..Said::of_host("host failed", BAD, host, &failure.message)
+                };
+                self.hold(now, said);
+            }
+            EventKind::TaskDetached { task, reason, .. } => {
+                let text = format!("{reason}; the job goes on there");
+                self.hold(now, Said::of_task("detached", WARN, task, &text));
+            }
+            EventKind::TaskAttached { task, .. } => {
+                self.hold(now, Said::of_task("attached", GOOD, task, ""));
+            }
+            EventKind::Reboot { task, phase, .. } => {
+                let text = match phase {
+                    RebootPhase::Requested => "asked to reboot",
+                    RebootPhase::Down => "down",
+                    RebootPhase::Up => "up again",
+                    RebootPhase::Proven => "rebooted: the boot identity is another one",
+                };
+                self.hold(now, Said::of_task("reboot", NOTE, task, text));
+            }
+            EventKind::RunStarted(_)
+            | EventKind::FactsRead { .. }
+            | EventKind::TaskStarted { .. }
+            | EventKind::TaskAccepted { .. }
+            | EventKind::TaskWaiting { .. }
+            | EventKind::TaskEnded { .. }
+            | EventKind::CancelRequested { .. }
+            | EventKind::RunEnded { .. }
+            | EventKind::Unknown => {}
+        }
+    }
+
+    /// Shows a task's output, where hosts' output is shown: whole lines, each with host and stage.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn output(&mut self, task: &TaskId, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_verbose() {
+            return Ok(());
+        }
+        let lines = self.output.entry(task.clone()).or_default().push(bytes);
+        let now = self.state.ms.max(self.last_line_ms);
+        for line in lines {
+            self.prefixed(now, task, &line)?;
+        }
+        Ok(())
+    }
+
+    /// To be called every now and then with the run's time: shows what was held back for a moment,
+    /// and after 10 s of silence what is waited for.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn heartbeat(&mut self, now_ms: u64) -> io::Result<()> {
+        self.flush_held_before(now_ms)?;
+        let silent = now_ms.saturating_sub(self.last_line_ms) >= SILENCE_MS;
+        if !silent || self.options.verbosity == Verbosity::Quiet || self.state.ended.is_some() {
+            return Ok(());
+        }
+        match still_waiting(&self.state, &self.plan, now_ms) {
+            Some(text) => self.normal_line(now_ms, &format!("still waiting: {text}")),
+            None => Ok(()),
+        }
+    }
+
+    fn is_verbose(&self) -> bool {
+        self.options.verbosity == Verbosity::Verbose
+    }
+
+    fn is_over(&self, task: &TaskId) -> bool {
+        self.state
+            .tasks
+            .get(task)
+            .is_some_and(|task| task.end().is_some())
+    }
+
+    fn task_ended(
+        &mut self,
+        now: u64,
+        task: &TaskId,
+        attempt: u32,
+        end: &TaskEnd,
+    ) -> io::Result<()> {
+        if let Outcome::NotRun { reason } = &end.outcome {
+            self.hold(now, Said::of_task("not run", WARN, task, reason));
+            return Ok(());
+        }
+        if self.options.verbosity == Verbosity::Quiet
+            && (end.outcome != Outcome::Failed || end.again)
+        {
+            return Ok(());
+        }
+        self.flush_held(now)?;
+        let known = self.state.tasks.get(task);
+        let duration = known
+            .and_then(|known| known.started_ms)
+            .map(|started| took(now.saturating_sub(started)));
+        let mut reason = reason(end);
+        if end.again {
+            let tries = self
+                .plan
+                .stage(&task.stage)
+                .map(|stage| stage.retries.saturating_add(1));
+            let of = tries
+                .map(|tries| format!(" of {tries}"))
+                .unwrap_or_default();
+            reason.push_str(&format!("; attempt {attempt}{of}, tried again"));
+        }
+        let before = format!("{:>7}  ", clock(now));
+        let word = pad(end.outcome.word(), WORD_WIDTH);
+        let after = format!(
+            "  {}  {}  {:>10}  ",
+            pad(task.stage.as_str(), self.stage_width),
+            pad(task.host.as_str(), self.host_width),
+            duration.unwrap_or_default(),
+        );
+        let used = before.width() + word.width() + after.width();
+        let reason = self.fit(&reason, used);
+        let style = style_of(end);
+        writeln!(
+            self.out,
+            "{}",
+            format!("{before}{style}{word}{style:#}{after}{reason}").trim_end()
+        )?;
+        self.last_line_ms = now;
+        Ok(())
+    }
+
+    fn stage_may_be_over(&mut self, now: u64, stage: &StageId) -> io::Result<()> {
+        let Some(open) = self.open.get_mut(stage) else {
+            return Ok(());
+        };
+        *open = open.saturating_sub(1);
+        if *open > 0 || self.options.verbosity == Verbosity::Quiet {
+            return Ok(());
+        }
+        if self.held.is_empty() {
+            return self.stage_over(now, stage);
+        }
+        self.held_stages.push(stage.clone());
+        Ok(())
+    }
+
+    fn stage_over(&mut self, now: u64, stage: &StageId) -> io::Result<()> {
+        let mut counts = Counts::default();
+        let mut span: Option<(u64, u64)> = None;
+        let mut slowest: Option<(u64, &HostName)> = None;
+        for task in self
+            .plan
+            .tasks
+            .iter()
+            .filter(|task| task.id.stage == *stage)
+        {
+            let Some(known) = self.state.tasks.get(&task.id) else {
+                continue;
+            };
+            if let Some(end) = known.end() {
+                counts.add_outcome(&end.outcome);
+            }
+            if let (Some(started), Some(ended)) = (known.started_ms, known.ended_ms) {
+                let time = ended.saturating_sub(started);
+                span = Some(span.map_or((started, ended), |(from, to)| {
+                    (from.min(started), to.max(ended))
+                }));
+                if slowest.is_none_or(|(longest, _)| time > longest) {
+                    slowest = Some((time, &task.id.host));
+                }
+            }
+        }
+        let mut text = format!("stage {stage}: {}", counts.words());
+        if let Some((from, to)) = span {
+            text.push_str(&format!("; {}", took(to.saturating_sub(from))));
+        }
+        if let Some((time, host)) = slowest
+            && counts.all() > 1
+        {
+            text.push_str(&format!(", slowest {host} with {}", took(time)));
+        }
+        writeln!(self.out, "{:>7}  {STAGE}{text}{STAGE:#}", clock(now))?;
+        self.last_line_ms = now;
+        Ok(())
+    }
+
+    fn hold(&mut self, now: u64, said: Said<'_>) {
+        let important = said.style == BAD;
+        if self.options.verbosity != Verbosity::Quiet || important {
+            self.held.add(now, said);
+        }
+    }
+
+    fn flush_held_before(&mut self, now: u64) -> io::Result<()> {
+        if self.held.is_ripe(now) {
+            self.flush_held(now)?;
+        }
+        Ok(())
+    }
+
+    fn flush_held(&mut self, now: u64) -> io::Result<()> {
+        let since = self.held.since();
+        let at = clock(since);
+        for notice in self.held.take() {
+            let word = pad(notice.word, WORD_WIDTH);
+            let rest = self.fit(&notice.words(NAMED), 9 + WORD_WIDTH + 2);
+            let style = notice.style;
+            writeln!(self.out, "{at:>7}  {style}{word}{style:#}  {rest}")?;
+            if let Some(advice) = notice.advice {
+                writeln!(self.out, "{:24}{}", "", harmless(&advice))?;
+            }
+            self.last_line_ms = self.last_line_ms.max(now);
+        }
+        for stage in std::mem::take(&mut self.held_stages) {
+            self.stage_over(since, &stage)?;
+        }
+        Ok(())
+    }
+
+    fn flush_output(&mut self, now: u64, task: &TaskId) -> io::Result<()> {
+        let rest = self.output.remove(task).and_then(|mut lines| lines.rest());
+        match rest {
+            Some(line) => self.prefixed(now, task, &line),
+            None => Ok(()),
+        }
+    }
+
+    fn prefixed(&mut self, now: u64, task: &TaskId, line: &str) -> io::Result<()> {
+        let TaskId { stage, host } = task;
+        let text = format!("{PREFIX}{host} {stage} |{PREFIX:#} {line}");
+        writeln!(self.out, "{}", text.trim_end())?;
+        self.last_line_ms = self.last_line_ms.max(now);
+        Ok(())
+    }
+
+    fn normal_line(&mut self, now: u64, text: &str) -> io::Result<()> {
+        if self.options.verbosity != Verbosity::Quiet {
+            self.flush_held(now)?;
+            writeln!(self.out, "{:>7}  {}", clock(now), harmless(text))?;
+            self.last_line_ms = now;
+        }
+        Ok(())
+    }
+
+    fn fit(&self, text: &str, used: usize) -> String {
+        match self.options.width {
+            Some(width) => {
+                let room = usize::from(width).saturating_sub(used).max(20);
+                cut(text, room, self.options.charset.ellipsis())
+            }
+            None => text.to_owned(),
+        }
+    }
+}
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const NOTE: Style = AnsiColor::Cyan.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const PLAIN: Style = Style::new();
+const STAGE: Style = Style::new().bold();
+const PREFIX: Style = Style::new().dimmed();
+
+fn style_of(end: &TaskEnd) -> Style {
+    match end.outcome {
+        Outcome::Changed => GOOD,
+        Outcome::Already => PLAIN,
+        Outcome::Skipped { .. } => NOTE,
+        Outcome::Failed if end.again => WARN,
+        Outcome::Failed => BAD,
+        Outcome::Cancelled | Outcome::NotRun { .. } => WARN,
+    }
+}
+
+/// What is worth saying of an end beside its outcome, in a few words.
+fn reason(end: &TaskEnd) -> String {
+    let more = |first: Option<&str>, all: usize| match (first, all) {
+        (None, _) => String::new(),
+        (Some(first), 0 | 1) => first.to_owned(),
+        (Some(first), all) => format!("{first} (+{})", all - 1),
+    };
+    let worst = end.problems.iter().max_by_key(|problem| problem.severity);
+    let problem = more(
+        worst.map(|problem| problem.text.as_str()),
+        end.problems.len(),
+    );
+    let text = match &end.outcome {
+        Outcome::Failed if worst.is_some_and(|worst| worst.severity == ReportedSeverity::Error) => {
+            problem
+        }
+        Outcome::Failed => end.failure.as_ref().map_or_else(
+            || "it did not say why".into(),
+            |failure| failure.message.clone(),
+        ),
+        Outcome::Skipped { reason } | Outcome::NotRun { reason } => reason.clone(),
+        _ if worst.is_some() => problem,
+        Outcome::Changed => more(end.changed.first().map(String::as_str), end.changed.len()),
+        Outcome::Already => more(end.already.first().map(String::as_str), end.already.len()),
+        Outcome::Cancelled => String::new(),
+    };
+    harmless(&text)
+}

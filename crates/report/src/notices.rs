@@ -1,0 +1,179 @@
+//! Notices that are held back a moment, so that what many hosts say at the same time is one line.
+
+use std::collections::BTreeMap;
+
+use anstyle::Style;
+use phalanx_plan::{HostName, Plan, StageId, TaskId};
+
+use crate::folding::{Folding, host_list};
+use crate::terminal_text::harmless;
+
+/// Equal notices that come within this time are one.
+const FOLD_MS: u64 = 1_000;
+
+/// What is held back.
+pub(crate) struct HeldNotices {
+    folding: Folding,
+    /// The hosts' places in the plan.
+    order: BTreeMap<HostName, usize>,
+    notices: Vec<Notice>,
+    since: u64,
+}
+
+/// Something that a host says.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) word: &'static str,
+    pub(crate) style: Style,
+    pub(crate) subject: Option<&'a StageId>,
+    pub(crate) host: &'a HostName,
+    pub(crate) text: &'a str,
+    pub(crate) advice: Option<&'a str>,
+}
+
+/// Something that one or more hosts say.
+pub(crate) struct Notice {
+    pub(crate) word: &'static str,
+    pub(crate) style: Style,
+    /// Stands before the hosts: the stage, or nothing.
+    subject: String,
+    /// What is said, the host's own names taken out: what makes two notices equal.
+    neutral: String,
+    /// What the first host said.
+    text: String,
+    pub(crate) advice: Option<String>,
+    hosts: Vec<HostName>,
+}
+
+impl<'a> Said<'a> {
+    pub(crate) fn of_host(
+        word: &'static str,
+        style: Style,
+        host: &'a HostName,
+        text: &'a str,
+    ) -> Self {
+        Self {
+            word,
+            style,
+            subject: None,
+            host,
+            text,
+            advice: None,
+        }
+    }
+
+    pub(crate) fn of_task(
+        word: &'static str,
+        style: Style,
+        task: &'a TaskId,
+        text: &'a str,
+    ) -> Self {
+        Self {
+            subject: Some(&task.stage),
+            ..Self::of_host(word, style, &task.host, text)
+        }
+    }
+}
+
+impl HeldNotices {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            folding: Folding::new(plan),
+            order: plan
+                .hosts
+                .iter()
+                .enumerate()
+                .map(|(at, host)| (host.name.clone(), at))
+                .collect(),
+            notices: Vec::new(),
+            since: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, now: u64, said: Said<'_>) {
+        let Said {
+            word,
+            style,
+            subject,
+            host,
+            text,
+            advice,
+        } = said;
+        let subject = subject.map(ToString::to_string).unwrap_or_default();
+        if self.notices.is_empty() {
+            self.since = now;
+        }
+        let neutral = self.folding.neutral(host, text);
+        // Looked for from the end, where equal ones are.
+        let equal = self.notices.iter_mut().rev().find(|known| {
+            (known.word, &known.subject, &known.neutral) == (word, &subject, &neutral)
+        });
+        match equal {
+            Some(known) => known.hosts.push(host.clone()),
+            None => self.notices.push(Notice {
+                word,
+                style,
+                subject,
+                neutral,
+                text: text.to_owned(),
+                advice: advice.map(str::to_owned),
+                hosts: vec![host.clone()],
+            }),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.notices.is_empty()
+    }
+
+    /// Since when the oldest is held.
+    pub(crate) fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Whether they have been held long enough.
+    pub(crate) fn is_ripe(&self, now: u64) -> bool {
+        !self.is_empty() && now.saturating_sub(self.since) >= FOLD_MS
+    }
+
+    /// All of them, each one's hosts in the plan's order. A failed host takes its later stages with it: stages that did not run on the
+    /// same hosts are one notice, with the first one's reason.
+    pub(crate) fn take(&mut self) -> Vec<Notice> {
+        let mut joined: Vec<Notice> = Vec::new();
+        for mut next in std::mem::take(&mut self.notices) {
+            next.hosts.sort_by_key(|host| self.order.get(host).copied());
+            let before = joined.iter_mut().find(|before| {
+                next.word == "not run" && before.word == next.word && before.hosts == next.hosts
+            });
+            match before {
+                Some(before) => {
+                    before.subject.push_str(", ");
+                    before.subject.push_str(&next.subject);
+                }
+                None => joined.push(next),
+            }
+        }
+        joined
+    }
+}
+
+impl Notice {
+    /// `join on w1, w2: it waits for serve`, at most `named` hosts by name.
+    pub(crate) fn words(&self, named: usize) -> String {
+        let mut words = self.subject.clone();
+        if !words.is_empty() {
+            words.push_str(" on ");
+        }
+        words.push_str(&host_list(&self.hosts, named));
+        let text = if self.hosts.len() == 1 {
+            &self.text
+        } else {
+            &self.neutral
+        };
+        if !text.is_empty() {
+            words.push_str(": ");
+            words.push_str(&harmless(text));
+        }
+        words
+    }
+}

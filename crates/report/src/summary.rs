@@ -1,0 +1,386 @@
+//! Out of a plan and a run's events: what came of it.
+
+use std::collections::BTreeSet;
+
+use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
+use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId};
+
+use crate::critical_path::critical_path;
+use crate::data::{
+    Counts, FORMAT, FailureReport, HostEnd, HostReport, NextStep, NoticeReport, ProblemReport,
+    RunReport, Slowest, StageReport,
+};
+use crate::folding::Folding;
+use crate::terminal_text::harmless;
+use crate::timeline::{TaskTimes, Timeline};
+
+/// What a report needs to know beside plan and events.
+pub struct ReportContext<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// The command as it was called, up to the subcommand: `phalanx`, `phalanx -c lab.yaml`.
+    pub command: &'a str,
+    /// Where the log of a task's attempt is, as it is shown.
+    pub log: &'a dyn Fn(&TaskId, u32) -> String,
+}
+
+/// What came of a run, as far as its events go.
+pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> RunReport {
+    let timeline = Timeline::new(events);
+    let folding = Folding::new(plan);
+    let stages: Vec<StageReport> = plan
+        .stages
+        .iter()
+        .map(|stage| stage_report(plan, stage, &timeline))
+        .collect();
+    let hosts: Vec<HostReport> = plan
+        .hosts
+        .iter()
+        .map(|host| host_report(plan, host, &timeline))
+        .collect();
+    let mut total = Counts::default();
+    for task in &plan.tasks {
+        total.add(timeline.tasks.get(&task.id));
+    }
+    let failures = failures(plan, &timeline, &folding, context);
+    let mut report = RunReport {
+        format: FORMAT,
+        run: context.run.to_owned(),
+        cluster: plan.cluster.clone(),
+        recipe: plan.recipe.clone(),
+        release: plan.release.clone(),
+        flow: plan.flow.clone(),
+        version: timeline.run.as_ref().map(|run| run.version.clone()),
+        started_at: timeline.started_at,
+        took_ms: timeline.took_ms,
+        outcome: timeline.outcome,
+        total,
+        stages,
+        hosts,
+        critical_path: critical_path(plan, &timeline),
+        failures,
+        problems: problems(plan, &timeline, &folding),
+        notices: notices(plan, &timeline, &folding),
+        next: Vec::new(),
+    };
+    report.next = next_steps(&report, context);
+    report
+}
+
+impl Counts {
+    /// Counts one task; none is one that the events do not know.
+    fn add(&mut self, task: Option<&TaskTimes>) {
+        match task.map(|task| (&task.end, task.started)) {
+            Some((Some(end), _)) => self.add_outcome(&end.outcome),
+            Some((None, Some(_))) => self.unfinished += 1,
+            Some((None, None)) | None => self.not_run += 1,
+        }
+    }
+}
+
+fn never_ran(task: &TaskTimes) -> bool {
+    matches!(&task.end, Some(end) if matches!(end.outcome, Outcome::NotRun { .. }))
+}
+
+/// From the first start to the last end of tasks that ran.
+fn wall<'a>(tasks: impl Iterator<Item = &'a TaskTimes>) -> Option<(u64, u64)> {
+    tasks
+        .filter(|task| !never_ran(task))
+        .filter_map(TaskTimes::span)
+        .reduce(|(from, to), (started, ended)| (from.min(started), to.max(ended)))
+}
+
+fn stage_report(plan: &Plan, stage: &PlannedStage, timeline: &Timeline) -> StageReport {
+    let mut counts = Counts::default();
+    let mut slowest: Option<Slowest> = None;
+    let tasks = || plan.tasks.iter().filter(|task| task.id.stage == stage.id);
+    for task in tasks() {
+        let times = timeline.tasks.get(&task.id);
+        counts.add(times);
+        let took = times
+            .filter(|times| times.started.is_some())
+            .map(TaskTimes::took);
+        if let Some(took_ms) = took
+            && slowest
+                .as_ref()
+                .is_none_or(|slowest| took_ms > slowest.took_ms)
+        {
+            slowest = Some(Slowest {
+                host: task.id.host.clone(),
+                took_ms,
+            });
+        }
+    }
+    StageReport {
+        id: stage.id.clone(),
+        hosts: tasks().count(),
+        counts,
+        wall_ms: wall(tasks().filter_map(|task| timeline.tasks.get(&task.id)))
+            .map(|(from, to)| to - from),
+        slowest,
+    }
+}
+
+fn host_report(plan: &Plan, host: &PlannedHost, timeline: &Timeline) -> HostReport {
+    let mut counts = Counts::default();
+    let mut busy_ms = 0u64;
+    let mut failed_at = None;
+    let tasks = || plan.tasks.iter().filter(|task| task.id.host == host.name);
+    for task in tasks() {
+        let times = timeline.tasks.get(&task.id);
+        counts.add(times);
+        busy_ms = busy_ms.saturating_add(times.map_or(0, TaskTimes::took));
+        let failed = times
+            .and_then(|times| times.end.as_ref())
+            .is_some_and(|end| end.outcome == Outcome::Failed);
+        if failed && failed_at.is_none() {
+            failed_at = Some(task.id.stage.clone());
+        }
+    }
+    let seen = timeline.hosts.get(&host.name);
+    let connected = seen.and_then(|seen| seen.connected);
+    let state = if seen.is_some_and(|seen| seen.failure.is_some()) {
+        HostEnd::Missing
+    } else if counts.failed > 0 {
+        HostEnd::Failed
+    } else if counts.done() == counts.all() && (counts.all() > 0 || connected.is_some()) {
+        HostEnd::Done
+    } else {
+        HostEnd::Unfinished
+    };
+    let ran = wall(tasks().filter_map(|task| timeline.tasks.get(&task.id)));
+    HostReport {
+        name: host.name.clone(),
+        role: host.role.clone(),
+        state,
+        failed_at,
+        counts,
+        wall_ms: ran.map(|(from, to)| to - connected.unwrap_or(from).min(to)),
+        busy_ms,
+    }
+}
+
+/// A failure with the host's own names taken out, to compare it with others.
+struct Folded {
+    failure: Failure,
+    stage: Option<StageId>,
+    hosts: Vec<HostName>,
+    first: Failure,
+}
+
+fn failures(
+    plan: &Plan,
+    timeline: &Timeline,
+    folding: &Folding,
+    context: &ReportContext<'_>,
+) -> Vec<FailureReport> {
+    let mut folded: Vec<Folded> = Vec::new();
+    let mut add = |stage: Option<&StageId>, host: &HostName, failure: &Failure| {
+        let neutral = Failure {
+            kind: failure.kind,
+            message: folding.neutral(host, &failure.message),
+            advice: failure
+                .advice
+                .as_deref()
+                .map(|text| folding.neutral(host, text)),
+            lines: failure
+                .lines
+                .iter()
+                .map(|line| folding.neutral(host, line))
+                .collect(),
+        };
+        let known = folded
+            .iter_mut()
+            .find(|known| known.stage.as_ref() == stage && known.failure == neutral);
+        match known {
+            Some(known) => known.hosts.push(host.clone()),
+            None => folded.push(Folded {
+                failure: neutral,
+                stage: stage.cloned(),
+                hosts: vec![host.clone()],
+                first: failure.clone(),
+            }),
+        }
+    };
+    let mut told: BTreeSet<(&HostName, &str)> = BTreeSet::new();
+    let unknown = Failure::new(FailureKind::Script, "it failed and did not say why");
+    for task in &plan.tasks {
+        let end = timeline
+            .tasks
+            .get(&task.id)
+            .and_then(|times| times.end.as_ref());
+        if let Some(end) = end.filter(|end| end.outcome == Outcome::Failed) {
+            let failure = end.failure.as_ref().unwrap_or(&unknown);
+            told.insert((&task.id.host, &failure.message));
+            add(Some(&task.id.stage), &task.id.host, failure);
+        }
+    }
+    for host in &plan.hosts {
+        let failure = timeline
+            .hosts
+            .get(&host.name)
+            .and_then(|seen| seen.failure.as_ref());
+        if let Some(failure) = failure
+            // A host that went away in the middle of a task says the same once more.
+            && !told.contains(&(&host.name, failure.message.as_str()))
+        {
+            add(None, &host.name, failure);
+        }
+    }
+    folded
+        .into_iter()
+        .map(|folded| {
+            let shown = if folded.hosts.len() == 1 {
+                folded.first
+            } else {
+                folded.failure
+            };
+            let log = folded
+                .stage
+                .as_ref()
+                .zip(folded.hosts.first())
+                .map(|(stage, host)| {
+                    let task = TaskId {
+                        stage: stage.clone(),
+                        host: host.clone(),
+                    };
+                    let attempts = timeline.tasks.get(&task).map_or(1, |times| times.attempts);
+                    (context.log)(&task, attempts)
+                });
+            FailureReport {
+                stage: folded.stage,
+                kind: shown.kind,
+                message: harmless(&shown.message),
+                advice: shown.advice.as_deref().map(harmless),
+                lines: shown.lines.iter().map(|line| harmless(line)).collect(),
+                hosts: folded.hosts,
+                log,
+            }
+        })
+        .collect()
+}
+
+fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemReport> {
+    let mut folded: Vec<ProblemReport> = Vec::new();
+    let mut own_words: Vec<(String, String)> = Vec::new();
+    for task in &plan.tasks {
+        let end = timeline
+            .tasks
+            .get(&task.id)
+            .and_then(|times| times.end.as_ref());
+        let host = &task.id.host;
+        for problem in end.iter().flat_map(|end| &end.problems) {
+            let text = harmless(&folding.neutral(host, &problem.text));
+            let fix = harmless(&folding.neutral(host, &problem.fix));
+            let known = folded.iter_mut().find(|known| {
+                (known.severity, &known.check, &known.text, &known.fix)
+                    == (problem.severity, &problem.check, &text, &fix)
+            });
+            match known {
+                Some(known) if known.hosts.contains(host) => {}
+                Some(known) => known.hosts.push(host.clone()),
+                None => {
+                    own_words.push((harmless(&problem.text), harmless(&problem.fix)));
+                    folded.push(ProblemReport {
+                        severity: problem.severity,
+                        check: problem.check.clone(),
+                        text,
+                        fix,
+                        hosts: vec![host.clone()],
+                    });
+                }
+            }
+        }
+    }
+    for (problem, (text, fix)) in folded.iter_mut().zip(own_words) {
+        if problem.hosts.len() == 1 {
+            (problem.text, problem.fix) = (text, fix);
+        }
+        problem.check = harmless(&problem.check);
+    }
+    folded.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    folded
+}
+
+fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
+    let mut folded: Vec<(NoticeReport, String)> = Vec::new();
+    for host in &plan.hosts {
+        for notice in timeline
+            .hosts
+            .get(&host.name)
+            .iter()
+            .flat_map(|seen| &seen.notices)
+        {
+            let text = harmless(&folding.neutral(&host.name, notice));
+            match folded.iter_mut().find(|(known, _)| known.text == text) {
+                Some((known, _)) => known.hosts.push(host.name.clone()),
+                None => {
+                    let hosts = vec![host.name.clone()];
+                    folded.push((NoticeReport { text, hosts }, harmless(notice)));
+                }
+            }
+        }
+    }
+    folded
+        .into_iter()
+        .map(|(mut notice, own_words)| {
+            if notice.hosts.len() == 1 {
+                notice.text = own_words;
+            }
+            notice
+        })
+        .collect()
+}
+
+/// More than this many logs to look at are not suggested.
+const LOGS_SUGGESTED: usize = 3;
+
+fn next_steps(report: &RunReport, context: &ReportContext<'_>) -> Vec<NextStep> {
+    let mut next = Vec::new();
+    let mut add = |command: String, does: &str| {
+        next.push(NextStep {
+            command: format!("{} {command}", context.command),
+            does: does.to_owned(),
+        });
+    };
+    for failure in report.failures.iter().take(LOGS_SUGGESTED) {
+        if let (Some(stage), Some(host)) = (&failure.stage, failure.hosts.first()) {
+            add(
+                format!("logs {} {host} {stage}", report.run),
+                "the whole log",
+            );
+        }
+    }
+    let errors = report
+        .problems
+        .iter()
+        .any(|problem| problem.severity == ReportedSeverity::Error);
+    match (report.outcome, report.flow.as_str()) {
+        (Some(RunOutcome::Done), "check") => {
+            add("install".into(), "go on: nothing has been changed yet");
+        }
+        (Some(RunOutcome::Done), "install") => add("verify".into(), "prove that it is healthy"),
+        (Some(RunOutcome::Done), _) => {}
+        (Some(RunOutcome::ProblemsFound), _) => {
+            add("check".into(), "once the problems are mended");
+        }
+        (Some(RunOutcome::Failed), flow) => {
+            let why = if errors {
+                "once the problems are mended"
+            } else {
+                "try again: what is right already is left alone"
+            };
+            add(flow.to_owned(), why);
+        }
+        (Some(RunOutcome::Interrupted) | None, flow @ ("check" | "verify")) => {
+            add(flow.to_owned(), "once more");
+        }
+        (Some(RunOutcome::Interrupted) | None, flow) => {
+            add(
+                flow.to_owned(),
+                "go on: what is right already is left alone",
+            );
+        }
+    }
+    next
+}

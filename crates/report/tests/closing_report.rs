@@ -1,0 +1,352 @@
+//! What a run looks like once it is over.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
+
+mod scenario;
+
+use phalanx_events::{
+    Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome, TaskEnd,
+};
+use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId};
+use phalanx_report::closing::{ClosingOptions, closing};
+use phalanx_report::{Charset, ReportContext, RunReport, plan_view, summarize};
+use scenario::{Story, already, changed, hello, not_run, plain, plan, skipped, stage};
+
+fn report(plan: &Plan, events: &[Event]) -> RunReport {
+    let log = |task: &phalanx_plan::TaskId, _| {
+        format!(".phalanx/runs/r1/logs/{}/{}.log", task.host, task.stage)
+    };
+    summarize(
+        plan,
+        events,
+        &ReportContext {
+            run: "r1",
+            command: "phalanx",
+            log: &log,
+        },
+    )
+}
+
+fn text(report: &RunReport, width: u16) -> String {
+    let options = ClosingOptions {
+        width,
+        charset: Charset::Unicode,
+        quiet: false,
+        notices: true,
+    };
+    plain(closing(report, options).as_bytes())
+}
+
+fn script_failed(line: &str) -> TaskEnd {
+    TaskEnd::failed(
+        Failure::new(FailureKind::Script, "scripts/join.sh ended with status 1")
+            .advice("see the log")
+            .lines(vec!["resolving".into(), line.into()]),
+    )
+}
+
+fn failed_run() -> (Plan, Vec<Event>) {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    story.connected(300, &["s1", "w1", "w2"]);
+    story
+        .task(400, 1_400, "prepare", "s1", already())
+        .task(400, 12_400, "prepare", "w1", changed(&["a"]))
+        .task(1_500, 9_500, "prepare", "w2", changed(&["a"]));
+    for (ms, host) in [(1_500, "s1"), (12_500, "w1"), (9_600, "w2")] {
+        story.ended(ms, "reboot", host, skipped("reboot_needed is false"));
+    }
+    story
+        .task(1_600, 41_600, "serve", "s1", changed(&["b"]))
+        .task(
+            41_700,
+            44_000,
+            "join",
+            "w1",
+            script_failed("w1 (10.0.0.2) cannot reach s1"),
+        )
+        .task(
+            41_700,
+            43_000,
+            "join",
+            "w2",
+            script_failed("w2 (10.0.0.3) cannot reach s1"),
+        )
+        .add(
+            45_000,
+            EventKind::HostFailed {
+                host: "w3".into(),
+                failure: Failure::new(FailureKind::Unreachable, "10.0.0.4:22 does not answer")
+                    .advice("check that the host is up"),
+            },
+        );
+    for stage in ["prepare", "reboot", "join"] {
+        story.ended(45_001, stage, "w3", not_run("the host is missing"));
+    }
+    story.add(
+        45_002,
+        EventKind::HostNotice {
+            host: "w1".into(),
+            text: "the key of w1 was new".into(),
+        },
+    );
+    story.over(45_100, RunOutcome::Failed).sort();
+    (plan, story.events)
+}
+
+#[test]
+fn a_failed_run() {
+    let (plan, events) = failed_run();
+    insta::assert_snapshot!(text(&report(&plan, &events), 100));
+}
+
+#[test]
+fn a_failed_run_as_data() {
+    let (plan, events) = failed_run();
+    let json = serde_json::to_string_pretty(&report(&plan, &events)).unwrap();
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn a_report_fits_a_narrow_terminal() {
+    let (plan, events) = failed_run();
+    let text = text(&report(&plan, &events), 60);
+    let tables = text.split("Critical path").next().unwrap();
+    for line in tables.lines() {
+        assert!(line.chars().count() <= 60, "{line:?}");
+    }
+}
+
+#[test]
+fn quiet_leaves_the_tables_out() {
+    let (plan, events) = failed_run();
+    let options = ClosingOptions {
+        width: 80,
+        charset: Charset::Ascii,
+        quiet: true,
+        notices: true,
+    };
+    let text = plain(closing(&report(&plan, &events), options).as_bytes());
+    assert!(
+        !text.contains("Stages") && !text.contains("Critical path"),
+        "{text}"
+    );
+    assert!(text.contains("join failed on 2 hosts (w1, w2)"), "{text}");
+}
+
+#[test]
+fn equal_failures_of_many_hosts_are_one_and_different_ones_stay_apart() {
+    let (plan, mut events) = failed_run();
+    let report_ = report(&plan, &events);
+    assert_eq!(report_.failures.len(), 2);
+    assert_eq!(report_.failures[0].hosts.len(), 2);
+    assert_eq!(report_.failures[0].lines[1], "HOST (HOST) cannot reach s1");
+    for event in &mut events {
+        if let EventKind::TaskEnded { task, end, .. } = &mut event.kind
+            && task.host.as_str() == "w2"
+            && let Some(failure) = &mut end.failure
+        {
+            failure.lines[0] = "something else".into();
+        }
+    }
+    let report_ = report(&plan, &events);
+    assert_eq!(report_.failures.len(), 3);
+    assert_eq!(
+        report_.failures[0].lines[1],
+        "w1 (10.0.0.2) cannot reach s1"
+    );
+}
+
+#[test]
+fn a_host_lost_in_a_task_is_one_failure() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    let failure = Failure::new(FailureKind::Unreachable, "10.0.0.2:22 does not answer");
+    story.connected(0, &["w1"]);
+    story.task(1, 2, "prepare", "w1", TaskEnd::failed(failure.clone()));
+    story.add(
+        3,
+        EventKind::HostFailed {
+            host: "w1".into(),
+            failure,
+        },
+    );
+    let report = report(&plan, &story.events);
+    assert_eq!(report.failures.len(), 1);
+    assert_eq!(report.failures[0].stage, Some(StageId::from("prepare")));
+}
+
+#[test]
+fn problems_are_folded_with_their_fix_and_the_worst_comes_first() {
+    let mut plan = hello();
+    plan.flow = "check".into();
+    let mut story = Story::new(&plan);
+    let hosts = ["s1", "w1", "w2", "w3"];
+    story.connected(100, &hosts);
+    for host in hosts {
+        let problem = |check: &str, severity, text: String| ReportedProblem {
+            check: check.into(),
+            severity,
+            text,
+            fix: "reformat with ftype=1".into(),
+        };
+        let mut end = TaskEnd::failed(Failure::new(
+            FailureKind::Script,
+            "scripts/prepare.sh ended with status 1",
+        ));
+        end.problems.push(problem(
+            "clock",
+            ReportedSeverity::Warning,
+            format!("the clock of {host} is 3 s late"),
+        ));
+        if host != "s1" {
+            end.problems.push(problem(
+                "xfs_ftype",
+                ReportedSeverity::Error,
+                "ftype=0".into(),
+            ));
+        }
+        story.task(200, 900, "prepare", host, end);
+    }
+    story.over(1_000, RunOutcome::ProblemsFound).sort();
+    insta::assert_snapshot!(text(&report(&plan, &story.events), 80));
+}
+
+#[test]
+fn of_many_hosts_only_those_that_are_not_fine_are_listed() {
+    let names: Vec<String> = (1..=60).map(|number| format!("w{number}")).collect();
+    let hosts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "worker")).collect();
+    let plan = plan(
+        &hosts,
+        vec![stage("prepare", &["worker"], Action::Run("p.sh".into()))],
+    );
+    let mut story = Story::new(&plan);
+    for name in &names {
+        let end = if name == "w7" {
+            script_failed("no")
+        } else {
+            already()
+        };
+        story.task(0, 10, "prepare", name, end);
+    }
+    story.sort();
+    let text = text(&report(&plan, &story.events), 80);
+    assert!(text.contains("  w7    worker  failed at prepare"), "{text}");
+    assert!(text.contains("  and 59 hosts done\n"), "{text}");
+    assert!(!text.contains("w8 "), "{text}");
+    assert!(text.contains("not ended"), "{text}");
+}
+
+fn path(plan: &Plan, story: &Story) -> Vec<(String, u64, u64)> {
+    let path = report(plan, &story.events).critical_path.unwrap();
+    let sum: u64 = path
+        .steps
+        .iter()
+        .map(|step| step.wait_ms + step.took_ms)
+        .sum();
+    assert_eq!(sum, path.sum_ms);
+    path.steps
+        .iter()
+        .map(|step| {
+            (
+                format!("{}@{}", step.stage, step.host),
+                step.wait_ms,
+                step.took_ms,
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_critical_path_goes_through_the_gate_that_opened_last() {
+    let both = ["a"];
+    let plan = plan(
+        &[("h1", "a"), ("h2", "a")],
+        vec![
+            stage("one", &both, Action::Put),
+            PlannedStage {
+                after: vec![Gate::All(StageId::from("one"))],
+                ..stage("two", &both, Action::Put)
+            },
+            stage("three", &both, Action::Put),
+        ],
+    );
+    let mut story = Story::new(&plan);
+    story
+        .task(100, 1_000, "one", "h1", already())
+        .task(200, 5_000, "one", "h2", already())
+        .task(5_010, 9_000, "two", "h1", already())
+        .task(5_020, 6_000, "two", "h2", already())
+        .task(6_000, 7_000, "three", "h2", already())
+        .task(9_030, 9_500, "three", "h1", already())
+        .sort();
+    assert_eq!(
+        path(&plan, &story),
+        [
+            ("one@h2".into(), 200, 4_800),
+            ("two@h1".into(), 10, 3_990),
+            ("three@h1".into(), 30, 470)
+        ]
+    );
+}
+
+#[test]
+fn the_critical_path_skips_what_never_ran_and_starts_with_the_connection() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    story.connected(2_000, &["s1"]);
+    story.task(2_100, 3_000, "prepare", "s1", already());
+    story.ended(3_000, "reboot", "s1", skipped("no"));
+    story.task(3_000, 4_000, "serve", "s1", script_failed("x"));
+    story.ended(9_000, "join", "w1", not_run("serve failed"));
+    assert_eq!(
+        path(&plan, &story),
+        [
+            ("prepare@s1".into(), 2_100, 900),
+            ("serve@s1".into(), 0, 1_000)
+        ]
+    );
+    assert_eq!(report(&plan, &[]).critical_path, None);
+}
+
+#[test]
+fn a_resumed_run_counts_its_time_on() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    story.task(0, 10_000, "prepare", "s1", already());
+    story.ended(10_000, "reboot", "s1", skipped("no"));
+    story.task(50, 2_050, "serve", "s1", changed(&[]));
+    let report = report(&plan, &story.events);
+    assert_eq!(report.took_ms, 12_050);
+    assert_eq!(report.stages[2].wall_ms, Some(2_000));
+}
+
+#[test]
+fn a_plan_as_text() {
+    insta::assert_snapshot!(plain(
+        plan_view::text(&hello(), Charset::Unicode).as_bytes()
+    ));
+    insta::assert_snapshot!(
+        "a_plan_in_ascii",
+        plain(plan_view::text(&hello(), Charset::Ascii).as_bytes())
+    );
+}
+
+#[test]
+fn a_plan_of_many_hosts_draws_roles() {
+    let names: Vec<String> = (1..=30).map(|number| format!("w{number}")).collect();
+    let hosts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "worker")).collect();
+    let plan = plan(
+        &hosts,
+        vec![stage("prepare", &["worker"], Action::Run("p.sh".into()))],
+    );
+    let text = plain(plan_view::text(&plan, Charset::Unicode).as_bytes());
+    assert!(text.contains("  worker (30)   ●\n"), "{text}");
+}
+
+#[test]
+fn a_plan_as_data() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan_view::data(&hello())).unwrap());
+}

@@ -1,0 +1,249 @@
+//! A small plan and its events, with fixed times.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use phalanx_events::{Event, EventKind, Outcome, RunOutcome, RunStarted, TaskEnd};
+use phalanx_plan::{
+    Action, Allowance, Cache, FactKind, Gate, HostName, Plan, PlannedHost, PlannedStage,
+    PlannedTask, RoleName, SshSettings, StageId, TaskId,
+};
+
+pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
+    PlannedStage {
+        id: id.into(),
+        roles: roles.iter().map(|role| RoleName::from(*role)).collect(),
+        after: Vec::new(),
+        when: None,
+        put: Vec::new(),
+        action,
+        within: None,
+        at_once: None,
+        retries: 0,
+        secrets: BTreeSet::new(),
+    }
+}
+
+/// Every stage follows the host's stage before it; `after` of a stage comes on top.
+pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
+    let hosts: Vec<PlannedHost> = hosts
+        .iter()
+        .enumerate()
+        .map(|(index, (name, role))| PlannedHost {
+            name: HostName::from(*name),
+            role: RoleName::from(*role),
+            address: format!("10.0.0.{}", index + 1),
+            private_address: None,
+            labels: BTreeSet::new(),
+            ssh: SshSettings::default(),
+        })
+        .collect();
+    let mut tasks = Vec::new();
+    for (stage_index, stage) in stages.iter().enumerate() {
+        for (host_index, host) in hosts.iter().enumerate() {
+            if !stage.roles.contains(&host.role) {
+                continue;
+            }
+            let before = stages[..stage_index]
+                .iter()
+                .rev()
+                .find(|before| before.roles.contains(&host.role));
+            let mut gates: Vec<Gate> = stage.after.clone();
+            gates.extend(before.map(|before| Gate::Own(before.id.clone())));
+            tasks.push(PlannedTask {
+                id: TaskId::new(stage.id.as_str(), host.name.as_str()),
+                stage: stage_index,
+                host: host_index,
+                gates,
+            });
+        }
+    }
+    Plan {
+        cluster: "example".into(),
+        recipe: "hello".into(),
+        release: Some("1.0".into()),
+        flow: "install".into(),
+        lockstep: false,
+        roles: vec!["server".into(), "worker".into()],
+        roster: Vec::new(),
+        cache: Cache::default(),
+        hosts,
+        stages,
+        tasks,
+        may_miss: BTreeMap::from([("worker".into(), Allowance::Percent(34))]),
+        settings: BTreeMap::new(),
+        facts_script: None,
+        fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
+        files: BTreeMap::new(),
+    }
+}
+
+/// prepare and reboot everywhere, serve on s1, join on the workers once s1 serves.
+pub(crate) fn hello() -> Plan {
+    let all = ["server", "worker"];
+    plan(
+        &[
+            ("s1", "server"),
+            ("w1", "worker"),
+            ("w2", "worker"),
+            ("w3", "worker"),
+        ],
+        vec![
+            PlannedStage {
+                at_once: Some(2),
+                ..stage("prepare", &all, Action::Run("scripts/prepare.sh".into()))
+            },
+            PlannedStage {
+                when: Some("reboot_needed".into()),
+                within: Some(Duration::from_secs(600)),
+                ..stage("reboot", &all, Action::Reboot)
+            },
+            PlannedStage {
+                retries: 2,
+                ..stage("serve", &["server"], Action::Run("scripts/serve.sh".into()))
+            },
+            PlannedStage {
+                after: vec![Gate::All(StageId::from("serve"))],
+                ..stage("join", &["worker"], Action::Until("scripts/join.sh".into()))
+            },
+        ],
+    )
+}
+
+/// Events in the order in which they are added.
+#[derive(Default)]
+pub(crate) struct Story {
+    pub(crate) events: Vec<Event>,
+}
+
+impl Story {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let mut story = Self::default();
+        story.add(
+            0,
+            EventKind::RunStarted(RunStarted {
+                run: "r1".into(),
+                cluster: plan.cluster.clone(),
+                recipe: plan.recipe.clone(),
+                release: plan.release.clone(),
+                flow: plan.flow.clone(),
+                hosts: plan.hosts.len(),
+                tasks: plan.tasks.len(),
+                version: "0.1.0".into(),
+            }),
+        );
+        story
+    }
+
+    pub(crate) fn add(&mut self, ms: u64, kind: EventKind) -> &mut Self {
+        let at = Timestamp::from_millisecond(1_767_225_600_000 + i64::try_from(ms).unwrap());
+        self.events.push(Event {
+            seq: self.events.len() as u64 + 1,
+            at: at.unwrap(),
+            ms,
+            kind,
+        });
+        self
+    }
+
+    pub(crate) fn connected(&mut self, ms: u64, hosts: &[&str]) -> &mut Self {
+        for host in hosts {
+            self.add(
+                ms,
+                EventKind::HostConnected {
+                    host: HostName::from(*host),
+                    boot: "b1".into(),
+                    server: "SSH-2.0-OpenSSH_9.6".into(),
+                    took_ms: 40,
+                },
+            );
+        }
+        self
+    }
+
+    pub(crate) fn started(&mut self, ms: u64, stage: &str, host: &str) -> &mut Self {
+        self.attempt(ms, stage, host, 1)
+    }
+
+    pub(crate) fn attempt(&mut self, ms: u64, stage: &str, host: &str, attempt: u32) -> &mut Self {
+        let task = TaskId::new(stage, host);
+        self.add(
+            ms,
+            EventKind::TaskStarted {
+                task,
+                attempt,
+                job: None,
+            },
+        )
+    }
+
+    pub(crate) fn ended(&mut self, ms: u64, stage: &str, host: &str, end: TaskEnd) -> &mut Self {
+        let task = TaskId::new(stage, host);
+        self.add(
+            ms,
+            EventKind::TaskEnded {
+                task,
+                attempt: 1,
+                end,
+            },
+        )
+    }
+
+    /// Began and ended.
+    pub(crate) fn task(
+        &mut self,
+        from: u64,
+        to: u64,
+        stage: &str,
+        host: &str,
+        end: TaskEnd,
+    ) -> &mut Self {
+        self.started(from, stage, host).ended(to, stage, host, end)
+    }
+
+    /// The events in the order of their times, as a dispatcher tells them.
+    pub(crate) fn sort(&mut self) -> &mut Self {
+        self.events.sort_by_key(|event| event.ms);
+        for (index, event) in self.events.iter_mut().enumerate() {
+            event.seq = index as u64 + 1;
+        }
+        self
+    }
+
+    pub(crate) fn over(&mut self, ms: u64, outcome: RunOutcome) -> &mut Self {
+        self.add(ms, EventKind::RunEnded { outcome })
+    }
+}
+
+pub(crate) fn changed(what: &[&str]) -> TaskEnd {
+    TaskEnd {
+        changed: what.iter().map(|text| (*text).to_owned()).collect(),
+        ..TaskEnd::new(Outcome::Changed)
+    }
+}
+
+pub(crate) fn already() -> TaskEnd {
+    TaskEnd::new(Outcome::Already)
+}
+
+pub(crate) fn skipped(reason: &str) -> TaskEnd {
+    TaskEnd::new(Outcome::Skipped {
+        reason: reason.into(),
+    })
+}
+
+pub(crate) fn not_run(reason: &str) -> TaskEnd {
+    TaskEnd::new(Outcome::NotRun {
+        reason: reason.into(),
+    })
+}
+
+/// Text without ANSI styles.
+pub(crate) fn plain(text: &[u8]) -> String {
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    text.lines()
+        .map(|line| phalanx_report::terminal_text::harmless(line) + "\n")
+        .collect()
+}
