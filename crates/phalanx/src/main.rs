@@ -1,2 +1,64 @@
-//! d
-fn main() {}
+//! The command: the only place that prints, reads the environment or exits.
+
+mod ask;
+mod cli;
+mod cluster_source;
+mod connect;
+mod diagnostics;
+mod environment;
+mod exit_code;
+mod init;
+mod load;
+mod logs;
+mod plan_cmd;
+mod recipe_cmd;
+mod recipe_source;
+mod run_cmd;
+mod run_list;
+mod runs;
+mod show;
+mod signals;
+mod terminal;
+mod text_file;
+mod trouble;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command, RecipeCommand};
+use environment::Environment;
+use exit_code::Exit;
+use terminal::Terminal;
+use trouble::Trouble;
+
+fn main() -> ExitCode {
+    // A wrong command line ends here, with exit code 2.
+    let cli = Cli::parse();
+    let environment = Environment::read();
+    let terminal = Terminal::look(&environment);
+    let exit = match command(&cli, &environment, &terminal) {
+        Ok(exit) => exit,
+        Err(trouble) => diagnostics::report(&trouble, &terminal, cli.global.json),
+    };
+    exit.into()
+}
+
+fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<Exit, Trouble> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(args) => init::init(global, args, environment, terminal),
+        Command::Plan(args) => plan_cmd::plan(global, args, environment, terminal),
+        Command::Check => run_cmd::check(global, environment, terminal),
+        Command::Install(args) => run_cmd::install(global, args, environment, terminal),
+        Command::Verify => run_cmd::verify(global, environment, terminal),
+        Command::Runs => runs::runs(global, environment, terminal),
+        Command::Show(args) => show::show(global, args, environment, terminal),
+        Command::Logs(args) => logs::logs(global, args, environment, terminal),
+        Command::Recipe(command) => match command {
+            RecipeCommand::Lint(args) => recipe_cmd::lint(global, args, terminal),
+            RecipeCommand::Schema(args) => recipe_cmd::schema(global, args, terminal),
+            RecipeCommand::Show(args) => recipe_cmd::show(global, args, terminal),
+        },
+    }
+}

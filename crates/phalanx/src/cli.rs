@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Stands up a cluster on many machines over SSH.
+#[derive(Debug, Parser)]
+#[command(
+    name = "phalanx",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Global {
+    /// The cluster file [default: ./phalanx.yaml, else ./cluster.conf]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) cluster: Option<PathBuf>,
+    /// The recipe of a cluster.conf: a built-in one's name, or a folder
+    #[arg(long, global = true, value_name = "NAME|DIR")]
+    pub(crate) recipe: Option<String>,
+    /// Only these hosts, roles or labels
+    #[arg(long, global = true, value_name = "HOST|ROLE|LABEL", value_delimiter = ',', action = ArgAction::Append)]
+    pub(crate) on: Vec<String>,
+    /// Don't ask before the first change
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Show the hosts' output
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show failures only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Write the result as JSON to standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How many tasks may work at once
+    #[arg(long, global = true, value_name = "N", default_value = "256")]
+    pub(crate) parallel: Parallel,
+}
+
+/// How many tasks may work at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parallel(pub(crate) NonZeroUsize);
+
+impl Default for Parallel {
+    fn default() -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(255))
+    }
+}
+
+impl std::str::FromStr for Parallel {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write phalanx.yaml from a cluster.conf
+    Init(InitArgs),
+    /// Show what would run, in what order; contacts nothing
+    Plan(PlanArgs),
+    /// Connect to every host and look for problems; changes nothing
+    Check,
+    /// Bring the cluster to what the cluster file says
+    Install(InstallArgs),
+    /// Prove that the cluster is healthy
+    Verify,
+    /// List the runs
+    Runs,
+    /// Show what came of a run
+    Show(ShowArgs),
+    /// Show a run's logs
+    Logs(LogsArgs),
+    /// Look at a recipe
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
+}
+
+/// Options of `init`.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// The cluster.conf to read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// The file to write; `-` for standard output [default: phalanx.yaml beside the cluster.conf]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// The flow
+    #[arg(default_value = "install")]
+    pub(crate) flow: String,
+    #[command(flatten)]
+    pub(crate) extent: Extent,
+}
+
+/// How much of a flow, and how strictly.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Extent {
+    /// Stop after this stage
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) to: Option<String>,
+    /// No host begins a stage before all hosts have ended the one before it
+    #[arg(long)]
+    pub(crate) lockstep: bool,
+}
+
+/// Options of `install`.
+#[derive(Args, Debug)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    pub(crate) extent: Extent,
+}
+
+/// Options of `show`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The run, or the beginning of its name [default: the newest]
+    pub(crate) run: Option<String>,
+}
+
+/// Options of `logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    /// RUN, HOST and STAGE: without a run, of the newest; without a host, the list of logs
+    #[arg(value_name = "RUN|HOST|STAGE", num_args = 0..=3)]
+    pub(crate) what: Vec<String>,
+}
+
+/// What to do with a recipe.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipeCommand {
+    /// Tell everything that is wrong with a recipe
+    Lint(RecipeArgs),
+    /// Write a JSON Schema for editors
+    Schema(SchemaArgs),
+    /// Show a recipe's roles, settings and flows
+    Show(RecipeArgs),
+}
+
+/// Which recipe.
+#[derive(Args, Debug)]
+pub(crate) struct RecipeArgs {
+    /// A built-in recipe's name, or a folder [default: the built-in one]
+    #[arg(value_name = "NAME|DIR")]
+    pub(crate) recipe: Option<String>,
+}
+
+/// Options of `recipe schema`.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArgs {
+    /// Of which file
+    #[arg(long, value_name = "FILE", default_value = "cluster")]
+    pub(crate) of: SchemaOf,
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+}
+
+/// A file that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// phalanx.yaml, with the recipe's roles and settings
+    Cluster,
+    /// recipe.yaml
+    Recipe,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn hosts_may_be_listed_or_repeated() {
+        let cli = Cli::try_parse_from(["phalanx", "plan", "--on", "a,b", "--on", "c"]).unwrap();
+        assert_eq!(cli.global.on, ["a", "b", "c"]);
+    }
+}

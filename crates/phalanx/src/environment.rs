@@ -1,0 +1,38 @@
+//! What the environment says. Read once, here, and handed on.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The environment, as far as the command cares.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// `HOME`.
+    pub(crate) home: Option<String>,
+    /// `SSH_AUTH_SOCK`: the agent.
+    pub(crate) agent: Option<PathBuf>,
+    /// `COLUMNS`: how wide the output is, where that is no terminal.
+    pub(crate) columns: Option<u16>,
+    /// Whether the locale is one of UTF-8.
+    pub(crate) utf8: bool,
+}
+
+impl Environment {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads it"
+    )]
+    pub(crate) fn read() -> Self {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let path = |name: &str| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| text(name));
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        Self {
+            home: text("HOME"),
+            agent: path("SSH_AUTH_SOCK").map(PathBuf::from),
+            columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
+            utf8: locale.contains("utf-8") || locale.contains("utf8"),
+        }
+    }
+}

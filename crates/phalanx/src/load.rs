@@ -1,0 +1,169 @@
+//! From the command line to a cluster, its recipe and its plan. Opens files, contacts nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::{Cluster, Plan, PlanRequest, Problems, Recipe, build};
+
+use crate::cli::{Extent, Global};
+use crate::cluster_source;
+use crate::environment::Environment;
+use crate::recipe_source;
+use crate::text_file;
+use crate::trouble::Trouble;
+
+/// A cluster file and its recipe.
+pub(crate) struct Loaded {
+    pub(crate) cluster: Cluster,
+    pub(crate) recipe: Recipe,
+    /// The `.phalanx` folder beside the cluster file.
+    pub(crate) home: PathBuf,
+    /// What was told while reading and stops nothing.
+    pub(crate) remarks: Problems,
+}
+
+/// Reads the cluster file that is meant, and its recipe.
+pub(crate) fn load(global: &Global, environment: &Environment) -> Result<Loaded, Trouble> {
+    let path = cluster_source::find(global)?;
+    load_file(&path, global, environment)
+}
+
+/// Reads this cluster file, and its recipe.
+pub(crate) fn load_file(
+    path: &Path,
+    global: &Global,
+    environment: &Environment,
+) -> Result<Loaded, Trouble> {
+    let source = text_file::read(path)?;
+    let folder = cluster_source::folder(path);
+    let yaml = cluster_source::is_yaml(path);
+    let named = if yaml {
+        phalanx_plan::cluster_yaml::peek_recipe(&source)
+    } else {
+        None
+    };
+    let (name, recipe) = match (&global.recipe, &named) {
+        (Some(name), _) => (name.as_str(), recipe_source::read(name, Path::new("."))?),
+        (None, Some(named)) => {
+            let recipe = recipe_source::read(&named.value, folder)
+                .map_err(|trouble| trouble.at(&source, named.span, "named here"))?;
+            (named.value.as_str(), recipe)
+        }
+        (None, None) => {
+            let name = recipe_source::default_name();
+            (name, recipe_source::read(name, Path::new("."))?)
+        }
+    };
+    let secret_names: BTreeSet<String> = recipe
+        .settings
+        .iter()
+        .flat_map(|line| line.secrets.keys().cloned())
+        .collect();
+    let context = ReadContext {
+        home: environment.home.as_deref(),
+        key_file: &|path| key_file(Path::new(path)),
+        secret_names: &secret_names,
+        recipe: name,
+    };
+    let (cluster, problems) = if yaml {
+        phalanx_plan::cluster_yaml::read_yaml(&source, &context)
+    } else {
+        let mapping = recipe.cluster_conf.as_ref().ok_or_else(|| {
+            Trouble::new(
+                "cluster::no-mapping",
+                format!(
+                    "the recipe `{name}` does not read files such as {}",
+                    path.display()
+                ),
+            )
+            .help("write a phalanx.yaml, or name another recipe with `--recipe`")
+        })?;
+        phalanx_plan::cluster_conf::read_conf(&source, mapping, &context)
+    };
+    match cluster {
+        Some(cluster) if !problems.has_errors() => Ok(Loaded {
+            cluster,
+            recipe,
+            home: folder.join(cluster_source::HOME),
+            remarks: problems,
+        }),
+        _ => Err(Trouble::input(problems)),
+    }
+}
+
+/// What a path to a private key leads to.
+fn key_file(path: &Path) -> KeyFile {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return KeyFile::Missing,
+        Err(error) => return KeyFile::Unreadable(error.to_string()),
+    };
+    if !metadata.is_file() {
+        return KeyFile::NotAFile;
+    }
+    match fs::File::open(path) {
+        Ok(_) => KeyFile::Readable {
+            mode: metadata.permissions().mode(),
+        },
+        Err(error) => KeyFile::Unreadable(error.to_string()),
+    }
+}
+
+/// The flow that only connects where a recipe has none of that name.
+const CHECK: &str = "check";
+
+impl Loaded {
+    /// Whether the recipe can do anything with the cluster, whatever the flow; gives everything
+    /// worth knowing that came up on the way.
+    pub(crate) fn check(&self, global: &Global) -> Result<Problems, Trouble> {
+        let first = self.recipe.flows.first();
+        let flow = first.map_or(CHECK, |flow| flow.name.value.as_str());
+        let (_, remarks) = self.plan(flow, &Extent::default(), global)?;
+        Ok(remarks)
+    }
+
+    /// Makes the plan of a flow, and gives everything worth knowing that came up on the way.
+    pub(crate) fn plan(
+        &self,
+        flow: &str,
+        extent: &Extent,
+        global: &Global,
+    ) -> Result<(Plan, Problems), Trouble> {
+        let only_connect = flow == CHECK && self.recipe.flow(flow).is_none();
+        let any_flow = self
+            .recipe
+            .flows
+            .first()
+            .map(|flow| flow.name.value.clone());
+        let request = PlanRequest {
+            flow: match any_flow {
+                Some(any) if only_connect => any,
+                _ => flow.to_owned(),
+            },
+            on: global.on.clone(),
+            to: extent.to.clone(),
+            lockstep: extent.lockstep,
+        };
+        let mut remarks = self.remarks.clone();
+        match build(&self.cluster, &self.recipe, &request) {
+            Ok((mut plan, problems)) => {
+                remarks.extend(problems);
+                if only_connect {
+                    plan.flow = CHECK.to_owned();
+                    plan.stages.clear();
+                    plan.tasks.clear();
+                }
+                Ok((plan, remarks))
+            }
+            Err(problems) => {
+                remarks.extend(problems);
+                remarks.sort();
+                Err(Trouble::input(remarks))
+            }
+        }
+    }
+}

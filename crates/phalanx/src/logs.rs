@@ -1,0 +1,211 @@
+//! `phalanx logs`.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use phalanx_engine::RunFolder;
+use phalanx_plan::{Plan, TaskId};
+use phalanx_report::terminal_text;
+use serde::Serialize;
+
+use crate::cli::{Global, LogsArgs};
+use crate::cluster_source;
+use crate::environment::Environment;
+use crate::exit_code::Exit;
+use crate::run_list;
+use crate::terminal::Terminal;
+use crate::trouble::Trouble;
+
+/// A line of a log that is longer than this is shown in parts.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+#[derive(Serialize)]
+struct LogsDocument {
+    format: u32,
+    run: String,
+    logs: Vec<Log>,
+}
+
+/// One attempt's log.
+#[derive(Serialize)]
+struct Log {
+    host: String,
+    stage: String,
+    attempt: u32,
+    bytes: u64,
+    path: PathBuf,
+}
+
+/// Which logs are meant.
+struct Wanted {
+    folder: RunFolder,
+    plan: Plan,
+    host: Option<String>,
+    stage: Option<String>,
+}
+
+/// Lists a run's logs, or shows those of a host or of one of its stages.
+pub(crate) fn logs(
+    global: &Global,
+    args: &LogsArgs,
+    _environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let wanted = wanted(&cluster_source::home(global), &args.what)?;
+    let logs = logs_of(&wanted);
+    if global.json {
+        terminal.print_json(&LogsDocument {
+            format: phalanx_report::data::FORMAT,
+            run: wanted.folder.id().to_string(),
+            logs,
+        })?;
+        return Ok(Exit::Done);
+    }
+    if logs.is_empty() {
+        terminal.remark("no output was written there");
+    } else if wanted.host.is_none() {
+        list(&logs, terminal);
+    } else {
+        for log in &logs {
+            if logs.len() > 1 {
+                terminal.print(&format!(
+                    "==> {} {} (attempt {})\n",
+                    log.host, log.stage, log.attempt
+                ));
+            }
+            show(&log.path, terminal)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The first word may be a run or, of the newest run, a host.
+fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
+    let unreadable = |error| run_list::unreadable(&error);
+    let is_run = what.first().is_some_and(|first| {
+        run_list::list(home)
+            .is_ok_and(|runs| runs.iter().any(|run| run.as_str().starts_with(first)))
+    });
+    let (run, rest) = match what.split_first() {
+        Some((run, rest)) if is_run || what.len() == 3 => (Some(run.as_str()), rest),
+        _ => (None, what),
+    };
+    let folder = run_list::find(home, run)?;
+    let plan = folder.plan().map_err(unreadable)?;
+    let host = rest.first().cloned();
+    let stage = rest.get(1).cloned();
+    if let Some(host) = &host
+        && !plan.hosts.iter().any(|known| known.name.as_str() == host)
+    {
+        return Err(Trouble::new(
+            "command::no-such-host",
+            format!(
+                "`{host}` is neither a run nor a host of run {}",
+                folder.id()
+            ),
+        )
+        .help("`phalanx logs` lists the logs of the newest run, `phalanx runs` the runs"));
+    }
+    if let Some(stage) = &stage
+        && !plan.stages.iter().any(|known| known.id.as_str() == stage)
+    {
+        return Err(Trouble::new(
+            "command::no-such-stage",
+            format!("run {} has no stage `{stage}`", folder.id()),
+        )
+        .help(format!("its stages: {}", stages(&plan))));
+    }
+    Ok(Wanted {
+        folder,
+        plan,
+        host,
+        stage,
+    })
+}
+
+fn stages(plan: &Plan) -> String {
+    let names: Vec<&str> = plan.stages.iter().map(|stage| stage.id.as_str()).collect();
+    names.join(", ")
+}
+
+/// The logs there are, by host, within a host by stage.
+fn logs_of(wanted: &Wanted) -> Vec<Log> {
+    let mut logs = Vec::new();
+    for host in &wanted.plan.hosts {
+        if wanted
+            .host
+            .as_deref()
+            .is_some_and(|wanted| wanted != host.name.as_str())
+        {
+            continue;
+        }
+        for stage in &wanted.plan.stages {
+            if wanted
+                .stage
+                .as_deref()
+                .is_some_and(|wanted| wanted != stage.id.as_str())
+            {
+                continue;
+            }
+            let task = TaskId {
+                stage: stage.id.clone(),
+                host: host.name.clone(),
+            };
+            for attempt in 1..=stage.retries.saturating_add(1) {
+                let path = wanted.folder.attempt_log_path(&task, attempt);
+                let Ok(metadata) = fs::metadata(&path) else {
+                    continue;
+                };
+                logs.push(Log {
+                    host: host.name.to_string(),
+                    stage: stage.id.to_string(),
+                    attempt,
+                    bytes: metadata.len(),
+                    path,
+                });
+            }
+        }
+    }
+    logs
+}
+
+fn list(logs: &[Log], terminal: &Terminal) {
+    let width = |text: fn(&Log) -> &str| logs.iter().map(|log| text(log).len()).max().unwrap_or(0);
+    let (host, stage) = (width(|log| &log.host), width(|log| &log.stage));
+    for log in logs {
+        terminal.print(&format!(
+            "{:host$}  {:stage$}  {:>10} bytes  {}\n",
+            log.host,
+            log.stage,
+            log.bytes,
+            log.path.display()
+        ));
+    }
+}
+
+/// Writes a log: to a terminal line by line and made harmless, elsewhere as it is.
+fn show(path: &Path, terminal: &Terminal) -> Result<(), Trouble> {
+    let failed = |error: io::Error| {
+        let message = format!("{} can't be read", path.display());
+        Trouble::because("command::log-unreadable", &message, &error)
+    };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    if !terminal.is_terminal {
+        return match io::copy(&mut file, &mut io::stdout().lock()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
+            _ => Ok(()),
+        };
+    }
+    let mut out = io::stdout().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut file, LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?;
+        if read == 0 || writeln!(out, "{}", terminal_text::line(&line)).is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A recipe's files: built in, or from a folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use phalanx_plan::Recipe;
+use phalanx_plan::recipe::{RECIPE_FILE, RecipeFiles};
+
+use crate::text_file;
+use crate::trouble::Trouble;
+
+/// More files than this are no recipe.
+const MOST_FILES: usize = 1_000;
+/// Folders deeper than this are not looked into.
+const DEEPEST: usize = 8;
+
+/// The files of a recipe: a built-in one where there is one of that name, else those of a folder,
+/// which is looked for from `base` on.
+pub(crate) fn files(recipe: &str, base: &Path) -> Result<RecipeFiles, Trouble> {
+    if let Some(files) = phalanx_recipes::find(recipe) {
+        return Ok(RecipeFiles::new(recipe, files));
+    }
+    let folder = tidy(&base.join(recipe));
+    if !folder.join(RECIPE_FILE).is_file() {
+        let known: Vec<&str> = phalanx_recipes::names().collect();
+        let message = if folder.is_dir() {
+            format!("`{recipe}` is no recipe: there is no {RECIPE_FILE} in that folder")
+        } else {
+            format!("there is no recipe `{recipe}`")
+        };
+        let built_in = known
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(Trouble::new("recipe::unknown", message).help(format!(
+            "built in: {built_in}; else write the path of a folder that holds a {RECIPE_FILE}"
+        )));
+    }
+    let mut files = BTreeMap::new();
+    collect(&folder, &folder, 0, &mut files)?;
+    Ok(RecipeFiles::new(folder.to_string_lossy(), files))
+}
+
+/// The same path without the `.`s in it.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    tidy.extend(path.components().filter(|part| *part != Component::CurDir));
+    if tidy.as_os_str().is_empty() {
+        tidy.push(".");
+    }
+    tidy
+}
+
+/// Adds the files below `folder`; hidden ones are passed over.
+fn collect(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<(), Trouble> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        Trouble::new(
+            "recipe::unreadable",
+            format!("{} can't be read: {error}", path.display()),
+        )
+    };
+    let entries = fs::read_dir(folder).map_err(|error| failed(folder, &error))?;
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(|error| failed(folder, &error))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy())
+            .unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
+        if kind.is_dir() {
+            if depth >= DEEPEST {
+                return Err(too_much(root, &format!("folders deeper than {DEEPEST}")));
+            }
+            collect(root, &path, depth + 1, files)?;
+            continue;
+        }
+        if files.len() >= MOST_FILES {
+            return Err(too_much(root, &format!("more than {MOST_FILES} files")));
+        }
+        let below = path.strip_prefix(root).unwrap_or(&path);
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        files.insert(parts.join("/"), text_file::bytes(&path)?);
+    }
+    Ok(())
+}
+
+fn too_much(root: &Path, what: &str) -> Trouble {
+    Trouble::new(
+        "recipe::too-large",
+        format!("{} is no recipe: it has {what}", root.display()),
+    )
+    .help("is this the right folder?")
+}
+
+/// Whether there is a built-in recipe of that name.
+pub(crate) fn is_built_in(recipe: &str) -> bool {
+    phalanx_recipes::names().any(|name| name == recipe)
+}
+
+/// The recipe where nobody names one.
+pub(crate) fn default_name() -> &'static str {
+    phalanx_recipes::names().next().unwrap_or_default()
+}
+
+/// Reads a recipe. Only errors stop it; the rest is for `recipe lint`.
+pub(crate) fn read(recipe: &str, base: &Path) -> Result<Recipe, Trouble> {
+    let files = files(recipe, base)?;
+    match Recipe::read(&files) {
+        (Some(recipe), _) => Ok(recipe),
+        (None, problems) => Err(Trouble::input(problems)),
+    }
+}

@@ -1,0 +1,262 @@
+//! `phalanx check`, `install` and `verify`: one flow, carried out.
+
+use std::io::{self, Write};
+use std::sync::{Arc, mpsc as thread_mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use phalanx_engine::{EngineError, RunFolder, RunId, RunRequest, Told};
+use phalanx_events::{CancelLevel, RunOutcome};
+use phalanx_plan::{Plan, secret_values};
+use phalanx_report::{LineDisplay, LineOptions, Verbosity};
+use tokio::sync::{mpsc, watch};
+
+use crate::ask;
+use crate::cli::{Extent, Global, InstallArgs};
+use crate::connect;
+use crate::diagnostics;
+use crate::environment::Environment;
+use crate::exit_code::Exit;
+use crate::load::load;
+use crate::run_list;
+use crate::show;
+use crate::signals::Signals;
+use crate::terminal::Terminal;
+use crate::trouble::{Trouble, chain};
+
+/// How many things the display may lag behind before the engine keeps them for it.
+const TOLD: usize = 1_024;
+/// How often the display looks at the clock.
+const TICK: Duration = Duration::from_millis(250);
+/// Once the operator said to leave, nothing may hold the command longer than this.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Connects to every host and looks for problems.
+pub(crate) fn check(
+    global: &Global,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    carry_out("check", &Extent::default(), global, environment, terminal)
+}
+
+/// Brings the cluster to what the cluster file says.
+pub(crate) fn install(
+    global: &Global,
+    args: &InstallArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    carry_out("install", &args.extent, global, environment, terminal)
+}
+
+/// Proves that the cluster is healthy.
+pub(crate) fn verify(
+    global: &Global,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    carry_out("verify", &Extent::default(), global, environment, terminal)
+}
+
+fn carry_out(
+    flow: &str,
+    extent: &Extent,
+    global: &Global,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let loaded = load(global, environment)?;
+    let (plan, remarks) = loaded.plan(flow, extent, global)?;
+    diagnostics::show(&remarks, terminal);
+    if flow == "install" && !global.yes {
+        ask::go_on(&question(&plan))?;
+    }
+    let plan = Arc::new(plan);
+    let line = loaded.recipe.settings_for(plan.release.as_deref());
+    let run = RunId::draw(Timestamp::now());
+    let request = RunRequest {
+        plan: Arc::clone(&plan),
+        run: run.clone(),
+        home: loaded.home.clone(),
+        secrets: secret_values(&loaded.cluster, line),
+        transport: Arc::new(connect::transport(&plan, environment)),
+        parallel: global.parallel.0.get(),
+        output: global.verbose,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    // One thread for everything but the display: that is the cheapest for each host, and enough to
+    // fill a network. More threads mostly wake each other.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Trouble::because("command::runtime", "the program could not start", &error)
+        })?;
+    let ended = runtime.block_on(drive(request, &plan, global, terminal));
+    // Whatever hangs on a host that does not answer is not waited for.
+    runtime.shutdown_background();
+    let outcome = ended?;
+    let folder = run_list::open(&loaded.home, &run)?;
+    let report = report(global, &folder, &plan)?;
+    show::print(global, terminal, &report, show::Said::Everything)?;
+    Ok(outcome.into())
+}
+
+fn question(plan: &Plan) -> String {
+    let release = plan.release.as_ref().map(|release| format!(" {release}"));
+    format!(
+        "{} {}{} on the {} hosts of {}, in {} stages ({} tasks)?",
+        plan.flow,
+        plan.recipe,
+        release.unwrap_or_default(),
+        plan.hosts.len(),
+        plan.cluster,
+        plan.stages.len(),
+        plan.tasks.len(),
+    )
+}
+
+fn report(
+    global: &Global,
+    folder: &RunFolder,
+    plan: &Plan,
+) -> Result<phalanx_report::RunReport, Trouble> {
+    let journal = folder
+        .journal()
+        .map_err(|error| run_list::unreadable(&error))?;
+    Ok(show::report(global, folder, plan, &journal.events))
+}
+
+/// Runs the engine, the display and the signals side by side.
+async fn drive(
+    request: RunRequest,
+    plan: &Arc<Plan>,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<RunOutcome, Trouble> {
+    let signals = Signals::new().map_err(|error| {
+        Trouble::because("run::signals", "signals can't be listened for", &error)
+    })?;
+    let (tell, told) = mpsc::channel(TOLD);
+    let (cancel, cancelled) = watch::channel(None);
+    let display = display(plan, global, terminal, told);
+    let engine = Box::pin(phalanx_engine::run(request, tell, cancelled.clone()));
+    let ended = tokio::select! {
+        ended = engine => ended.map_err(|error| engine_trouble(&error)),
+        never = signals.obey(&cancel, terminal) => match never {},
+        () = left(cancelled) => Ok(RunOutcome::Interrupted),
+    };
+    // The display has been told everything, or nobody will tell it any more.
+    drop(display);
+    ended
+}
+
+/// Returns when the operator wanted to leave and that took too long.
+async fn left(mut cancel: watch::Receiver<Option<CancelLevel>>) {
+    let leaving = cancel
+        .wait_for(|level| *level == Some(CancelLevel::Leave))
+        .await
+        .is_ok();
+    if leaving {
+        tokio::time::sleep(LEAVE_WITHIN).await;
+    } else {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn engine_trouble(error: &EngineError) -> Trouble {
+    let exit = match error {
+        EngineError::Folder(_) => Exit::BadInput,
+        EngineError::Journal(_) => Exit::Interrupted,
+    };
+    Trouble::new("run::storage", chain(error)).exit(exit)
+}
+
+/// The display's thread; waits for it when dropped.
+struct Display {
+    forward: tokio::task::JoinHandle<()>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.forward.abort();
+        if let Some(thread) = self.thread.take() {
+            // A display that broke has harmed nothing but itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts the display in a thread of its own: a terminal that does not take its text holds nothing
+/// up.
+fn display(
+    plan: &Arc<Plan>,
+    global: &Global,
+    terminal: &Terminal,
+    mut told: mpsc::Receiver<Told>,
+) -> Display {
+    let options = LineOptions {
+        verbosity: match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        },
+        width: terminal.is_terminal.then_some(terminal.width),
+        charset: terminal.charset,
+    };
+    // With --json, standard output is the document's alone.
+    let out: Box<dyn Write + Send> = if global.json {
+        Box::new(anstream::stderr())
+    } else {
+        Box::new(anstream::stdout())
+    };
+    let lines = LineDisplay::new(Arc::clone(plan), out, options);
+    let (tell, to_show) = thread_mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("display".into())
+        .spawn(move || show_lines(lines, &to_show));
+    let forward = tokio::spawn(async move {
+        while let Some(item) = told.recv().await {
+            if tell.send(item).is_err() {
+                break;
+            }
+        }
+    });
+    Display {
+        forward,
+        thread: thread.ok(),
+    }
+}
+
+fn show_lines<W: Write>(mut lines: LineDisplay<W>, told: &thread_mpsc::Receiver<Told>) {
+    let mut started: Option<Instant> = None;
+    loop {
+        let shown = match told.recv_timeout(TICK) {
+            Ok(Told::Event(event)) => {
+                let begun = Instant::now().checked_sub(Duration::from_millis(event.ms));
+                started = started.or(begun);
+                lines.event(&event)
+            }
+            Ok(Told::Output { task, bytes }) => lines.output(&task, &bytes),
+            Err(thread_mpsc::RecvTimeoutError::Timeout) => match started {
+                Some(started) => {
+                    let now = started.elapsed().as_millis();
+                    lines.heartbeat(u64::try_from(now).unwrap_or(u64::MAX))
+                }
+                None => Ok(()),
+            },
+            Err(thread_mpsc::RecvTimeoutError::Disconnected) => return,
+        };
+        if gone(shown) {
+            return;
+        }
+    }
+}
+
+/// Whether nobody reads any more. Anything else (a terminal that is busy) may pass.
+fn gone(shown: io::Result<()>) -> bool {
+    shown.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,59 @@
+//! Finding runs.
+
+use std::path::Path;
+
+use phalanx_engine::{RunFolder, RunFolderError, RunId};
+
+use crate::trouble::{Trouble, chain};
+
+/// The run of this name, or whose name alone begins so; the newest where none is named.
+pub(crate) fn find(home: &Path, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
+    let runs = list(home)?;
+    let Some(wanted) = wanted else {
+        let newest = runs.first().ok_or_else(|| no_runs(home))?;
+        return open(home, newest);
+    };
+    if runs.is_empty() {
+        return Err(no_runs(home));
+    }
+    let exact = runs.iter().find(|run| run.as_str() == wanted);
+    let mut beginning = runs.iter().filter(|run| run.as_str().starts_with(wanted));
+    match (exact, beginning.next(), beginning.next()) {
+        (Some(run), ..) | (None, Some(run), None) => open(home, run),
+        (None, Some(_), Some(_)) => Err(Trouble::new(
+            "command::which-run",
+            format!("more than one run's name begins with `{wanted}`"),
+        )
+        .help("write more of it; `phalanx runs` lists them")),
+        (None, None, _) => Err(Trouble::new(
+            "command::no-such-run",
+            format!("there is no run `{wanted}` in {}", home.display()),
+        )
+        .help("`phalanx runs` lists them")),
+    }
+}
+
+/// Every run, the newest first.
+pub(crate) fn list(home: &Path) -> Result<Vec<RunId>, Trouble> {
+    RunFolder::list(home).map_err(|error| {
+        let message = format!("the runs in {} can't be listed", home.display());
+        Trouble::because("command::runs", &message, &error)
+    })
+}
+
+pub(crate) fn open(home: &Path, run: &RunId) -> Result<RunFolder, Trouble> {
+    RunFolder::open(home, run).map_err(|error| unreadable(&error))
+}
+
+/// That a run's folder can't be read.
+pub(crate) fn unreadable(error: &RunFolderError) -> Trouble {
+    Trouble::new("command::run-unreadable", chain(error))
+}
+
+fn no_runs(home: &Path) -> Trouble {
+    Trouble::new(
+        "command::no-runs",
+        format!("there are no runs in {}", home.display()),
+    )
+    .help("runs are kept beside their cluster file: name it with `-c FILE`")
+}

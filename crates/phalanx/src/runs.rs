@@ -1,0 +1,120 @@
+//! `phalanx runs`.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use phalanx_engine::RunId;
+use phalanx_events::{RunOutcome, RunState};
+use phalanx_report::duration::took;
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::cluster_source;
+use crate::environment::Environment;
+use crate::exit_code::Exit;
+use crate::run_list;
+use crate::terminal::Terminal;
+use crate::trouble::{Trouble, chain};
+
+#[derive(Serialize)]
+struct RunsDocument {
+    format: u32,
+    runs: Vec<RunLine>,
+}
+
+#[derive(Serialize)]
+struct RunLine {
+    run: String,
+    started_at: Option<Timestamp>,
+    cluster: Option<String>,
+    flow: Option<String>,
+    hosts: Option<usize>,
+    outcome: Option<RunOutcome>,
+    took_ms: u64,
+    /// Why the run can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<String>,
+}
+
+/// Lists the runs, the newest first.
+pub(crate) fn runs(
+    global: &Global,
+    _environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let home = cluster_source::home(global);
+    let lines: Vec<RunLine> = run_list::list(&home)?
+        .iter()
+        .map(|run| line(&home, run))
+        .collect();
+    if global.json {
+        terminal.print_json(&RunsDocument {
+            format: phalanx_report::data::FORMAT,
+            runs: lines,
+        })?;
+        return Ok(Exit::Done);
+    }
+    if lines.is_empty() {
+        terminal.remark(&format!("no runs in {} yet", home.display()));
+    }
+    for line in lines {
+        terminal.print(&text(&line));
+    }
+    Ok(Exit::Done)
+}
+
+fn line(home: &std::path::Path, run: &RunId) -> RunLine {
+    let mut line = RunLine {
+        run: run.to_string(),
+        started_at: None,
+        cluster: None,
+        flow: None,
+        hosts: None,
+        outcome: None,
+        took_ms: 0,
+        damage: None,
+    };
+    let journal = phalanx_engine::RunFolder::open(home, run).and_then(|folder| folder.journal());
+    match journal {
+        Ok(journal) => {
+            let mut state = RunState::new();
+            for event in &journal.events {
+                state.apply(event);
+            }
+            line.started_at = journal.events.first().map(|event| event.at);
+            line.outcome = state.ended;
+            line.took_ms = state.ms;
+            if let Some(run) = state.run {
+                line.cluster = Some(run.cluster);
+                line.flow = Some(run.flow);
+                line.hosts = Some(run.hosts);
+            }
+        }
+        Err(error) => line.damage = Some(chain(&error)),
+    }
+    line
+}
+
+fn text(line: &RunLine) -> String {
+    let started = line.started_at.map(|at| {
+        let zoned = at.to_zoned(TimeZone::system());
+        zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    });
+    let outcome = match (line.outcome, &line.damage) {
+        (_, Some(damage)) => damage.as_str(),
+        (Some(RunOutcome::Done), _) => "done",
+        (Some(RunOutcome::Failed), _) => "failed",
+        (Some(RunOutcome::ProblemsFound), _) => "problems found",
+        (Some(RunOutcome::Interrupted), _) => "interrupted",
+        (None, _) => "not ended",
+    };
+    format!(
+        "{}  {:19}  {:8}  {:20}  {:>4} hosts  {:>10}  {outcome}\n",
+        line.run,
+        started.unwrap_or_default(),
+        line.flow.as_deref().unwrap_or("?"),
+        line.cluster.as_deref().unwrap_or("?"),
+        line.hosts
+            .map_or_else(|| "?".into(), |hosts| hosts.to_string()),
+        took(line.took_ms),
+    )
+}

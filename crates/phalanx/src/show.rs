@@ -1,0 +1,81 @@
+//! `phalanx show`.
+
+use phalanx_engine::RunFolder;
+use phalanx_events::Event;
+use phalanx_plan::{Plan, TaskId};
+use phalanx_report::closing::{ClosingOptions, closing};
+use phalanx_report::{ReportContext, RunReport, summarize};
+
+use crate::cli::{Global, ShowArgs};
+use crate::cluster_source;
+use crate::environment::Environment;
+use crate::exit_code::Exit;
+use crate::run_list;
+use crate::terminal::Terminal;
+use crate::trouble::Trouble;
+
+/// Shows what came of a run.
+pub(crate) fn show(
+    global: &Global,
+    args: &ShowArgs,
+    _environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let folder = run_list::find(&cluster_source::home(global), args.run.as_deref())?;
+    let unreadable = |error| run_list::unreadable(&error);
+    let plan = folder.plan().map_err(unreadable)?;
+    let journal = folder.journal().map_err(unreadable)?;
+    let report = report(global, &folder, &plan, &journal.events);
+    print(global, terminal, &report, Said::Nothing)?;
+    Ok(Exit::Done)
+}
+
+/// What came of a run.
+pub(crate) fn report(
+    global: &Global,
+    folder: &RunFolder,
+    plan: &Plan,
+    events: &[Event],
+) -> RunReport {
+    let log = |task: &TaskId, attempt: u32| {
+        folder
+            .attempt_log_path(task, attempt)
+            .to_string_lossy()
+            .into_owned()
+    };
+    let context = ReportContext {
+        run: folder.id().as_str(),
+        command: &cluster_source::command(global),
+        log: &log,
+    };
+    summarize(plan, events, &context)
+}
+
+/// What the operator has seen of the run already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nothing: it is over.
+    Nothing,
+    /// Everything, as it happened.
+    Everything,
+}
+
+/// Writes the report as text or as data.
+pub(crate) fn print(
+    global: &Global,
+    terminal: &Terminal,
+    report: &RunReport,
+    said: Said,
+) -> Result<(), Trouble> {
+    if global.json {
+        return terminal.print_json(report);
+    }
+    let options = ClosingOptions {
+        width: terminal.width,
+        charset: terminal.charset,
+        quiet: global.quiet,
+        notices: matches!(said, Said::Nothing),
+    };
+    terminal.print(&closing(report, options));
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What the terminal can show, and writing to it.
+
+use std::io::{self, IsTerminal, Write as _};
+
+use anstream::{AutoStream, ColorChoice};
+use phalanx_report::Charset;
+use serde::Serialize;
+
+use crate::environment::Environment;
+use crate::trouble::Trouble;
+
+/// Where nothing says how wide the output is.
+const WIDTH: u16 = 100;
+/// Narrower than this nothing is readable.
+const NARROWEST: u16 = 40;
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// Columns.
+    pub(crate) width: u16,
+    /// Whether standard output is a terminal.
+    pub(crate) is_terminal: bool,
+    /// What may be used.
+    pub(crate) charset: Charset,
+    /// Whether standard error may be coloured.
+    pub(crate) error_colour: bool,
+}
+
+impl Terminal {
+    pub(crate) fn look(environment: &Environment) -> Self {
+        let asked = rustix::termios::tcgetwinsize(io::stdout())
+            .or_else(|_| rustix::termios::tcgetwinsize(io::stderr()))
+            .map(|size| size.ws_col)
+            .ok()
+            .filter(|columns| *columns > 0);
+        Self {
+            width: asked
+                .or(environment.columns)
+                .unwrap_or(WIDTH)
+                .max(NARROWEST),
+            is_terminal: io::stdout().is_terminal(),
+            charset: if environment.utf8 {
+                Charset::Unicode
+            } else {
+                Charset::Ascii
+            },
+            error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+        }
+    }
+
+    /// Writes text to standard output, its styles stripped where they must not be. A reader that
+    /// went away is no trouble.
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = anstream::stdout();
+        // Nobody is left to be told that nobody reads.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Writes a document to standard output.
+    pub(crate) fn print_json(&self, document: &impl Serialize) -> Result<(), Trouble> {
+        let mut text = serde_json::to_string_pretty(document).map_err(|error| {
+            Trouble::because("command::json", "the document could not be written", &error)
+        })?;
+        text.push('\n');
+        let mut out = io::stdout().lock();
+        // As above.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        Ok(())
+    }
+
+    /// Writes a remark to standard error.
+    pub(crate) fn remark(&self, text: &str) {
+        let mut out = anstream::stderr();
+        // As above.
+        let _ = writeln!(out, "{text}");
+    }
+}

@@ -1,0 +1,210 @@
+//! `plan`, `init` and `recipe`: what can be known without contacting anything.
+
+mod sandbox;
+
+use sandbox::{Doorbell, Sandbox};
+
+const YAML: &str = "\
+cluster: example
+recipe: ./recipe
+hosts:
+  - { name: s1, role: server, address: 10.0.0.1, private_address: 192.168.0.1 }
+  - { name: w1, role: worker, address: 10.0.0.2 }
+  - { name: w2, role: worker, address: 10.0.0.3, labels: [spare] }
+settings:
+  greeting: Hi
+";
+
+fn hello() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    sandbox.write("phalanx.yaml", YAML);
+    sandbox
+}
+
+#[test]
+fn the_plan_of_the_example() {
+    let sandbox = hello();
+    let plan = sandbox.run(&["plan"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    insta::assert_snapshot!(plan.stdout);
+    assert_eq!(plan.stderr, "");
+    assert!(!sandbox.path().join(".phalanx").exists());
+}
+
+#[test]
+fn the_plan_as_data() {
+    let plan = hello().run(&["plan", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(document["format"], 1);
+    assert_eq!(document["stages"].as_array().unwrap().len(), 3);
+    assert_eq!(document["settings"]["greeting"], "Hi");
+}
+
+#[test]
+fn a_part_of_the_plan() {
+    let sandbox = hello();
+    let plan = sandbox.run(&[
+        "plan",
+        "--on",
+        "spare,s1",
+        "--to",
+        "serve",
+        "--lockstep",
+        "--json",
+    ]);
+    let document: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    let names = |list: &str, name: &str| -> Vec<String> {
+        let list = document[list].as_array().unwrap().iter();
+        list.map(|entry| entry[name].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names("hosts", "name"), ["s1", "w2"]);
+    assert_eq!(names("stages", "id"), ["prepare", "serve"]);
+    assert_eq!(document["lockstep"], true);
+    for (args, about) in [
+        (["plan", "--on", "w7"], "w7"),
+        (["plan", "--to", "dance"], "dance"),
+        (["plan", "--recipe", "none"], "none"),
+    ] {
+        let refused = sandbox.run(&args);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains(about), "{}", refused.stderr);
+    }
+    let refused = sandbox.run(&["plan", "uninstall"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    insta::assert_snapshot!("no_such_flow", refused.stderr);
+}
+
+#[test]
+fn a_cluster_conf_becomes_yaml_without_its_password() {
+    let sandbox = Sandbox::new();
+    let conf = include_str!("../../../examples/cluster.conf");
+    sandbox.write(
+        "old/cluster.conf",
+        format!("{conf}SUPASSWORD='dont-show-me'\n"),
+    );
+    let init = sandbox.run(&["init", "--from", "old/cluster.conf"]);
+    assert_eq!(init.code, 0, "{init:?}");
+    assert_eq!(init.stdout, "");
+    insta::assert_snapshot!(init.stderr);
+    let yaml = std::fs::read_to_string(sandbox.path().join("old/phalanx.yaml")).unwrap();
+    assert!(!yaml.contains("dont-show-me") && !init.stderr.contains("dont-show-me"));
+    insta::assert_snapshot!("init_yaml", yaml);
+    let shown = sandbox.run(&["init", "--from", "old/cluster.conf", "-o", "-"]);
+    assert_eq!(shown.stdout, yaml);
+    // Both spellings make the same plan.
+    let plan = |file| sandbox.run(&["-c", file, "--json", "plan", "check"]);
+    let (conf, yaml) = (plan("old/cluster.conf"), plan("old/phalanx.yaml"));
+    assert_eq!(yaml.code, 0, "{yaml:?}");
+    assert_eq!(conf.stdout, yaml.stdout);
+    // What is there is not overwritten.
+    let again = sandbox.run(&["init", "--from", "old/cluster.conf"]);
+    assert_eq!(again.code, 2);
+    insta::assert_snapshot!("init_again", again.stderr);
+}
+
+#[test]
+fn a_recipe_without_fault() {
+    let sandbox = hello();
+    let lint = sandbox.run(&["recipe", "lint", "recipe"]);
+    assert_eq!(
+        (lint.code, lint.stdout.as_str()),
+        (0, "recipe: no faults\n"),
+        "{lint:?}"
+    );
+    assert_eq!(sandbox.run(&["recipe", "lint"]).code, 0);
+}
+
+#[test]
+fn every_fault_of_a_recipe_is_told_at_its_place() {
+    let sandbox = hello();
+    let path = sandbox.path().join("recipe/recipe.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text
+        .replace("on: server", "on: servers")
+        .replace("within: 30s", "wihtin: 30s");
+    sandbox.write("recipe/recipe.yaml", text);
+    let lint = sandbox.run(&["recipe", "lint", "recipe"]);
+    assert_eq!(lint.code, 2, "{lint:?}");
+    insta::assert_snapshot!(lint.stderr);
+    let json = sandbox.run(&["recipe", "lint", "recipe", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert!(
+        document["problems"].as_array().unwrap().len() >= 2,
+        "{document:#}"
+    );
+    // A command that needs the recipe tells the same.
+    assert_eq!(sandbox.run(&["plan"]).code, 2);
+}
+
+#[test]
+fn a_recipe_shown() {
+    insta::assert_snapshot!(hello().run(&["recipe", "show", "recipe"]).stdout);
+    let json = hello().run(&["recipe", "show", "recipe", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(document["flows"][0]["stages"][0]["id"], "prepare");
+}
+
+#[test]
+fn schemas_for_editors() {
+    let sandbox = hello();
+    for args in [
+        &["recipe", "schema"][..],
+        &["recipe", "schema", "recipe"],
+        &["recipe", "schema", "--of", "recipe"],
+    ] {
+        let schema = sandbox.run(args);
+        assert_eq!(schema.code, 0, "{schema:?}");
+        let document: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
+        assert!(
+            document["$schema"]
+                .as_str()
+                .unwrap()
+                .contains("json-schema.org"),
+            "{args:?}"
+        );
+    }
+    let schema = sandbox.run(&["recipe", "schema", "recipe"]).stdout;
+    assert!(
+        schema.contains("\"greeting\"") && schema.contains("\"worker\""),
+        "{schema}"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_has_the_code_of_bad_input() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["instal"][..],
+        &["--nothing"],
+        &["plan", "-q", "-v"],
+        &["--parallel", "0", "plan"],
+    ] {
+        assert_eq!(sandbox.run(args).code, 2, "{args:?}");
+    }
+    assert_eq!(sandbox.run(&["--version"]).code, 0);
+    assert_eq!(sandbox.run(&["--help"]).code, 0);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_that_waits_for_a_host() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let door = Doorbell::new();
+    let yaml = YAML.replace("address: 10.0.0.1", &door.at());
+    sandbox.write("phalanx.yaml", yaml);
+    let args = ["--on", "s1", "--json", "check"];
+    let check = sandbox.run_until_rung(&args, &door);
+    assert_eq!(check.code, 5, "{check:?}");
+    assert!(
+        check.stderr.contains("stopping: no new tasks"),
+        "{}",
+        check.stderr
+    );
+    let document: serde_json::Value = serde_json::from_str(&check.stdout).unwrap();
+    assert_eq!(document["outcome"], "interrupted");
+    assert_eq!(document["hosts"].as_array().unwrap().len(), 1);
+    let runs = sandbox.run(&["runs"]);
+    assert!(runs.stdout.contains("interrupted"), "{runs:?}");
+}

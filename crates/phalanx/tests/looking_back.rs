@@ -1,0 +1,184 @@
+//! `runs`, `show` and `logs` on runs that were.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it expects by unwrapping"
+)]
+
+mod sandbox;
+
+use std::fs;
+
+use phalanx_engine::{RunFolder, RunId};
+use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, TaskId, build};
+use sandbox::Sandbox;
+
+const FAILED: &str = "20260101-000000-abcd";
+const TORN: &str = "20260102-000000-efgh";
+
+/// The hello recipe's install on one server and two workers.
+fn plan() -> Plan {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello");
+    let mut files = std::collections::BTreeMap::new();
+    for below in ["", "scripts", "templates", "settings"] {
+        for entry in fs::read_dir(folder.join(below)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                let name = entry.file_name().into_string().unwrap();
+                let path = if below.is_empty() {
+                    name
+                } else {
+                    format!("{below}/{name}")
+                };
+                files.insert(path, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let (recipe, problems) = Recipe::read(&RecipeFiles::new("hello", files));
+    let recipe = recipe.unwrap_or_else(|| panic!("{problems}"));
+    let text = "\
+cluster: example
+recipe: hello
+hosts:
+  - { name: s1, role: server, address: 127.0.0.1 }
+  - { name: w1, role: worker, address: 127.0.0.2 }
+  - { name: w2, role: worker, address: 127.0.0.3 }
+";
+    let context = ReadContext {
+        home: None,
+        key_file: &|_| KeyFile::Missing,
+        secret_names: &std::collections::BTreeSet::new(),
+        recipe: "hello",
+    };
+    let source = SourceFile::new("phalanx.yaml", text);
+    let (cluster, problems) = phalanx_plan::cluster_yaml::read_yaml(&source, &context);
+    let cluster = cluster.unwrap_or_else(|| panic!("{problems}"));
+    let request = PlanRequest {
+        flow: "install".into(),
+        ..PlanRequest::default()
+    };
+    build(&cluster, &recipe, &request).unwrap().0
+}
+
+/// A folder with a failed run, and one whose program died.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let plan = plan();
+    let home = sandbox.path().join(".phalanx");
+    let journal = include_str!("data/failed-run.jsonl");
+    let run = RunFolder::create(&home, &RunId::new(FAILED), &plan).unwrap();
+    fs::write(run.journal_path(), journal).unwrap();
+    for (stage, host, text) in [
+        ("prepare", "s1", "reading conf\n".to_owned()),
+        (
+            "prepare",
+            "w1",
+            "reading conf\nand \x1b[31mmore\n".to_owned(),
+        ),
+        (
+            "serve",
+            "s1",
+            "cannot write /tmp/phalanx-hello/greeting\nNo space left on device\n".to_owned(),
+        ),
+    ] {
+        let log = run.log_path(&TaskId::new(stage, host));
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        fs::write(log, text).unwrap();
+    }
+    let torn = RunFolder::create(&home, &RunId::new(TORN), &plan).unwrap();
+    let cut = journal.find("{\"seq\":9").unwrap() + 30;
+    fs::write(torn.journal_path(), &journal[..cut]).unwrap();
+    sandbox
+}
+
+#[test]
+fn runs_are_listed_the_newest_first() {
+    let sandbox = sandbox();
+    let runs = sandbox.run(&["runs"]);
+    assert_eq!(runs.code, 0, "{runs:?}");
+    insta::assert_snapshot!(runs.stdout);
+    let runs = sandbox.run(&["runs", "--json"]);
+    insta::assert_snapshot!("runs_as_data", runs.stdout);
+}
+
+#[test]
+fn no_runs_yet() {
+    let sandbox = Sandbox::new();
+    let runs = sandbox.run(&["runs"]);
+    assert_eq!((runs.code, runs.stdout.as_str()), (0, ""));
+    let show = sandbox.run(&["show"]);
+    assert_eq!(show.code, 2);
+    insta::assert_snapshot!(show.stderr);
+}
+
+#[test]
+fn a_run_is_shown_by_the_beginning_of_its_name() {
+    let sandbox = sandbox();
+    let show = sandbox.run(&["show", "20260101"]);
+    assert_eq!(show.code, 0, "{show:?}");
+    insta::assert_snapshot!(show.stdout);
+    let which = sandbox.run(&["show", "2026"]);
+    assert_eq!(which.code, 2);
+    insta::assert_snapshot!("which_run", which.stderr);
+    let none = sandbox.run(&["show", "2027"]);
+    assert_eq!(none.code, 2, "{none:?}");
+}
+
+#[test]
+fn a_run_as_data() {
+    let sandbox = sandbox();
+    let show = sandbox.run(&["show", FAILED, "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&show.stdout).unwrap();
+    assert_eq!(document["format"], 1);
+    assert_eq!(document["outcome"], "failed");
+    assert_eq!(document["total"]["not_run"], 2);
+    assert_eq!(document["failures"][0]["hosts"][0], "s1");
+    let log = document["failures"][0]["log"].as_str().unwrap();
+    assert!(sandbox.path().join(log).is_file(), "{log}");
+}
+
+#[test]
+fn the_newest_run_has_not_ended_and_its_torn_line_does_not_count() {
+    let sandbox = sandbox();
+    let show = sandbox.run(&["show"]);
+    assert_eq!(show.code, 0, "{show:?}");
+    assert!(show.stdout.contains("not ended"), "{}", show.stdout);
+}
+
+#[test]
+fn logs_are_listed_and_shown() {
+    let sandbox = sandbox();
+    let list = sandbox.run(&["logs", FAILED]);
+    assert_eq!(list.code, 0, "{list:?}");
+    insta::assert_snapshot!(list.stdout);
+    let one = sandbox.run(&["logs", FAILED, "w1", "prepare"]);
+    assert_eq!(
+        one.stdout, "reading conf\nand \x1b[31mmore\n",
+        "to a file a log goes as it is"
+    );
+    let host = sandbox.run(&["logs", FAILED, "s1"]);
+    insta::assert_snapshot!("logs_of_a_host", host.stdout);
+    // The newest run has no logs.
+    let newest = sandbox.run(&["logs", "s1"]);
+    assert_eq!((newest.code, newest.stdout.as_str()), (0, ""), "{newest:?}");
+}
+
+#[test]
+fn hosts_and_stages_that_are_not_there_are_told() {
+    let sandbox = sandbox();
+    let host = sandbox.run(&["logs", FAILED, "w9"]);
+    let stage = sandbox.run(&["logs", FAILED, "w1", "dance"]);
+    assert_eq!((host.code, stage.code), (2, 2));
+    insta::assert_snapshot!(host.stderr + &stage.stderr);
+}
+
+#[test]
+fn a_name_with_a_path_in_it_is_no_run() {
+    let sandbox = sandbox();
+    sandbox.write("plan.json", "{}");
+    for name in ["../..", ".", "..", "/etc"] {
+        let show = sandbox.run(&["show", name]);
+        assert_eq!(show.code, 2, "{name}: {show:?}");
+    }
+}
