@@ -1,2 +1,52 @@
-//! d
-fn main() {}
+//! Campaigns: measurements and long tests that take more time than the gate has. Each prints a
+//! table and writes it to `docs/campaigns/NAME.md`, with its date.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a command of the project's own"
+)]
+
+mod cpu_group;
+mod fan_out;
+mod table;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this project that cargo has no command for.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run a campaign and write its table to docs/campaigns.
+    #[command(subcommand)]
+    Campaign(Campaign),
+}
+
+#[derive(Subcommand)]
+enum Campaign {
+    /// Many loopback hosts, eight stages: beside `xargs -P64 ssh` with ControlMaster.
+    FanOut(fan_out::Options),
+}
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("campaign failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
