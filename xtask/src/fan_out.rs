@@ -60,7 +60,7 @@ struct Bench {
 
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let phalanx = match &options.phalanx {
-        Some(path) => path.clone(),
+        Some(path) => fs::canonicalize(path)?,
         None => build_phalanx()?,
     };
     let server = CpuGroup::create("server")?;

@@ -154,9 +154,16 @@ impl Board {
 
     /// Whether the host has a task in hand.
     pub(crate) fn is_busy(&self, host: usize) -> bool {
-        self.of_host
-            .get(host)
-            .is_some_and(|tasks| tasks.iter().any(|task| self.place(*task) == Place::Running))
+        self.running_on(host).is_some()
+    }
+
+    /// The task that the host has in hand.
+    pub(crate) fn running_on(&self, host: usize) -> Option<usize> {
+        let tasks = self.of_host.get(host)?;
+        tasks
+            .iter()
+            .copied()
+            .find(|task| self.place(*task) == Place::Running)
     }
 
     /// Whether the stage has room for one more host.

@@ -21,8 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::board::{Board, Place, Verdict};
 use crate::journal::JournalWriter;
 use crate::message::{Order, Report};
-use crate::run::Told;
-use crate::telling::Telling;
+use crate::telling::{Telling, Told};
 
 /// How many reports are taken in one go.
 const AT_A_TIME: usize = 1024;
@@ -48,6 +47,8 @@ pub(crate) struct Dispatcher {
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
     cancel: Option<CancelLevel>,
+    /// Whether any attempt of any task changed anything.
+    changed: bool,
 }
 
 impl Dispatcher {
@@ -71,6 +72,7 @@ impl Dispatcher {
             to_order: Vec::new(),
             look_at: BTreeSet::new(),
             cancel: None,
+            changed: false,
             plan,
         }
     }
@@ -119,8 +121,12 @@ impl Dispatcher {
         }
         let outcome = self.outcome();
         if self.cancel != Some(CancelLevel::Leave) {
-            self.say_goodbye(outcome == RunOutcome::Done, &mut reports, &mut taken)
-                .await?;
+            // Hosts are about to forget; what they would forget is on disk first.
+            self.journal.sync()?;
+            tokio::select! {
+                said = self.say_goodbye(outcome == RunOutcome::Done, &mut reports, &mut taken) => said?,
+                () = until_leaving(&mut cancel) => {}
+            }
         }
         self.tell(EventKind::RunEnded { outcome })?;
         self.commit()?;
@@ -155,6 +161,14 @@ impl Dispatcher {
     fn take(&mut self, report: Report) -> std::io::Result<()> {
         match report {
             Report::Progress(kind) => self.tell(*kind),
+            Report::First { kind, done } => {
+                self.answers.push(done);
+                self.tell(*kind)
+            }
+            Report::Withdrawn { task } => {
+                self.board.withdraw(&self.plan, task, Place::Waiting);
+                Ok(())
+            }
             Report::Ready { host } => {
                 if let Some(ready) = self.ready.get_mut(host) {
                     *ready = true;
@@ -169,6 +183,19 @@ impl Dispatcher {
                 let name = planned.name.clone();
                 self.board
                     .stop_host(host, &format!("{name} could not be reached"));
+                // An executor that gave up with a task in hand will not say how that ended.
+                if let Some(index) = self.board.running_on(host)
+                    && let Some(task) = self.plan.tasks.get(index)
+                {
+                    let (task, stage) = (task.id.clone(), task.stage);
+                    self.settle(index, stage, host, false);
+                    let end = TaskEnd::failed(failure.clone());
+                    self.tell(EventKind::TaskEnded {
+                        task,
+                        attempt: 0,
+                        end,
+                    })?;
+                }
                 self.look_at.insert(host);
                 self.tell(EventKind::HostFailed {
                     host: name,
@@ -196,15 +223,19 @@ impl Dispatcher {
         let Some(task) = self.plan.tasks.get(index) else {
             return Ok(());
         };
-        if self.cancel.is_some() {
-            let place = match attempt {
-                1 => Place::Waiting,
-                _ => Place::Missing, // it ended with an attempt that was to be followed by another
-            };
-            self.board.withdraw(&self.plan, index, place);
-            return Ok(()); // `go` is dropped here, which is the refusal
-        }
         let task = task.id.clone();
+        if self.cancel.is_some() {
+            // `go` is dropped here, which is the refusal.
+            if attempt == 1 {
+                self.board.withdraw(&self.plan, index, Place::Waiting);
+                return Ok(());
+            }
+            // It ended with an attempt that was to be followed by another.
+            self.board.withdraw(&self.plan, index, Place::Missing);
+            let end = TaskEnd::new(Outcome::Cancelled);
+            let attempt = attempt - 1;
+            return self.tell(EventKind::TaskEnded { task, attempt, end });
+        }
         self.answers.push(go);
         self.tell(EventKind::TaskStarted { task, attempt, job })
     }
@@ -214,6 +245,7 @@ impl Dispatcher {
             return Ok(());
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
+        self.changed |= !end.changed.is_empty();
         if !end.again {
             let done = end.outcome.is_done();
             self.settle(index, stage, host, done);
@@ -375,9 +407,6 @@ impl Dispatcher {
     }
 
     fn outcome(&self) -> RunOutcome {
-        if self.cancel.is_some() {
-            return RunOutcome::Interrupted;
-        }
         let ends = || {
             self.state
                 .tasks
@@ -392,8 +421,12 @@ impl Dispatcher {
             .hosts
             .values()
             .any(|host| matches!(host.status, phalanx_events::HostStatus::Failed(_)));
-        if !host_gone && ends().all(|end| end.outcome.is_done()) {
+        let all_ended = self.board.open() == 0 && self.all_heard_of();
+        if all_ended && !host_gone && ends().all(|end| end.outcome.is_done()) {
             return RunOutcome::Done;
+        }
+        if self.cancel.is_some() {
+            return RunOutcome::Interrupted;
         }
         // Only checks that found something, and no task changed anything.
         let only_checks = ends()
@@ -403,11 +436,18 @@ impl Dispatcher {
                     .as_ref()
                     .is_some_and(|failure| failure.kind == FailureKind::Problems)
             });
-        let nothing_changed = ends().all(|end| end.changed.is_empty());
-        if only_checks && nothing_changed && !host_gone {
+        if all_ended && only_checks && !self.changed && !host_gone {
             RunOutcome::ProblemsFound
         } else {
             RunOutcome::Failed
         }
+    }
+}
+
+/// Returns when the operator wants to leave at once.
+async fn until_leaving(cancel: &mut watch::Receiver<Option<CancelLevel>>) {
+    let leave = |level: &Option<CancelLevel>| *level == Some(CancelLevel::Leave);
+    if cancel.wait_for(leave).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

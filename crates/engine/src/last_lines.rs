@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use phalanx_remote::OutputSink;
+
 /// How many lines are kept to choose from.
 const KEPT: usize = 60;
 /// How many are told.
@@ -14,6 +16,13 @@ const LINE_BYTES: usize = 400;
 pub(crate) struct LastLines {
     lines: VecDeque<String>,
     open: Vec<u8>,
+}
+
+impl OutputSink for LastLines {
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.push(bytes);
+        Ok(())
+    }
 }
 
 impl LastLines {

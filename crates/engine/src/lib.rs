@@ -9,6 +9,7 @@ mod board;
 mod dispatcher;
 mod executor;
 mod failure;
+mod host_loop;
 mod journal;
 mod last_lines;
 mod link;
@@ -25,6 +26,7 @@ mod telling;
 mod until_step;
 
 pub use journal::JournalWriter;
-pub use run::{EngineError, RunRequest, Told, run};
+pub use run::{EngineError, RunRequest, run};
 pub use run_folder::{RunFolder, RunFolderError};
 pub use run_id::RunId;
+pub use telling::Told;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, EventKind, Failure};
+use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
 use phalanx_plan::PlannedHost;
 use phalanx_remote::{BootIdentity, ConnectError, Connection, ProbeError, Transport};
 use tokio::sync::{mpsc, watch};
@@ -14,6 +14,8 @@ use crate::message::Report;
 
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A connection that was there this long was no failed attempt.
+const STEADY: Duration = Duration::from_secs(30);
 /// How long a host that never answered is tried; one that did answer gets its own
 /// `reconnect_for`.
 const FIRST_CONTACT_FOR: Duration = Duration::from_secs(30);
@@ -27,11 +29,14 @@ pub(crate) struct Link {
     held: Option<Held>,
     said: Vec<String>,
     seen: bool,
+    /// Since when connections break without anything getting further, and how long to wait next.
+    fruitless: Option<(Instant, Duration)>,
 }
 
 struct Held {
     connection: Arc<dyn Connection>,
     boot: BootIdentity,
+    since: Instant,
 }
 
 /// Why there is no connection.
@@ -57,12 +62,28 @@ impl Link {
             held: None,
             said: Vec::new(),
             seen: false,
+            fruitless: None,
         }
     }
 
     /// The connection: the one that is there, or a new one, tried for as long as the host's
     /// settings say.
     pub(crate) async fn get(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+        // A first contact is no running task: it ends as soon as somebody wants to stop.
+        let enough = if self.seen {
+            CancelLevel::StopJobs
+        } else {
+            CancelLevel::NoNewTasks
+        };
+        self.get_unless(enough).await
+    }
+
+    /// The connection, also while jobs are to be stopped: it is needed to stop them.
+    pub(crate) async fn get_to_stop(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+        self.get_unless(CancelLevel::Leave).await
+    }
+
+    async fn get_unless(&mut self, enough: CancelLevel) -> Result<Arc<dyn Connection>, NoLink> {
         if let Some(held) = &self.held {
             return Ok(Arc::clone(&held.connection));
         }
@@ -70,12 +91,6 @@ impl Link {
             self.host.ssh.reconnect_for
         } else {
             FIRST_CONTACT_FOR
-        };
-        // A first contact is no running task: it ends as soon as somebody wants to stop.
-        let enough = if self.seen {
-            CancelLevel::StopJobs
-        } else {
-            CancelLevel::NoNewTasks
         };
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_secs(1);
@@ -86,12 +101,16 @@ impl Link {
                 () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
             };
             let Miss {
-                failure, transient, ..
+                failure,
+                transient,
+                refused,
             } = match connected {
                 Ok(connection) => return Ok(connection),
                 Err(miss) => miss,
             };
-            if !transient || Instant::now() + pause >= deadline {
+            // A host that was there may be rebooting, or its name server may be gone for a moment.
+            let may_pass = transient || (self.seen && refused);
+            if !may_pass || Instant::now() + pause >= deadline {
                 return Err(NoLink::Failed(tried(failure, tries)));
             }
             self.report(EventKind::HostRetry {
@@ -143,6 +162,7 @@ impl Link {
         self.held = Some(Held {
             connection: Arc::clone(&connection),
             boot,
+            since: Instant::now(),
         });
         Ok(connection)
     }
@@ -150,6 +170,36 @@ impl Link {
     /// Which boot the host was in when it was last connected.
     pub(crate) fn boot(&self) -> Option<&BootIdentity> {
         self.held.as_ref().map(|held| &held.boot)
+    }
+
+    /// Whether the connection has been there long enough to call its loss an accident.
+    pub(crate) fn was_steady(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|held| held.since.elapsed() >= STEADY)
+    }
+
+    /// Lets a lost connection go. Where connections break again and again without anything getting
+    /// further, each time is waited for longer, and after `reconnect_for` the host is given up.
+    pub(crate) async fn after_loss(&mut self, got_further: bool) -> Result<(), NoLink> {
+        self.drop_connection().await;
+        let now = Instant::now();
+        let (since, pause) = match self.fruitless {
+            Some(fruitless) if !got_further => fruitless,
+            _ => (now, Duration::ZERO),
+        };
+        if now.duration_since(since) > self.host.ssh.reconnect_for {
+            let text =
+                "the connection is made and breaks again and again, and nothing gets further";
+            return Err(NoLink::Failed(Failure::new(FailureKind::Unreachable, text)));
+        }
+        let next = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);
+        self.fruitless = Some((since, next));
+        let mut cancel = self.cancel.clone();
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            () = at_least(&mut cancel, CancelLevel::StopJobs) => Ok(()),
+        }
     }
 
     /// Lets a connection go that is of no more use.
@@ -176,7 +226,7 @@ pub(crate) struct Miss {
     pub(crate) failure: Failure,
     /// Whether trying again may help.
     pub(crate) transient: bool,
-    /// Whether the host answered and would not let us in, as it does while it boots.
+    /// Whether it may yet help where the host was reached before: a host that boots refuses logins.
     pub(crate) refused: bool,
 }
 
@@ -185,7 +235,12 @@ impl Miss {
         Self {
             failure: failure::connect(&error),
             transient: error.is_transient(),
-            refused: matches!(error, ConnectError::Refused { .. }),
+            refused: matches!(
+                error,
+                ConnectError::Refused { .. }
+                    | ConnectError::Resolve { .. }
+                    | ConnectError::Handshake { .. }
+            ),
         }
     }
 

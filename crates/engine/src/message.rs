@@ -7,6 +7,13 @@ use tokio::sync::oneshot;
 pub(crate) enum Report {
     /// Something happened that changes nothing.
     Progress(Box<EventKind>),
+    /// Something is about to happen that has to be on disk before; `done` is answered when it is.
+    First {
+        kind: Box<EventKind>,
+        done: oneshot::Sender<()>,
+    },
+    /// A task that was ordered is not begun after all: somebody wants to stop.
+    Withdrawn { task: usize },
     /// The host is connected and has told its facts: it takes tasks.
     Ready { host: usize },
     /// The host is given up.

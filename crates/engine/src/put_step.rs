@@ -57,7 +57,7 @@ impl Executor {
                 cut = self.cut_at(attempt) => return Err(cut),
             };
             match error {
-                PutError::Lost(_) | PutError::Stalled(_) => self.link.drop_connection().await,
+                PutError::Lost(_) | PutError::Stalled(_) => self.link.after_loss(false).await?,
                 error => return Err(failure::put(&error).into()),
             }
         }

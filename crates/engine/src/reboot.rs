@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RebootPhase, TaskEnd};
-use phalanx_remote::BootIdentity;
+use phalanx_remote::{BootIdentity, ProbeError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::executor::{Attempt, Cut, Executor};
@@ -48,20 +48,36 @@ impl Executor {
         attempt: &Attempt,
         progress: &mut Progress,
     ) -> Result<TaskEnd, Cut> {
-        let connection = self.link.get().await?;
-        let before = connection
-            .boot_identity()
-            .await
-            .map_err(|error| failure::probe(&error))?;
-        self.phase(attempt, progress, RebootPhase::Requested, Some(&before))
-            .await;
-        connection.request_reboot().await.map_err(|error| {
-            let failure = failure::probe(&error);
-            Failure {
-                kind: FailureKind::Reboot,
-                ..failure
+        let (connection, before) = loop {
+            // A connection that was idle for long may be dead without our knowing.
+            let connection = self.link.get().await?;
+            match connection.boot_identity().await {
+                Ok(before) => break (connection, before),
+                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
+                    self.link.after_loss(false).await?;
+                }
+                Err(error) => return Err(failure::probe(&error).into()),
             }
-        })?;
+        };
+        progress.phase = RebootPhase::Requested;
+        self.tell_first(EventKind::Reboot {
+            task: attempt.id.clone(),
+            phase: RebootPhase::Requested,
+            boot: Some(before.to_string()),
+        })
+        .await;
+        match connection.request_reboot().await {
+            // Lost before it said yes: whether it reboots is seen below, or time is up.
+            Ok(()) | Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {}
+            Err(error) => {
+                let failure = failure::probe(&error);
+                return Err(Failure {
+                    kind: FailureKind::Reboot,
+                    ..failure
+                }
+                .into());
+            }
+        }
 
         connection.lost().await;
         self.link.drop_connection().await;
@@ -101,9 +117,15 @@ impl Executor {
         let down_for = progress.down_at.map(|at| at.elapsed().as_millis() as u64);
         self.phase(attempt, progress, RebootPhase::Proven, Some(&now))
             .await;
-        if let Some(connection) = self.link.current() {
-            // What the host said of itself before may no longer hold.
-            self.read_facts(&*connection).await?;
+        // What the host said of itself before may no longer hold.
+        loop {
+            let connection = self.link.get().await?;
+            match self.read_facts(&*connection).await {
+                Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
+                    self.link.after_loss(false).await?;
+                }
+                read => break read?,
+            }
         }
         Ok(TaskEnd {
             changed: vec!["rebooted".to_owned()],

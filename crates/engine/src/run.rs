@@ -3,25 +3,32 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use phalanx_events::{CancelLevel, Event, EventKind, RunOutcome, RunStarted};
-use phalanx_plan::{Facts, Plan, Secret, TaskId};
+use futures::FutureExt as _;
+use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunStarted};
+use phalanx_plan::{Facts, Plan, Secret};
 use phalanx_remote::Transport;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::dispatcher::Dispatcher;
 use crate::executor::{Executor, Shared};
 use crate::journal::JournalWriter;
 use crate::link::Link;
+use crate::message::Report;
 use crate::permits::Permits;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
-use crate::telling::telling;
+use crate::telling::{Told, telling};
 
 /// How many reports may wait for the dispatcher before executors wait for it.
 const REPORTS: usize = 4096;
+
+/// How long displays may take at the end to be told the rest.
+const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a run needs.
 pub struct RunRequest {
@@ -41,20 +48,6 @@ pub struct RunRequest {
     pub output: bool,
     /// The version of the program, for the journal.
     pub version: String,
-}
-
-/// What displays are told.
-#[derive(Clone, Debug)]
-pub enum Told {
-    /// Something happened; it is on disk.
-    Event(Arc<Event>),
-    /// A host said something; it is in the task's log.
-    Output {
-        /// During which task.
-        task: TaskId,
-        /// What.
-        bytes: Vec<u8>,
-    },
 }
 
 /// Why a run could not be carried to its end. Whatever runs on a host goes on there.
@@ -137,7 +130,21 @@ pub async fn run(
             facts: Facts::new(),
             had_jobs: false,
         };
-        executors.spawn(executor.work(ordered));
+        // An executor that breaks must not leave the others waiting for its host.
+        let reports = reports.clone();
+        executors.spawn(async move {
+            let work = std::panic::AssertUnwindSafe(executor.work(ordered));
+            if work.catch_unwind().await.is_err() {
+                let text = "the program broke while it worked on this host; please report it";
+                let failure = Failure::new(FailureKind::Protocol, text);
+                let _ = reports
+                    .send(Report::Gone {
+                        host: index,
+                        failure,
+                    })
+                    .await;
+            }
+        });
     }
     drop(reports);
     drop(shared);
@@ -148,7 +155,7 @@ pub async fn run(
         .await
         .map_err(EngineError::Journal);
     executors.shutdown().await;
-    // What displays were not told yet they are told now, unless they are gone.
-    let _ = forward.await;
+    // What displays were not told yet they are told now, unless they are gone or hang.
+    let _ = timeout(TELL_WITHIN, forward).await;
     outcome
 }

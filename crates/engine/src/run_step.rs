@@ -14,16 +14,18 @@ use phalanx_remote::{
     parse_result,
 };
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::executor::{Attempt, Cut, Executor, done};
 use crate::failure;
-use crate::link::at_least;
+use crate::link::{NoLink, at_least};
 use crate::log_file::LogFile;
 use crate::message::Report;
 
 /// How long a job that is to be stopped may take to end politely.
 const GRACE: Duration = Duration::from_secs(10);
+/// The pause between two tries to stop a job on a host that is lost meanwhile.
+const BETWEEN_STOPS: Duration = Duration::from_secs(1);
 /// How long we wait altogether for the news that it was stopped.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
@@ -57,8 +59,19 @@ impl Executor {
             reports: self.reports.clone(),
             accepted: false,
         };
+        let mut sent = false;
+        let mut held = (false, 0);
         loop {
-            let connection = self.link.get().await?;
+            let connection = match self.link.get().await {
+                Ok(connection) => connection,
+                // It may run there: to say that it was cancelled, it has to be.
+                Err(NoLink::Cancelled) if sent => {
+                    return self.stop_job(attempt, &mut watch, Cut::Cancelled).await;
+                }
+                Err(NoLink::Failed(failure)) if sent => return Err(may_run(failure).into()),
+                Err(none) => return Err(none.into()),
+            };
+            sent = true;
             let job = attempt.job.clone();
             let call = JobCall {
                 id: &job,
@@ -97,13 +110,21 @@ impl Executor {
                         })
                         .await;
                     }
-                    self.link.drop_connection().await;
+                    let now = (watch.accepted, attempt.log.bytes());
+                    // A job may be silent for long: that its connection held counts as well.
+                    let held_on = matches!(error, JobError::Lost(_)) && self.link.was_steady();
+                    let got_further = std::mem::replace(&mut held, now) != now || held_on;
+                    match self.link.after_loss(got_further).await {
+                        Err(NoLink::Failed(failure)) => return Err(may_run(failure).into()),
+                        other => other?,
+                    }
                 }
                 JobError::Absent => {
                     let text = "the host has lost the job: its spool is gone, and what became of the \
                                 script is not known";
                     return Err(Failure::new(FailureKind::Died, text).into());
                 }
+                error if watch.accepted => return Err(may_run(failure::job(&error)).into()),
                 error => return Err(failure::job(&error).into()),
             }
         }
@@ -119,25 +140,34 @@ impl Executor {
         let job = attempt.job.clone();
         let fence = self.shared.fence;
         let stopping = async {
-            let connection = self.link.get().await?;
-            connection
-                .cancel_job(&job, fence, GRACE)
-                .await
-                .map_err(|e| failure::job(&e))?;
-            let call = JobCall {
-                id: &job,
-                fence,
-                start: None,
-                offset: attempt.log.bytes(),
-            };
-            let mut follow = Follow {
-                watch,
-                log: &mut attempt.log,
-            };
-            match connection.job(call, &mut follow).await {
-                // Cancelled before it was started: nothing runs.
-                Ok(_) | Err(JobError::Absent) => Ok::<(), Cut>(()),
-                Err(error) => Err(failure::job(&error).into()),
+            loop {
+                let connection = self.link.get_to_stop().await?;
+                let cancelled = connection.cancel_job(&job, fence, GRACE).await;
+                let followed = match cancelled {
+                    Ok(()) => {
+                        let call = JobCall {
+                            id: &job,
+                            fence,
+                            start: None,
+                            offset: attempt.log.bytes(),
+                        };
+                        let mut follow = Follow {
+                            watch: &mut *watch,
+                            log: &mut attempt.log,
+                        };
+                        connection.job(call, &mut follow).await.map(drop)
+                    }
+                    Err(error) => Err(error),
+                };
+                match followed {
+                    // Cancelled before it was started: nothing runs.
+                    Ok(()) | Err(JobError::Absent) => return Ok::<(), Cut>(()),
+                    Err(JobError::Lost(_) | JobError::Stalled(_)) => {
+                        self.link.drop_connection().await;
+                        sleep(BETWEEN_STOPS).await;
+                    }
+                    Err(error) => return Err(failure::job(&error).into()),
+                }
             }
         };
         let stopped = timeout(STOP_WITHIN, stopping).await;
@@ -145,13 +175,7 @@ impl Executor {
         Err(match (stopped, cut) {
             (Ok(Ok(())), Cut::Failed(failure)) => Cut::Failed(failure.lines(lines)),
             (Ok(Ok(())), Cut::Cancelled) => Cut::Cancelled,
-            (_, Cut::Failed(failure)) => {
-                let message = format!(
-                    "{}; it could not be stopped and may still run there",
-                    failure.message
-                );
-                Cut::Failed(Failure { message, ..failure }.lines(lines))
-            }
+            (_, Cut::Failed(failure)) => Cut::Failed(may_run(failure).lines(lines)),
             (_, Cut::Cancelled) => Cut::Failed(
                 Failure::new(
                     FailureKind::Unreachable,
@@ -202,17 +226,13 @@ impl Executor {
             ..
         } = parse_result(&job.result);
         let problems: Vec<_> = problems.into_iter().map(problem).collect();
-        let errors = problems
-            .iter()
-            .filter(|found| found.severity == ReportedSeverity::Error)
-            .count();
-        let mut end = match outcome {
+        let mut end = match (outcome, errors_among(&problems)) {
             // A check that found an error has failed, even where its script went on and ended well.
-            Ok(()) if errors > 0 => TaskEnd::failed(found(errors)),
-            Err(failure) if errors > 0 && failure.kind == FailureKind::Script => {
-                TaskEnd::failed(found(errors).lines(failure.lines))
+            (Ok(()), Some(found)) => TaskEnd::failed(found),
+            (Err(failure), Some(found)) if failure.kind == FailureKind::Script => {
+                TaskEnd::failed(found.lines(failure.lines))
             }
-            Ok(()) => {
+            (Ok(()), None) => {
                 let put_changed = !attempt.changed.is_empty();
                 TaskEnd::new(if put_changed {
                     Outcome::Changed
@@ -220,7 +240,7 @@ impl Executor {
                     done(&changed)
                 })
             }
-            Err(failure) => TaskEnd::failed(failure),
+            (Err(failure), _) => TaskEnd::failed(failure),
         };
         end.changed = changed;
         end.already = already;
@@ -298,7 +318,7 @@ impl JobWatch for Follow<'_> {
     }
 }
 
-fn problem(reported: phalanx_remote::ReportedProblem) -> ReportedProblem {
+pub(crate) fn problem(reported: phalanx_remote::ReportedProblem) -> ReportedProblem {
     ReportedProblem {
         check: reported.check,
         severity: match reported.severity {
@@ -311,13 +331,24 @@ fn problem(reported: phalanx_remote::ReportedProblem) -> ReportedProblem {
     }
 }
 
-/// What is told of a script that reported errors; the problems themselves are told beside it.
-fn found(errors: usize) -> Failure {
+/// The same failure, where the script was started and nobody has stopped it.
+fn may_run(failure: Failure) -> Failure {
+    let message = format!("{}; the script may still run there", failure.message);
+    Failure { message, ..failure }
+}
+
+/// The failure that reported errors are, where there are any; they themselves are told beside it.
+pub(crate) fn errors_among(problems: &[ReportedProblem]) -> Option<Failure> {
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == ReportedSeverity::Error)
+        .count();
     let text = match errors {
+        0 => return None,
         1 => "it found a problem that has to be solved first".to_owned(),
         _ => format!("it found {errors} problems that have to be solved first"),
     };
-    Failure::new(FailureKind::Problems, text)
+    Some(Failure::new(FailureKind::Problems, text))
 }
 
 /// `the script ended with status 4`, or what the status means where it is a signal's.

@@ -3,13 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use phalanx_events::Event;
 use phalanx_plan::TaskId;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::run::Told;
-
 /// So much of the hosts' output may wait for a display that lags; what is more is only in the logs.
 const MAX_WAITING: usize = 16 * 1024 * 1024;
+
+/// What displays are told.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Something happened; it is on disk.
+    Event(Arc<Event>),
+    /// A host said something; it is in the task's log.
+    Output {
+        /// During which task.
+        task: TaskId,
+        /// What.
+        bytes: Vec<u8>,
+    },
+}
 
 /// Tells displays what happens.
 #[derive(Clone)]

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
+use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::Facts;
-use phalanx_remote::{OutputSink, ProbeError, Script, parse_result};
-use tokio::time::{Instant, sleep};
+use phalanx_remote::{OutputSink, ProbeEnd, ProbeError, Script, parse_result};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::executor::{Attempt, Cut, Executor};
+use crate::executor::{Attempt, Cut, Executor, done};
 use crate::failure;
 use crate::log_file::LogFile;
-use crate::run_step::cut_at;
+use crate::run_step::{cut_at, errors_among, problem};
 
 /// How long a stage may wait that does not say so itself.
 pub(crate) const WITHIN: Duration = Duration::from_secs(20 * 60);
+/// How long one probe may take; one that hangs must not hold its permit for ever.
+const PROBE_WITHIN: Duration = Duration::from_secs(60);
+/// What is said of one that does.
+const PROBE_HANGS: &str = "the probe gave no answer within 60 s\n";
 /// The first pause between two probes; it grows by half each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two probes.
@@ -53,6 +57,7 @@ impl Executor {
         let shared = Arc::clone(&self.shared);
         let mut pause = FIRST_PAUSE;
         let mut said = None;
+        let mut answered = false;
         loop {
             let script = Script {
                 text: shared.plan.files.get(path).cloned().unwrap_or_default(),
@@ -67,21 +72,46 @@ impl Executor {
             attempt.log.forget_lines();
             let probed = {
                 let _permit = shared.permits.take().await;
-                connection.probe(&script, &mut Sink(&mut attempt.log)).await
+                let mut sink = Sink(&mut attempt.log);
+                timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
+            };
+            let probed = match probed {
+                Ok(probed) => probed,
+                Err(_) => {
+                    let noted = attempt.log.write(PROBE_HANGS.as_bytes());
+                    let result = String::new();
+                    noted
+                        .map(|()| ProbeEnd { status: 1, result })
+                        .map_err(ProbeError::Output)
+                }
             };
             match probed {
                 Ok(end) => {
+                    answered = true;
                     let result = parse_result(&end.result);
                     let mut facts = Facts::new();
                     for (name, value) in result.facts {
                         self.take_fact(&mut facts, path, name, value).await;
                     }
                     self.facts.extend(facts.clone());
+                    let problems: Vec<_> = result.problems.into_iter().map(problem).collect();
+                    if let Some(failure) = errors_among(&problems) {
+                        return Ok(TaskEnd {
+                            facts,
+                            problems,
+                            ..TaskEnd::failed(failure)
+                        });
+                    }
                     if end.status == 0 {
                         return Ok(TaskEnd {
                             facts,
-                            ..TaskEnd::new(Outcome::Already)
+                            problems,
+                            ..TaskEnd::new(done(&attempt.changed))
                         });
+                    }
+                    if !facts.is_empty() {
+                        let host = self.planned().name.clone();
+                        self.progress(EventKind::FactsRead { host, facts }).await;
                     }
                     let line = attempt
                         .log
@@ -95,7 +125,7 @@ impl Executor {
                     }
                 }
                 Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
-                    self.link.drop_connection().await;
+                    self.link.after_loss(std::mem::take(&mut answered)).await?;
                     continue;
                 }
                 Err(error) => return Err(failure::probe(&error).into()),

@@ -261,3 +261,104 @@ async fn asked_while_connecting_the_run_ends() {
         ran.events.last()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_again_and_again_is_given_up_in_time() {
+    let world = World::default();
+    let every_second: Vec<u64> = (1..2000).collect();
+    world
+        .job("a", "generate", Job::ok(5000))
+        .breaks_after("a", &every_second);
+    let plan = PlanMaker::new(&["a:w"]).stage("generate", "", script(), &[]);
+    let ran = world.run(plan.plan()).await;
+    let (ms, end) = ran.end("generate@a");
+    let failure = end.failure.clone().unwrap();
+    assert_eq!(failure.kind, FailureKind::Unreachable);
+    assert!(
+        failure.message.ends_with("the script may still run there"),
+        "{}",
+        failure.message
+    );
+    assert!(ms < 200_000, "{ms}");
+    assert!(world.connections("a") < 60, "it is waited longer each time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cannot_be_reached_is_not_told_as_cancelled() {
+    let world = World::default();
+    world
+        .job("a", "one", Job::ok(6000))
+        .breaks_after("a", &[5])
+        .dials("a", &[Dial::Works])
+        .dials("a", &[Dial::TimesOut; 100]);
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = run_and_stop(&world, plan, &[(20, CancelLevel::StopJobs)]).await;
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    let failure = ran.end("one@a").1.failure.clone().unwrap();
+    assert!(
+        failure.message.contains("may still run there"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_lost_for_a_moment_is_still_stopped() {
+    let world = World::default();
+    world
+        .job("a", "one", Job::ok(6000))
+        .breaks_after("a", &[5])
+        .dials(
+            "a",
+            &[Dial::Works, Dial::TimesOut, Dial::TimesOut, Dial::TimesOut],
+        );
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = run_and_stop(&world, plan, &[(8, CancelLevel::StopJobs)]).await;
+    assert_eq!(ran.outcome_of("one@a"), &Outcome::Cancelled);
+    assert_eq!(world.cancelled("a"), ["r1.one.a.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_permit_loses_no_time_and_begins_nothing_after_a_stop() {
+    let world = World::default();
+    for host in ["a", "b", "c"] {
+        world.job(host, "one", Job::ok(40));
+    }
+    let plan = || {
+        PlanMaker::new(&["a:w", "b:w", "c:w"])
+            .stage_with("one", "", script(), &[], |stage| {
+                stage.within = Some(Duration::from_secs(50));
+            })
+            .plan()
+    };
+    let (_keep, cancel) = watch::channel(None);
+    let ran = world.run_with(plan(), cancel, 1).await;
+    assert_eq!(
+        ran.outcome,
+        RunOutcome::Done,
+        "within counts from the start, not in the queue"
+    );
+
+    let world = World::default();
+    for host in ["a", "b", "c"] {
+        world.job(host, "one", Job::ok(40));
+    }
+    let (ask, cancel) = watch::channel(None);
+    let asking = tokio::spawn(async move {
+        sleep(Duration::from_secs(10)).await;
+        ask.send_replace(Some(CancelLevel::NoNewTasks));
+        sleep(Duration::from_secs(10_000)).await;
+    });
+    let ran = world.run_with(plan(), cancel, 1).await;
+    asking.abort();
+    assert_eq!(ran.outcome, RunOutcome::Interrupted);
+    let begun = ["a", "b", "c"]
+        .iter()
+        .filter(|host| !world.started(host).is_empty())
+        .count();
+    assert_eq!(begun, 1);
+}

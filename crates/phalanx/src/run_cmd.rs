@@ -31,6 +31,8 @@ const TOLD: usize = 1_024;
 const TICK: Duration = Duration::from_millis(250);
 /// Once the operator said to leave, nothing may hold the command longer than this.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the display may take to show the rest.
+const SHOW_WITHIN: Duration = Duration::from_secs(3);
 
 /// Connects to every host and looks for problems.
 pub(crate) fn check(
@@ -149,7 +151,7 @@ async fn drive(
         () = left(cancelled) => Ok(RunOutcome::Interrupted),
     };
     // The display has been told everything, or nobody will tell it any more.
-    drop(display);
+    display.finish();
     ended
 }
 
@@ -174,19 +176,17 @@ fn engine_trouble(error: &EngineError) -> Trouble {
     Trouble::new("run::storage", chain(error)).exit(exit)
 }
 
-/// The display's thread; waits for it when dropped.
+/// The display's thread.
 struct Display {
-    forward: tokio::task::JoinHandle<()>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: thread_mpsc::Receiver<()>,
 }
 
-impl Drop for Display {
-    fn drop(&mut self) {
-        self.forward.abort();
-        if let Some(thread) = self.thread.take() {
-            // A display that broke has harmed nothing but itself.
-            let _ = thread.join();
-        }
+impl Display {
+    /// Waits until everything is shown, but not for a terminal that takes nothing.
+    fn finish(self) {
+        // Nothing is ever sent: this returns when the thread is gone, or time is up.
+        let _ = self.ended.recv_timeout(SHOW_WITHIN);
     }
 }
 
@@ -196,7 +196,7 @@ fn display(
     plan: &Arc<Plan>,
     global: &Global,
     terminal: &Terminal,
-    mut told: mpsc::Receiver<Told>,
+    told: mpsc::Receiver<Told>,
 ) -> Display {
     let options = LineOptions {
         verbosity: match (global.quiet, global.verbose) {
@@ -214,41 +214,40 @@ fn display(
         Box::new(anstream::stdout())
     };
     let lines = LineDisplay::new(Arc::clone(plan), out, options);
-    let (tell, to_show) = thread_mpsc::channel();
-    let thread = thread::Builder::new()
+    let (alive, ended) = thread_mpsc::channel();
+    // A display that cannot be started, or breaks, harms nothing but itself.
+    let _ = thread::Builder::new()
         .name("display".into())
-        .spawn(move || show_lines(lines, &to_show));
-    let forward = tokio::spawn(async move {
-        while let Some(item) = told.recv().await {
-            if tell.send(item).is_err() {
-                break;
+        .spawn(move || {
+            let _alive: thread_mpsc::Sender<()> = alive;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(show_lines(lines, told));
             }
-        }
-    });
-    Display {
-        forward,
-        thread: thread.ok(),
-    }
+        });
+    Display { ended }
 }
 
-fn show_lines<W: Write>(mut lines: LineDisplay<W>, told: &thread_mpsc::Receiver<Told>) {
+async fn show_lines<W: Write>(mut lines: LineDisplay<W>, mut told: mpsc::Receiver<Told>) {
     let mut started: Option<Instant> = None;
     loop {
-        let shown = match told.recv_timeout(TICK) {
-            Ok(Told::Event(event)) => {
+        let shown = match tokio::time::timeout(TICK, told.recv()).await {
+            Ok(Some(Told::Event(event))) => {
                 let begun = Instant::now().checked_sub(Duration::from_millis(event.ms));
                 started = started.or(begun);
                 lines.event(&event)
             }
-            Ok(Told::Output { task, bytes }) => lines.output(&task, &bytes),
-            Err(thread_mpsc::RecvTimeoutError::Timeout) => match started {
+            Ok(Some(Told::Output { task, bytes })) => lines.output(&task, &bytes),
+            Ok(None) => return,
+            Err(_) => match started {
                 Some(started) => {
                     let now = started.elapsed().as_millis();
                     lines.heartbeat(u64::try_from(now).unwrap_or(u64::MAX))
                 }
                 None => Ok(()),
             },
-            Err(thread_mpsc::RecvTimeoutError::Disconnected) => return,
         };
         if gone(shown) {
             return;

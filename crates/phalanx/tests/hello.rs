@@ -92,3 +92,31 @@ fn one_host_alone_can_be_taken() {
     assert!(journal.contains("server1") && !journal.contains("worker1"));
     assert!(!journal.contains("\"stage\":\"serve\""));
 }
+
+/// The commands that the README tells people to use on hosts of their own.
+fn readme_commands() -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let block = readme.split("<!-- use -->").nth(1).unwrap();
+    let block = block.split("```").nth(1).unwrap();
+    let commands = block
+        .lines()
+        .filter_map(|line| line.strip_prefix("phalanx "));
+    commands
+        .map(|line| line.split('#').next().unwrap().trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_the_readme_says_to_use_works() {
+    let site = hello();
+    let commands = readme_commands();
+    assert!(commands.len() >= 6, "{commands:?}");
+    for command in commands {
+        let mut args: Vec<&str> = command.split(' ').collect();
+        if command == "install" {
+            args.push("--yes"); // there is nobody to ask
+        }
+        show(&site, &args).expect(0);
+    }
+}

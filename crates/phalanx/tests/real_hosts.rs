@@ -537,3 +537,30 @@ fn a_check_changes_nothing_and_finds_everything() {
         assert!(told.contains(text), "{text} is missing in\n{told}");
     }
 }
+
+#[test]
+fn a_hanging_host_does_not_keep_us_when_we_want_to_leave() {
+    let site = Site::new(
+        "    - { id: who, on: all, run: scripts/who.sh }\n",
+        &[("who.sh", "id -un\n"), ("facts.sh", "sleep 600\n")],
+        vec![host("w1", "worker", plain())],
+    );
+    let recipe = site.path().join("recipe/recipe.yaml");
+    let text = fs::read_to_string(&recipe).unwrap();
+    let facts = "facts: { run: scripts/facts.sh, names: {} }\nflows:";
+    fs::write(&recipe, text.replace("flows:", facts)).unwrap();
+    for stop in [Signal::INT, Signal::HUP] {
+        let began = std::time::Instant::now();
+        let ran = site.phalanx_and(&["install", "--yes"], "host-connected", |child| {
+            signal(child, stop);
+        });
+        ran.expect(5);
+        // The limits on the way out are 20 s and more; none of them may be needed here.
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            began.elapsed()
+        );
+        fs::remove_dir_all(site.path().join(".phalanx")).unwrap();
+    }
+}

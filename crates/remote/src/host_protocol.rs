@@ -109,6 +109,7 @@ impl HostProtocol {
     ) -> Result<ProbeEnd, ProbeError> {
         let exports = exports(script).map_err(ProbeError::Protocol)?;
         let request = Request::new()
+            .alone()
             .piece(&PIECES.environment)
             .piece(&exports)
             .piece(&PIECES.lib)
@@ -147,7 +148,7 @@ impl HostProtocol {
     /// # Errors
     /// Any [`ProbeError`] but [`ProbeError::Output`].
     pub async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
-        let request = Request::new().piece(&PIECES.boot_identity);
+        let request = Request::new().alone().piece(&PIECES.boot_identity);
         let (talk, head) = self.ask(&request, &[]).await?;
         talk.close().await;
         let head = taken(head).map_err(ProbeError::Protocol)?;
@@ -210,12 +211,19 @@ impl HostProtocol {
         tty: bool,
     ) -> Result<Asked, TalkError> {
         let stall = self.options.stall_timeout;
-        let command = self.command(request.code.len());
+        // A terminal is no place to read commands from: it echoes, and it has no end.
+        let (command, code) = if request.alone && !tty {
+            (self.command("-s"), request.as_group())
+        } else {
+            let length = request.code.len();
+            let command = self.command(&format!("-c 'eval \"$(head -c {length})\"'"));
+            (command, request.code.clone())
+        };
         let channel = tokio::time::timeout(stall, self.exec.open(&command, tty))
             .await
             .map_err(|_| TalkError::Stalled(stall))??;
         let mut talk = Talk::new(channel, &request.nonce);
-        let bytes = [request.code.as_bytes(), eager].concat();
+        let bytes = [code.as_bytes(), eager].concat();
         let mut sent = Ok(());
         for piece in bytes.chunks(PIECE) {
             sent = talk.send(piece, stall).await;
@@ -245,15 +253,16 @@ impl HostProtocol {
         }
     }
 
-    /// The only command that is ever run: `length` bytes of stdin as shell text.
-    fn command(&self, length: usize) -> String {
+    /// The command that is run: a shell that takes shell text from stdin. Nothing else ever stands
+    /// on a command line.
+    fn command(&self, how: &str) -> String {
         let sudo = if self.options.sudo { "sudo -n -- " } else { "" };
         let shell = if self.shell == "/bin/sh" {
             "/bin/sh".into()
         } else {
             quoted(&self.shell)
         };
-        format!("exec {sudo}{shell} -c 'eval \"$(head -c {length})\"'")
+        format!("exec {sudo}{shell} {how}")
     }
 }
 

@@ -45,11 +45,15 @@ process= mark=$px_nonce
 [ ! -s "$job/pid" ] || read -r process mark <"$job/pid"
 if [ "$offset" -gt 0 ]; then
   size=$(wc -c <"$out")
-  [ "$offset" -le "$size" ] || fail "shrank $size"
+  if [ "$offset" -gt "$size" ]; then
+    # What was not on disk yet is lost with the power; any other loss is an error.
+    case $state in rebooted | died) offset=$size ;; *) fail "shrank $size" ;; esac
+  fi
 fi
 exec 8>&-
 # How it ended, where the output does not say so itself.
 tell_end() {
+  [ ! -e "$job/secrets" ] || rm -f "$job/secrets"
   why=
   [ "$state" != staged ] || [ ! -s "$job/launch" ] || why=$(head -c 400 "$job/launch")
   set -f

@@ -72,13 +72,32 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) struct Request {
     pub(super) nonce: String,
     pub(super) code: String,
+    /// Whether nothing follows the text.
+    pub(super) alone: bool,
 }
 
 impl Request {
     pub(super) fn new() -> Self {
         let nonce = nonce();
         let code = format!("px_nonce={nonce}\n{}", PIECES.answer);
-        Self { nonce, code }
+        Self {
+            nonce,
+            code,
+            alone: false,
+        }
+    }
+
+    /// Says that nothing follows the text on stdin, so that the shell may read it from there itself.
+    /// That saves the host a process where sh reads in blocks, as dash does.
+    pub(super) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// The text for a shell that reads its commands from stdin: one group, since half of a group is a
+    /// syntax error and does nothing.
+    pub(super) fn as_group(&self) -> String {
+        format!("{{\n{}exit 0\n}}\n", self.code)
     }
 
     /// A parameter.

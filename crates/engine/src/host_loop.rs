@@ -1,0 +1,246 @@
+//! What an executor does from the first contact to the last: connect, read the facts, and do the
+//! host's tasks one after the other as the dispatcher orders them. It decides nothing about other
+//! hosts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, TaskEnd};
+use phalanx_plan::{Action, PlannedStage};
+use phalanx_remote::JobId;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use crate::executor::{Attempt, Cut, Executor, done};
+use crate::link::at_least;
+use crate::log_file::LogFile;
+use crate::message::{Order, Report};
+use crate::reboot;
+
+/// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
+const INTERRUPTIONS_FORGIVEN: u32 = 2;
+
+impl Executor {
+    /// Works until the dispatcher says that the run is over.
+    pub(crate) async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        match self.begin().await {
+            Ok(()) => self.send(Report::Ready { host: self.host }).await,
+            Err(Cut::Failed(failure)) => {
+                self.send(Report::Gone {
+                    host: self.host,
+                    failure,
+                })
+                .await;
+            }
+            Err(Cut::Cancelled) => {}
+        }
+        while let Some(order) = orders.recv().await {
+            match order {
+                Order::Task(task) => self.task(task).await,
+                Order::Finish { collect } => {
+                    self.finish(collect).await;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The first contact: connection and facts.
+    async fn begin(&mut self) -> Result<(), Cut> {
+        loop {
+            let connection = self.link.get().await?;
+            let mut cancel = self.cancel.clone();
+            let read = tokio::select! {
+                read = self.read_facts(&*connection) => read,
+                () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
+            };
+            match read {
+                Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
+                    self.link.after_loss(false).await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Does one task, with all its attempts.
+    async fn task(&mut self, task: usize) {
+        let shared = Arc::clone(&self.shared);
+        let Some(planned) = shared.plan.tasks.get(task) else {
+            return;
+        };
+        let Some(stage) = shared.plan.stages.get(planned.stage) else {
+            return;
+        };
+        let mut deadline = None;
+        let mut interruptions = 0;
+        for number in 1u32.. {
+            let job = JobId::new(
+                shared.run.as_str(),
+                stage.id.as_str(),
+                planned.id.host.as_str(),
+                number,
+            );
+            let named = matches!(stage.action, Action::Run(_)).then(|| job.to_string());
+            // Before it is announced: waiting for a permit is not work, and costs none of the time.
+            let permit = match stage.action {
+                Action::Put | Action::Run(_) => {
+                    let mut cancel = self.cancel.clone();
+                    tokio::select! {
+                        biased;
+                        () = at_least(&mut cancel, CancelLevel::NoNewTasks) => {
+                            self.send(Report::Withdrawn { task }).await;
+                            return;
+                        }
+                        permit = shared.permits.take() => permit,
+                    }
+                }
+                Action::Until(_) | Action::Reboot => None,
+            };
+            let (go, gone) = oneshot::channel();
+            self.send(Report::Announce {
+                task,
+                attempt: number,
+                job: named,
+                go,
+            })
+            .await;
+            if gone.await.is_err() {
+                return; // refused: the operator wants to stop, or the run is over
+            }
+            deadline = deadline.or_else(|| limit(stage).map(|within| Instant::now() + within));
+            let path = shared.folder.attempt_log_path(&planned.id, number);
+            let mut attempt = Attempt {
+                id: planned.id.clone(),
+                stage: planned.stage,
+                job,
+                deadline,
+                log: LogFile::new(path, planned.id.clone(), shared.telling.clone()),
+                changed: Vec::new(),
+                already: Vec::new(),
+            };
+            let mut end = match self.attempt(stage, &mut attempt).await {
+                Ok(end) => end,
+                Err(Cut::Cancelled) => TaskEnd::new(Outcome::Cancelled),
+                Err(Cut::Failed(failure)) => TaskEnd::failed(failure),
+            };
+            drop(permit);
+            end.log_bytes = attempt.log.bytes();
+            // What the puts did counts also where the script then failed.
+            end.changed.splice(0..0, attempt.changed);
+            end.already.splice(0..0, attempt.already);
+            end.again = end.failure.as_ref().is_some_and(|failure| {
+                if failure.kind == FailureKind::Interrupted {
+                    interruptions += 1;
+                }
+                let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+                in_time && may_try_again(failure.kind, number, interruptions, stage.retries)
+            });
+            let again = end.again;
+            self.send(Report::Ended {
+                task,
+                attempt: number,
+                end: Box::new(end),
+            })
+            .await;
+            if !again {
+                return;
+            }
+            let pause = Duration::from_secs(1 << (number - 1).min(5));
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = at_least(&mut self.cancel, CancelLevel::NoNewTasks) => {}
+            }
+        }
+    }
+
+    /// One attempt: the files, then the action.
+    async fn attempt(
+        &mut self,
+        stage: &PlannedStage,
+        attempt: &mut Attempt,
+    ) -> Result<TaskEnd, Cut> {
+        match &stage.action {
+            Action::Put => {
+                self.put_files(stage, attempt).await?;
+                Ok(TaskEnd::new(done(&attempt.changed)))
+            }
+            Action::Run(script) => {
+                self.put_files(stage, attempt).await?;
+                self.run_script(stage, script, attempt).await
+            }
+            Action::Until(script) => {
+                self.put_files(stage, attempt).await?;
+                self.until(script, attempt).await
+            }
+            Action::Reboot => {
+                self.put_files(stage, attempt).await?;
+                self.reboot(attempt).await
+            }
+        }
+    }
+
+    /// The end of the run: what its jobs left on the host is removed, if all went well.
+    async fn finish(&mut self, collect: bool) {
+        if collect
+            && self.had_jobs
+            && let Some(connection) = self.link.current()
+            && let Err(error) = connection
+                .collect_jobs(self.shared.run.as_str(), self.shared.fence)
+                .await
+        {
+            let text = format!("what the run's jobs left in the spool was not removed: {error}");
+            let host = self.planned().name.clone();
+            self.progress(EventKind::HostNotice { host, text }).await;
+        }
+        self.link.drop_connection().await;
+    }
+}
+
+/// How long a stage may take: what the recipe says, else what its kind of action is given.
+fn limit(stage: &PlannedStage) -> Option<Duration> {
+    stage.within.or(match stage.action {
+        Action::Until(_) => Some(crate::until_step::WITHIN),
+        Action::Reboot => Some(reboot::WITHIN),
+        Action::Put | Action::Run(_) => None,
+    })
+}
+
+/// Whether a failure of this kind is worth another attempt.
+fn may_try_again(kind: FailureKind, attempt: u32, interruptions: u32, retries: u32) -> bool {
+    // What a reboot cut short did nothing wrong; but a script that reboots its host each time must
+    // not do so for ever.
+    let counted = attempt - interruptions.min(INTERRUPTIONS_FORGIVEN).min(attempt);
+    match kind {
+        // Not a job whose end is unknown: it may still run.
+        FailureKind::Interrupted | FailureKind::Script | FailureKind::Put => counted <= retries,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_tried_again_as_often_as_the_stage_says() {
+        let script = |attempt, retries| may_try_again(FailureKind::Script, attempt, 0, retries);
+        assert!(!script(1, 0));
+        assert!(script(1, 2) && script(2, 2) && !script(3, 2));
+        assert!(!may_try_again(FailureKind::Fenced, 1, 0, 9));
+    }
+
+    #[test]
+    fn an_interruption_costs_no_retry() {
+        assert!(may_try_again(FailureKind::Interrupted, 1, 1, 0));
+        assert!(may_try_again(FailureKind::Interrupted, 2, 2, 0));
+        assert!(!may_try_again(FailureKind::Interrupted, 3, 3, 0));
+        assert!(may_try_again(FailureKind::Interrupted, 3, 3, 1));
+        assert!(!may_try_again(FailureKind::Interrupted, 4, 4, 1));
+        assert!((5..50).all(|n| !may_try_again(FailureKind::Interrupted, n, n, 2)));
+        assert!(
+            may_try_again(FailureKind::Script, 2, 1, 1),
+            "one interruption, one failure"
+        );
+    }
+}
