@@ -54,6 +54,8 @@ pub(crate) struct Attempt {
     pub(crate) job: JobId,
     pub(crate) deadline: Option<Instant>,
     pub(crate) log: LogFile,
+    /// What its probe said last, when it said not yet.
+    pub(crate) waits_for: Option<String>,
     /// What the puts of this attempt changed.
     pub(crate) changed: Vec<String>,
     pub(crate) already: Vec<String>,

@@ -116,6 +116,7 @@ impl Executor {
                 job,
                 deadline,
                 log: LogFile::new(path, planned.id.clone(), shared.telling.clone()),
+                waits_for: None,
                 changed: Vec::new(),
                 already: Vec::new(),
             };

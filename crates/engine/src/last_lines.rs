@@ -8,6 +8,21 @@ use phalanx_remote::OutputSink;
 const KEPT: usize = 60;
 /// How many are told.
 const TOLD: usize = 8;
+/// What a line that speaks of an error has in it, in small letters.
+const SIGNS: [&str; 12] = [
+    "error",
+    "fail",
+    "cannot",
+    "can't",
+    "unable",
+    "denied",
+    "refused",
+    "no space",
+    "no such",
+    "not found",
+    "fatal",
+    "timed out",
+];
 /// A longer line is cut.
 const LINE_BYTES: usize = 400;
 
@@ -66,35 +81,25 @@ impl LastLines {
         self.all().pop()
     }
 
-    /// The last few lines; where an earlier line speaks of an error and the last few do not, that
-    /// line and what follows it.
+    /// The last few lines; where only an earlier line speaks of an error, that one in front of them.
     pub(crate) fn that_matter(&self) -> Vec<String> {
         let lines = self.all();
         let tail = lines.len().saturating_sub(TOLD);
         let speaks = |line: &String| {
             let line = line.to_ascii_lowercase();
-            [
-                "error",
-                "fail",
-                "cannot",
-                "denied",
-                "refused",
-                "no space",
-                "not found",
-                "fatal",
-            ]
-            .iter()
-            .any(|word| line.contains(word))
+            SIGNS.iter().any(|sign| line.contains(sign))
         };
-        let from = match lines.iter().rposition(speaks) {
+        let found = match lines.iter().rposition(speaks) {
             Some(found) if found < tail => found,
-            _ => tail,
+            _ => return lines.into_iter().skip(tail).collect(),
         };
-        let mut told: Vec<String> = lines.iter().skip(from).take(TOLD).cloned().collect();
-        let left = lines.len() - from - told.len();
-        if left > 0 {
-            told.push(format!("... and {left} more lines"));
+        // The error, how much is left out, and the end as it was.
+        let from = lines.len() - (TOLD - 2).min(lines.len());
+        let mut told: Vec<String> = lines.get(found).cloned().into_iter().collect();
+        if from > found + 1 {
+            told.push(format!("... {} lines ...", from - found - 1));
         }
+        told.extend(lines.into_iter().skip(from));
         told
     }
 }
@@ -152,9 +157,11 @@ mod tests {
         }
         let told = lines_of(&text).that_matter();
         assert_eq!(told.first().map(String::as_str), Some("E: disk error"));
+        assert_eq!(told.get(1).map(String::as_str), Some("... 14 lines ..."));
         assert_eq!(
             told.last().map(String::as_str),
-            Some("... and 13 more lines")
+            Some("cleaning 19"),
+            "nor is the end"
         );
     }
 

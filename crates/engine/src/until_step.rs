@@ -41,7 +41,7 @@ impl Executor {
         Err(match cut {
             Cut::Failed(_) => {
                 let waited = began.elapsed().as_secs();
-                let text = match attempt.log.last_line() {
+                let text = match attempt.waits_for.take() {
                     Some(line) => format!("not reached within {waited} s; it last said: {line}"),
                     None => format!("not reached within {waited} s, and the probe never said why"),
                 };
@@ -56,7 +56,6 @@ impl Executor {
     async fn probe_until(&mut self, path: &str, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         let shared = Arc::clone(&self.shared);
         let mut pause = FIRST_PAUSE;
-        let mut said = None;
         let mut answered = false;
         loop {
             let script = Script {
@@ -113,15 +112,13 @@ impl Executor {
                         let host = self.planned().name.clone();
                         self.progress(EventKind::FactsRead { host, facts }).await;
                     }
-                    let line = attempt
-                        .log
-                        .last_line()
-                        .unwrap_or_else(|| "not yet".to_owned());
-                    if said.as_ref() != Some(&line) {
-                        said = Some(line.clone());
+                    let line = attempt.log.last_line();
+                    if attempt.waits_for != line
+                        && let Some(text) = line
+                    {
+                        attempt.waits_for = Some(text.clone());
                         let task = attempt.id.clone();
-                        self.progress(EventKind::TaskWaiting { task, text: line })
-                            .await;
+                        self.progress(EventKind::TaskWaiting { task, text }).await;
                     }
                 }
                 Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {

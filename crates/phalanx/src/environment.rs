@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The environment, as far as the command cares.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
-    /// `HOME`.
+    /// The home folder.
     pub(crate) home: Option<String>,
     /// `SSH_AUTH_SOCK`: the agent.
     pub(crate) agent: Option<PathBuf>,
@@ -29,7 +29,11 @@ impl Environment {
             .find_map(|name| text(name));
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
         Self {
-            home: text("HOME"),
+            // Without HOME, as in a service, the password file knows.
+            home: text("HOME").or_else(|| {
+                let home = std::env::home_dir()?;
+                Some(home.to_str()?.to_owned())
+            }),
             agent: path("SSH_AUTH_SOCK").map(PathBuf::from),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),

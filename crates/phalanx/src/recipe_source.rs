@@ -93,7 +93,14 @@ fn collect(
         }
         let below = path.strip_prefix(root).unwrap_or(&path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-        files.insert(parts.join("/"), text_file::bytes(&path)?);
+        match text_file::bytes(&path) {
+            Ok(bytes) => {
+                files.insert(parts.join("/"), bytes);
+            }
+            // Beside recipe.yaml all kinds of things may lie that are none of the recipe's.
+            Err(_) if depth == 0 && !name.ends_with(".yaml") => {}
+            Err(trouble) => return Err(trouble),
+        }
     }
     Ok(())
 }

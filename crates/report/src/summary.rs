@@ -376,10 +376,13 @@ fn next_steps(report: &RunReport, context: &ReportContext<'_>) -> Vec<NextStep> 
             add(flow.to_owned(), "once more");
         }
         (Some(RunOutcome::Interrupted) | None, flow) => {
-            add(
-                flow.to_owned(),
-                "go on: what is right already is left alone",
-            );
+            // What we left behind goes on there, and must not be begun a second time beside itself.
+            let why = if report.total.unfinished > 0 {
+                "go on, but only once what was left running on the hosts has ended"
+            } else {
+                "go on: what is right already is left alone"
+            };
+            add(flow.to_owned(), why);
         }
     }
     next
