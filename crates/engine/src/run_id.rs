@@ -6,23 +6,25 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A run's name: when it began (UTC) and four letters drawn by lot, such as `20170427-202350-k3wz`.
-/// Sorted by name, runs are sorted by time.
+/// A run's name: when it began (UTC), and five letters, of which the first two are the fraction of
+/// the second and the others are drawn by lot, such as `20170427-202350-k3wzu`. Sorted by name, runs
+/// are sorted by time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(String);
 
 impl RunId {
     /// Draws a new one.
     pub fn draw(now: Timestamp) -> Self {
-        const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        // In the order of their codes, so that names sort.
+        const LETTERS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
+        let letter = |number: u64| char::from(LETTERS[(number % 32) as usize]);
+        let fraction = u64::try_from(now.subsec_nanosecond()).unwrap_or(0) * 1024 / 1_000_000_000;
         // The standard library's hash keys are drawn by the system; nothing secret hangs on them.
-        let mut lot = RandomState::new().build_hasher().finish();
-        let mut tail = String::new();
-        for _ in 0..4 {
-            let letter = LETTERS.get((lot % 32) as usize).copied().unwrap_or(b'a');
-            tail.push(char::from(letter));
-            lot /= 32;
-        }
+        let lot = RandomState::new().build_hasher().finish();
+        let tail: String = [fraction / 32, fraction, lot, lot / 32, lot / 1024]
+            .into_iter()
+            .map(letter)
+            .collect();
         let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S");
         Self(format!("{stamp}-{tail}"))
     }
@@ -54,8 +56,10 @@ mod tests {
         let late: Timestamp = "2017-04-27T20:23:51Z".parse().unwrap();
         let (one, two) = (RunId::draw(early), RunId::draw(late));
         assert!(one.as_str().starts_with("20170427-202350-"), "{one}");
-        assert_eq!(one.as_str().len(), 20);
+        assert_eq!(one.as_str().len(), 21);
         assert!(one < two);
+        let later: Timestamp = "2017-04-27T20:23:50.004Z".parse().unwrap();
+        assert!(one < RunId::draw(later), "within the same second as well");
         let names: std::collections::BTreeSet<_> = (0..64).map(|_| RunId::draw(early)).collect();
         assert!(names.len() > 60);
     }
