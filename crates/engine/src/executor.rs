@@ -124,7 +124,9 @@ impl Executor {
         }
         self.facts.extend(facts.clone());
         let host = self.planned().name.clone();
-        self.progress(EventKind::FactsRead { host, facts }).await;
+        let boot = Some(end.boot.to_string());
+        self.progress(EventKind::FactsRead { host, facts, boot })
+            .await;
         Ok(())
     }
 

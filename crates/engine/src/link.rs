@@ -29,13 +29,16 @@ pub(crate) struct Link {
     held: Option<Held>,
     said: Vec<String>,
     seen: bool,
+    /// Whether something is asked of the host first thing, which tells its boot identity as well, or
+    /// proves that it takes orders.
+    asked_first_thing: bool,
     /// Since when connections break without anything getting further, and how long to wait next.
     fruitless: Option<(Instant, Duration)>,
 }
 
 struct Held {
     connection: Arc<dyn Connection>,
-    boot: BootIdentity,
+    boot: Option<BootIdentity>,
     since: Instant,
 }
 
@@ -53,8 +56,10 @@ impl Link {
         host: PlannedHost,
         reports: mpsc::Sender<Report>,
         cancel: watch::Receiver<Option<CancelLevel>>,
+        asked_first_thing: bool,
     ) -> Self {
         Self {
+            asked_first_thing,
             transport,
             host,
             reports,
@@ -139,11 +144,17 @@ impl Link {
                 .map_err(Miss::connect)?,
         );
         let took_ms = began.elapsed().as_millis() as u64;
-        let boot = connection.boot_identity().await.map_err(Miss::boot)?;
+        // Who comes back wants to know whether the host was rebooted meanwhile. At the first contact
+        // that would be a round trip for nothing.
+        let boot = if self.seen || !self.asked_first_thing {
+            Some(connection.boot_identity().await.map_err(Miss::boot)?)
+        } else {
+            None
+        };
         let greeting = connection.greeting().clone();
         self.report(EventKind::HostConnected {
             host: self.host.name.clone(),
-            boot: boot.to_string(),
+            boot: boot.as_ref().map(ToString::to_string),
             server: greeting.server,
             took_ms,
         })
@@ -167,9 +178,9 @@ impl Link {
         Ok(connection)
     }
 
-    /// Which boot the host was in when it was last connected.
+    /// Which boot the host was in when it was connected again.
     pub(crate) fn boot(&self) -> Option<&BootIdentity> {
-        self.held.as_ref().map(|held| &held.boot)
+        self.held.as_ref().and_then(|held| held.boot.as_ref())
     }
 
     /// Whether the connection has been there long enough to call its loss an accident.

@@ -1,6 +1,6 @@
 //! One run, from its folder to its outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +111,7 @@ pub async fn run(
         telling: telling.clone(),
         fence: 0,
     });
+    let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();
     let mut orders = Vec::with_capacity(plan.hosts.len());
     for (index, host) in plan.hosts.iter().enumerate() {
@@ -124,6 +125,7 @@ pub async fn run(
                 host.clone(),
                 reports.clone(),
                 cancel.clone(),
+                plan.facts_script.is_some() || busy.contains(&host.name),
             ),
             reports: reports.clone(),
             cancel: cancel.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::Facts;
-use phalanx_remote::{OutputSink, ProbeEnd, ProbeError, Script, parse_result};
+use phalanx_remote::{OutputSink, ProbeError, Script, parse_result};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::executor::{Attempt, Cut, Executor, done};
@@ -75,19 +75,18 @@ impl Executor {
                 timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
             };
             let probed = match probed {
-                Ok(probed) => probed,
+                Ok(probed) => probed.map(|end| (end.status, end.result, Some(end.boot))),
                 Err(_) => {
                     let noted = attempt.log.write(PROBE_HANGS.as_bytes());
-                    let result = String::new();
                     noted
-                        .map(|()| ProbeEnd { status: 1, result })
+                        .map(|()| (1, String::new(), None))
                         .map_err(ProbeError::Output)
                 }
             };
             match probed {
-                Ok(end) => {
+                Ok((status, result, boot)) => {
                     answered = true;
-                    let result = parse_result(&end.result);
+                    let result = parse_result(&result);
                     let mut facts = Facts::new();
                     for (name, value) in result.facts {
                         self.take_fact(&mut facts, path, name, value).await;
@@ -101,7 +100,7 @@ impl Executor {
                             ..TaskEnd::failed(failure)
                         });
                     }
-                    if end.status == 0 {
+                    if status == 0 {
                         return Ok(TaskEnd {
                             facts,
                             problems,
@@ -110,7 +109,9 @@ impl Executor {
                     }
                     if !facts.is_empty() {
                         let host = self.planned().name.clone();
-                        self.progress(EventKind::FactsRead { host, facts }).await;
+                        let boot = boot.map(|boot| boot.to_string());
+                        self.progress(EventKind::FactsRead { host, facts, boot })
+                            .await;
                     }
                     let line = attempt.log.last_line();
                     if attempt.waits_for != line

@@ -28,12 +28,13 @@ pub struct Event {
 pub enum EventKind {
     /// The run began.
     RunStarted(RunStarted),
-    /// A host is connected and has told its boot identity.
+    /// A host is connected.
     HostConnected {
         /// Which.
         host: HostName,
-        /// Which boot of it this is.
-        boot: String,
+        /// Which boot of it this is, where that was asked for: on a first connection the facts tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
         /// How the server named itself.
         server: String,
         /// How long connecting took, the last attempt alone.
@@ -70,6 +71,9 @@ pub enum EventKind {
         host: HostName,
         /// Name and value.
         facts: BTreeMap<String, String>,
+        /// Which boot of the host told them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
     },
     /// A task begins. Written down before anything is done on the host.
     TaskStarted {

@@ -125,7 +125,7 @@ impl RunState {
             EventKind::HostConnected { host, boot, .. } => {
                 let host = self.host(host);
                 host.status = HostStatus::Connected;
-                host.boot = Some(boot.clone());
+                host.boot = boot.clone().or(host.boot.take());
             }
             EventKind::HostNotice { host, text } => {
                 let notices = &mut self.host(host).notices;
@@ -141,8 +141,10 @@ impl RunState {
             EventKind::HostFailed { host, failure } => {
                 self.host(host).status = HostStatus::Failed(failure.clone());
             }
-            EventKind::FactsRead { host, facts } => {
-                self.host(host).facts.extend(facts.clone());
+            EventKind::FactsRead { host, facts, boot } => {
+                let host = self.host(host);
+                host.facts.extend(facts.clone());
+                host.boot = boot.clone().or(host.boot.take());
             }
             EventKind::TaskStarted { task, attempt, .. } => {
                 let task = self.task(task);
@@ -238,6 +240,7 @@ mod tests {
             _ => EventKind::FactsRead {
                 host: task.host,
                 facts: BTreeMap::from([("os".into(), "x".into())]),
+                boot: Some("b".into()),
             },
         })
     }

@@ -114,8 +114,10 @@ impl HostProtocol {
             .piece(&exports)
             .piece(&PIECES.lib)
             .set("px_script", &script.text)
+            .piece(&PIECES.boot_identity)
             .piece(&PIECES.probe);
-        let (mut talk, _) = self.ask(&request, &[]).await?;
+        let (mut talk, head) = self.ask(&request, &[]).await?;
+        let boot = boot_told(head)?;
         let end = loop {
             match talk.next().await? {
                 Some(Answer::Output(bytes)) => {
@@ -124,7 +126,11 @@ impl HostProtocol {
                 Some(Answer::End { words, result }) => {
                     let status = field(&words, "rc").and_then(|rc| rc.parse().ok());
                     let status = status.ok_or(ProbeError::Protocol(words))?;
-                    break ProbeEnd { status, result };
+                    break ProbeEnd {
+                        status,
+                        result,
+                        boot,
+                    };
                 }
                 Some(other) => return Err(unexpected(&other).into()),
                 None => match talk.exit() {
@@ -133,6 +139,7 @@ impl HostProtocol {
                         break ProbeEnd {
                             status,
                             result: String::new(),
+                            boot,
                         };
                     }
                     None => return Err(talk.cut_short().into()),
@@ -151,11 +158,7 @@ impl HostProtocol {
         let request = Request::new().alone().piece(&PIECES.boot_identity);
         let (talk, head) = self.ask(&request, &[]).await?;
         talk.close().await;
-        let head = taken(head).map_err(ProbeError::Protocol)?;
-        match field(&head, "boot") {
-            Some(boot) => Ok(BootIdentity(boot.to_owned())),
-            None => Err(ProbeError::Protocol(head)),
-        }
+        boot_told(head)
     }
 
     /// Asks for a reboot. See [`crate::Connection::request_reboot`].
@@ -292,6 +295,15 @@ fn taken(answer: Answer) -> Result<String, String> {
         Answer::Head(words) => Ok(words),
         Answer::Fail(why) => Err(why),
         other => Err(format!("{other:?}")),
+    }
+}
+
+/// The boot identity that a head tells.
+fn boot_told(head: Answer) -> Result<BootIdentity, ProbeError> {
+    let head = taken(head).map_err(ProbeError::Protocol)?;
+    match field(&head, "boot") {
+        Some(boot) => Ok(BootIdentity(boot.to_owned())),
+        None => Err(ProbeError::Protocol(head)),
     }
 }
 

@@ -98,6 +98,8 @@ pub struct ProbeEnd {
     pub status: i32,
     /// The result lines it wrote (see `docs/design/script-contract.md`).
     pub result: String,
+    /// Which boot of the host it ran in.
+    pub boot: BootIdentity,
 }
 
 /// Names a job: unique for run, task and attempt.

@@ -194,6 +194,14 @@ async fn the_boot_is_identified() {
             within(host.protocol().boot_identity()).await.unwrap(),
             identity
         );
+        // A probe tells it as well, and its script notices nothing of that.
+        let mut output = Vec::new();
+        let asking = script("echo $# ${id-none} ${stat-none}");
+        let end = within(host.protocol().probe(&asking, &mut output))
+            .await
+            .unwrap();
+        assert_eq!(end.boot, identity);
+        assert_eq!(String::from_utf8_lossy(&output).trim(), "0 none none");
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         let stat = std::fs::read_to_string("/proc/1/stat").unwrap();
         let ticks = stat

@@ -407,7 +407,7 @@ fn any_kind() -> impl Strategy<Value = EventKind> {
         match which {
             0 => EventKind::HostConnected {
                 host,
-                boot: text,
+                boot: Some(text),
                 server: String::new(),
                 took_ms: 1,
             },

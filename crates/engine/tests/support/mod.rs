@@ -394,7 +394,12 @@ impl Connection for Scripted {
             return Err(ProbeError::Protocol("unexpected".into()));
         };
         output.output(said.as_bytes()).map_err(ProbeError::Output)?;
-        Ok(ProbeEnd { status, result })
+        let boot = self.boot_identity().await?;
+        Ok(ProbeEnd {
+            status,
+            result,
+            boot,
+        })
     }
 
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {

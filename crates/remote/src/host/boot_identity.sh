@@ -4,3 +4,5 @@ read -r id </proc/sys/kernel/random/boot_id || fail "unreadable boot_id"
 read -r stat </proc/1/stat || fail "unreadable /proc/1/stat"
 set -- ${stat##*) }
 say "head boot=$id.${20}"
+set --
+unset id stat

@@ -1,7 +1,7 @@
 # Runs a script on this very channel; nothing is written on the host. Stdout and stderr of the
 # script go straight through (fd 7); the result lines come back by the pipe of a command
-# substitution (fd 8). In: px_script, lib.sh's functions, the script's environment as exports.
-say head
+# substitution (fd 8). In: px_script, lib.sh's functions, the script's environment as exports. The
+# head went out with the boot identity.
 exec 7>&1
 px_result=$(
   exec 8>&1 >&7 2>&1 7>&- </dev/null

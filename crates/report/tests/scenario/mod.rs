@@ -154,7 +154,7 @@ impl Story {
                 ms,
                 EventKind::HostConnected {
                     host: HostName::from(*host),
-                    boot: "b1".into(),
+                    boot: Some("b1".into()),
                     server: "SSH-2.0-OpenSSH_9.6".into(),
                     took_ms: 40,
                 },
