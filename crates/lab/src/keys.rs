@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{LabError, at};
+use crate::missing_programs::provide;
 use crate::tools;
 
 /// Which algorithm.
@@ -53,6 +54,7 @@ impl KeyPair {
         format: KeyFormat,
         passphrase: &str,
     ) -> Result<Self, LabError> {
+        provide(&[tools::SSH_KEYGEN], &mut |_| {})?;
         let [keygen] = tools::require([tools::SSH_KEYGEN])?;
         let public_path = path.with_added_extension("pub");
         for old in [path, &public_path] {

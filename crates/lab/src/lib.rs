@@ -6,16 +6,35 @@
 //! process that started it. A [`BenchSshd`] is one server for thousands of loopback addresses, to
 //! measure against.
 //!
-//! Linux only. A `LoopbackHost` with all of that needs root; without root it is an sshd that takes
-//! the current user ([`Login::Current`]), and [`LabError::NeedsRoot`] says what cannot be had.
+//! A [`Lab`] is several hosts that are up together, each with a real systemd, real reboots and a
+//! network card of its own, and an internet of theirs. What they are is [`LabData`], plain files that
+//! the lab knows nothing more about; they share a [`RootFilesystem`] that is built once.
+//!
+//! Linux only. A `Lab` needs root, and so does a `LoopbackHost` with all of that; without root it is an
+//! sshd that takes the current user ([`Login::Current`]), and [`LabError::NeedsRoot`] says what cannot
+//! be had.
 
+mod answering;
+mod apt_sources;
 mod bench_sshd;
+mod booting;
+mod cgroup;
 mod error;
+mod file_lock;
 mod host_builder;
+mod keeper;
 mod keys;
+mod lab;
+mod lab_data;
+mod lab_folder;
+mod lab_host;
+mod lab_status;
+mod layer;
 mod loopback_host;
+mod missing_programs;
 mod namespace;
 mod processes;
+mod root_filesystem;
 mod sshd_config;
 mod supervisor;
 mod tools;
@@ -25,5 +44,10 @@ pub use bench_sshd::BenchSshd;
 pub use error::LabError;
 pub use host_builder::{Login, LoopbackHostBuilder, Sudo};
 pub use keys::{KeyFormat, KeyKind, KeyPair};
+pub use lab::Lab;
+pub use lab_data::{LabData, LabSize};
+pub use lab_host::LabHost;
+pub use lab_status::{HostState, HostStatus, LabStatus};
 pub use loopback_host::LoopbackHost;
+pub use root_filesystem::RootFilesystem;
 pub use supervisor::OnReboot;

@@ -12,12 +12,23 @@ use tempfile::TempDir;
 use crate::error::{LabError, at};
 use crate::host_builder::{Login, LoopbackHostBuilder, free_port, own_address};
 use crate::keys::{KeyFormat, KeyKind, KeyPair};
+use crate::missing_programs::provide;
 use crate::namespace::{self, INSIDE, SPOOL};
 use crate::processes::{descendants, signal};
 use crate::sshd_config::{SESSION_PROGRAMS, SshdConfig, copy_without_ext_info};
 use crate::supervisor::{Launch, OnReboot, Supervisor};
-use crate::{tools, users};
+use crate::tools::{self, Tool};
+use crate::users;
 
+/// The programs that a host is made of.
+const TOOLS: [Tool; 6] = [
+    tools::SSHD,
+    tools::SSH_KEYGEN,
+    tools::SETPRIV,
+    tools::UNSHARE,
+    tools::MOUNT,
+    tools::SUDO,
+];
 /// How long a host may take to listen. It takes 30 ms; a busy machine may take its time.
 const UP_WITHIN: Duration = Duration::from_secs(20);
 
@@ -47,6 +58,7 @@ impl LoopbackHost {
         {
             return Err(LabError::NeedsRoot { what: what.into() });
         }
+        provide(&TOOLS, &mut |_| {})?;
         let [sshd, setpriv] = tools::require([tools::SSHD, tools::SETPRIV])?;
         let folder = tempfile::Builder::new().prefix("phalanx-lab-").tempdir();
         let folder = at("making a folder in", Path::new("TMPDIR"), folder)?;

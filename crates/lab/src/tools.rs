@@ -27,6 +27,14 @@ pub(crate) const SUDO: Tool = ("sudo", "sudo");
 pub(crate) const UNSHARE: Tool = ("unshare", "util-linux");
 pub(crate) const SETPRIV: Tool = ("setpriv", "util-linux");
 pub(crate) const MOUNT: Tool = ("mount", "mount");
+pub(crate) const SHELL: Tool = ("sh", "dash");
+pub(crate) const SETSID: Tool = ("setsid", "util-linux");
+pub(crate) const NSENTER: Tool = ("nsenter", "util-linux");
+pub(crate) const FLOCK: Tool = ("flock", "util-linux");
+pub(crate) const TIMEOUT: Tool = ("timeout", "coreutils");
+pub(crate) const IP: Tool = ("ip", "iproute2");
+pub(crate) const TAR: Tool = ("tar", "tar");
+pub(crate) const MMDEBSTRAP: Tool = ("mmdebstrap", "mmdebstrap");
 
 /// The program's absolute path, if it is installed.
 pub(crate) fn find(tool: Tool) -> Option<PathBuf> {
@@ -38,21 +46,32 @@ pub(crate) fn find(tool: Tool) -> Option<PathBuf> {
 
 /// The absolute paths of all of them, or all that are missing in one error.
 pub(crate) fn require<const N: usize>(tools: [Tool; N]) -> Result<[PathBuf; N], LabError> {
-    let found = tools.map(|tool| (tool, find(tool)));
-    let missing: Vec<Tool> = found
-        .iter()
-        .filter(|(_, path)| path.is_none())
-        .map(|(tool, _)| *tool)
-        .collect();
-    if missing.is_empty() {
-        return Ok(found.map(|(_, path)| path.unwrap_or_default()));
-    }
-    let mut packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    all_there(&missing(&tools))?;
+    Ok(tools.map(|tool| find(tool).unwrap_or_default()))
+}
+
+/// Those that are not installed.
+pub(crate) fn missing(tools: &[Tool]) -> Vec<Tool> {
+    let is_missing = |tool: &Tool| find(*tool).is_none();
+    tools.iter().copied().filter(is_missing).collect()
+}
+
+/// The packages that have them.
+pub(crate) fn packages(tools: &[Tool]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = tools.iter().map(|(_, package)| *package).collect();
     packages.sort_unstable();
     packages.dedup();
+    packages
+}
+
+/// An error that names all of the missing, if there are any.
+pub(crate) fn all_there(missing: &[Tool]) -> Result<(), LabError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
     Err(LabError::Missing {
         tools: missing.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        install: format!("apt-get install {}", packages.join(" ")),
+        install: format!("apt-get install {}", packages(missing).join(" ")),
     })
 }
 
