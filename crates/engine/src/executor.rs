@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome};
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
-use phalanx_remote::{JobId, Script, parse_result};
+use phalanx_remote::{BootIdentity, JobId, Script, parse_result};
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -85,15 +85,16 @@ impl From<Failure> for Cut {
 }
 
 impl Executor {
-    /// Runs the recipe's facts script, where there is one.
+    /// Runs the recipe's facts script. Gives the boot that the host is in, which it is told along with
+    /// them; nothing where the recipe has no such script.
     pub(crate) async fn read_facts(
         &mut self,
         connection: &dyn phalanx_remote::Connection,
-    ) -> Result<(), Cut> {
+    ) -> Result<Option<BootIdentity>, Cut> {
         let shared = Arc::clone(&self.shared);
         let plan = &shared.plan;
         let Some(path) = &plan.facts_script else {
-            return Ok(());
+            return Ok(None);
         };
         let script = Script {
             text: plan.files.get(path).cloned().unwrap_or_default(),
@@ -123,11 +124,12 @@ impl Executor {
             self.take_fact(&mut facts, path, name, value).await;
         }
         self.facts.extend(facts.clone());
+        self.link.note_boot(&end.boot);
         let host = self.planned().name.clone();
         let boot = Some(end.boot.to_string());
         self.progress(EventKind::FactsRead { host, facts, boot })
             .await;
-        Ok(())
+        Ok(Some(end.boot))
     }
 
     /// Keeps a fact that the recipe declares; of another it is said that it is passed over.

@@ -58,7 +58,7 @@ impl Executor {
                 Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
                     self.link.after_loss(false).await?;
                 }
-                other => return other,
+                other => return other.map(drop),
             }
         }
     }

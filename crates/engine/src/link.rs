@@ -36,6 +36,15 @@ pub(crate) struct Link {
     fruitless: Option<(Instant, Duration)>,
 }
 
+/// Whether a new connection is asked first thing which boot of the host it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identify {
+    /// Where the host was reached before: it may have been rebooted meanwhile.
+    WhereSeen,
+    /// Only where no facts are read next, which tell it as well.
+    ByFacts,
+}
+
 struct Held {
     connection: Arc<dyn Connection>,
     boot: Option<BootIdentity>,
@@ -102,7 +111,7 @@ impl Link {
         for tries in 1.. {
             let mut cancel = self.cancel.clone();
             let connected = tokio::select! {
-                connected = self.connect_once() => connected,
+                connected = self.connect_once(Identify::WhereSeen) => connected,
                 () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
             };
             let Miss {
@@ -135,7 +144,10 @@ impl Link {
     }
 
     /// Connects, one attempt, and tells what was learned.
-    pub(crate) async fn connect_once(&mut self) -> Result<Arc<dyn Connection>, Miss> {
+    pub(crate) async fn connect_once(
+        &mut self,
+        identify: Identify,
+    ) -> Result<Arc<dyn Connection>, Miss> {
         let began = Instant::now();
         let connection: Arc<dyn Connection> = Arc::from(
             self.transport
@@ -146,7 +158,11 @@ impl Link {
         let took_ms = began.elapsed().as_millis() as u64;
         // Who comes back wants to know whether the host was rebooted meanwhile. At the first contact
         // that would be a round trip for nothing.
-        let boot = if self.seen || !self.asked_first_thing {
+        let ask = match identify {
+            Identify::WhereSeen => self.seen || !self.asked_first_thing,
+            Identify::ByFacts => !self.asked_first_thing,
+        };
+        let boot = if ask {
             Some(connection.boot_identity().await.map_err(Miss::boot)?)
         } else {
             None
@@ -178,9 +194,16 @@ impl Link {
         Ok(connection)
     }
 
-    /// Which boot the host was in when it was connected again.
+    /// Which boot of the host this connection leads to, where it has told.
     pub(crate) fn boot(&self) -> Option<&BootIdentity> {
         self.held.as_ref().and_then(|held| held.boot.as_ref())
+    }
+
+    /// Notes what the host has told over this connection.
+    pub(crate) fn note_boot(&mut self, boot: &BootIdentity) {
+        if let Some(held) = &mut self.held {
+            held.boot = Some(boot.clone());
+        }
     }
 
     /// Whether the connection has been there long enough to call its loss an accident.
@@ -255,7 +278,16 @@ impl Miss {
         }
     }
 
-    fn boot(error: ProbeError) -> Self {
+    /// The connection was lost again before anything came of it.
+    pub(crate) fn lost(failure: Failure) -> Self {
+        Self {
+            failure,
+            transient: true,
+            refused: false,
+        }
+    }
+
+    pub(crate) fn boot(error: ProbeError) -> Self {
         let transient = matches!(error, ProbeError::Lost(_) | ProbeError::Stalled(_));
         Self {
             failure: failure::probe(&error),

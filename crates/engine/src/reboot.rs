@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RebootPhase, TaskEnd};
-use phalanx_remote::{BootIdentity, ProbeError};
+use phalanx_remote::{BootIdentity, Connection, ProbeError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::executor::{Attempt, Cut, Executor};
 use crate::failure;
-use crate::link::{Miss, at_least};
+use crate::link::{Identify, Miss, at_least};
 
 /// How long a reboot may take where its stage does not say so.
 pub(crate) const WITHIN: Duration = Duration::from_secs(10 * 60);
-/// The first pause between two attempts to connect to a host that is down.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest.
+/// The first pause between two attempts to connect to a host that is down, and the longest. In between
+/// it is a twentieth of what was waited so far.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How far a reboot has come, for the message where it goes no further.
@@ -49,8 +49,10 @@ impl Executor {
         progress: &mut Progress,
     ) -> Result<TaskEnd, Cut> {
         let (connection, before) = loop {
-            // A connection that was idle for long may be dead without our knowing.
             let connection = self.link.get().await?;
+            if let Some(before) = self.link.boot().cloned() {
+                break (connection, before);
+            }
             match connection.boot_identity().await {
                 Ok(before) => break (connection, before),
                 Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
@@ -66,40 +68,27 @@ impl Executor {
             boot: Some(before.to_string()),
         })
         .await;
-        match connection.request_reboot().await {
-            // Lost before it said yes: whether it reboots is seen below, or time is up.
-            Ok(()) | Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {}
-            Err(error) => {
-                let failure = failure::probe(&error);
-                return Err(Failure {
-                    kind: FailureKind::Reboot,
-                    ..failure
-                }
-                .into());
-            }
-        }
-
-        connection.lost().await;
+        let mut taken = request(&*connection).await?;
         self.link.drop_connection().await;
         progress.down_at = Some(Instant::now());
         self.phase(attempt, progress, RebootPhase::Down, None).await;
 
-        let mut pause = FIRST_PAUSE;
+        let down_at = Instant::now();
         let now = loop {
-            match self.link.connect_once().await {
-                Ok(_) => match self.link.boot().cloned() {
-                    Some(now) if now != before => {
-                        self.phase(attempt, progress, RebootPhase::Up, Some(&now))
-                            .await;
-                        break now;
+            match self.connect_and_identify(&before).await? {
+                Ok(now) if now != before => {
+                    self.phase(attempt, progress, RebootPhase::Up, Some(&now))
+                        .await;
+                    break now;
+                }
+                // The same boot: its sshd still answers while the host goes down, or the host will not
+                // reboot; or the request never got there, and then it is made again.
+                Ok(_) => {
+                    progress.phase = RebootPhase::Up;
+                    if !taken && let Some(connection) = self.link.current() {
+                        taken = request(&*connection).await?;
                     }
-                    // The same boot: its sshd still answers while the host goes down, or the host
-                    // did not reboot at all. Only the first can still become a reboot.
-                    _ => {
-                        progress.phase = RebootPhase::Up;
-                        self.link.drop_connection().await;
-                    }
-                },
+                }
                 // A host that boots refuses logins for a while (pam_nologin).
                 Err(Miss {
                     failure,
@@ -111,27 +100,47 @@ impl Executor {
                 }
                 Err(Miss { failure, .. }) => return Err(failure.into()),
             }
-            sleep(pause).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            self.link.drop_connection().await;
+            sleep((down_at.elapsed() / 20).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
         };
         let down_for = progress.down_at.map(|at| at.elapsed().as_millis() as u64);
         self.phase(attempt, progress, RebootPhase::Proven, Some(&now))
             .await;
-        // What the host said of itself before may no longer hold.
-        loop {
-            let connection = self.link.get().await?;
-            match self.read_facts(&*connection).await {
-                Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
-                    self.link.after_loss(false).await?;
-                }
-                read => break read?,
-            }
-        }
         Ok(TaskEnd {
             changed: vec!["rebooted".to_owned()],
             host_ms: down_for,
             ..TaskEnd::new(Outcome::Changed)
         })
+    }
+
+    /// Connects, one attempt, and finds out which boot of the host it is. Where the recipe reads facts
+    /// that is read along with them: what the host said of itself before may no longer hold.
+    async fn connect_and_identify(
+        &mut self,
+        before: &BootIdentity,
+    ) -> Result<Result<BootIdentity, Miss>, Cut> {
+        let connection = match self.link.connect_once(Identify::ByFacts).await {
+            Ok(connection) => connection,
+            Err(miss) => return Ok(Err(miss)),
+        };
+        if let Some(boot) = self.link.boot() {
+            return Ok(Ok(boot.clone()));
+        }
+        let unread = match self.read_facts(&*connection).await {
+            Ok(Some(boot)) => return Ok(Ok(boot)),
+            Ok(None) => None,
+            Err(Cut::Failed(failure)) if failure.kind == FailureKind::Unreachable => {
+                return Ok(Err(Miss::lost(failure)));
+            }
+            Err(Cut::Failed(failure)) => Some(failure),
+            Err(Cut::Cancelled) => return Err(Cut::Cancelled),
+        };
+        match (connection.boot_identity().await, unread) {
+            // A host on its way down need not be able to tell what it is like.
+            (Ok(now), Some(failure)) if now != *before => Err(failure.into()),
+            (Ok(now), _) => Ok(Ok(now)),
+            (Err(error), _) => Ok(Err(Miss::boot(error))),
+        }
     }
 
     async fn phase(
@@ -148,6 +157,26 @@ impl Executor {
             boot: boot.map(ToString::to_string),
         })
         .await;
+    }
+}
+
+/// Asks for the reboot, and returns once the connection is lost. Says whether the host has taken the
+/// request; where the connection was lost before that, it may have or not.
+async fn request(connection: &dyn Connection) -> Result<bool, Cut> {
+    match connection.request_reboot().await {
+        Ok(()) => {
+            connection.lost().await;
+            Ok(true)
+        }
+        Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => Ok(false),
+        Err(error) => {
+            let failure = failure::probe(&error);
+            Err(Failure {
+                kind: FailureKind::Reboot,
+                ..failure
+            }
+            .into())
+        }
     }
 }
 

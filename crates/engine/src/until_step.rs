@@ -19,9 +19,10 @@ pub(crate) const WITHIN: Duration = Duration::from_secs(20 * 60);
 const PROBE_WITHIN: Duration = Duration::from_secs(60);
 /// What is said of one that does.
 const PROBE_HANGS: &str = "the probe gave no answer within 60 s\n";
-/// The first pause between two probes; it grows by half each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause between two probes.
+/// The first pause between two probes, and the longest. In between it is a small part of what was
+/// waited so far: what has come true is noticed without a delay that matters, and who waits for long
+/// does not ask often.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Executor {
@@ -55,7 +56,7 @@ impl Executor {
 
     async fn probe_until(&mut self, path: &str, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         let shared = Arc::clone(&self.shared);
-        let mut pause = FIRST_PAUSE;
+        let began = Instant::now();
         let mut answered = false;
         loop {
             let script = Script {
@@ -128,8 +129,7 @@ impl Executor {
                 }
                 Err(error) => return Err(failure::probe(&error).into()),
             }
-            sleep(pause).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            sleep((began.elapsed() / 32).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
         }
     }
 }

@@ -534,6 +534,7 @@ impl PlanMaker {
                 recipe: "test".into(),
                 release: None,
                 flow: "install".into(),
+                flows: vec!["install".into()],
                 lockstep: false,
                 roles: Vec::new(),
                 roster: Vec::new(),
