@@ -129,7 +129,17 @@ fn what_is_not_of_the_article_is_listed_as_such() {
         .filter(|entry| entry.ours)
         .map(|entry| entry.name.as_str())
         .collect();
-    assert_eq!(ours, ["CLUSTER_NAME", "DOWNLOAD_URL", "IP_DETECT"]);
+    assert_eq!(
+        ours,
+        [
+            "CLUSTER_NAME",
+            "DOWNLOAD_URL",
+            "DOWNLOAD_SHA256",
+            "IP_DETECT",
+            "DOCKER_REPO_URL",
+            "DOCKER_REPO_KEY"
+        ]
+    );
     assert!(mapping.find("MASTER9").is_some());
     assert!(mapping.find("MASTER10").is_none());
     assert!(

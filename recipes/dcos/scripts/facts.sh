@@ -1,54 +1,89 @@
 #!/bin/sh
 # What there is to know about a host before anything begins. Changes nothing.
-# Needs no more than sh and the coreutils: a host that lacks a tool is told about by preflight.
+# Every host is asked before every flow, and 200 of them at once: what the shell can read by itself
+# costs no process here. A host that lacks a tool is told about by preflight.
 set -u
 
 have() {
     command -v "$1" >/dev/null 2>&1
 }
 
+# The system.
 os=unknown
 os_version=unknown
 if [ -r /etc/os-release ]; then
-    os=$(. /etc/os-release && printf '%s' "${ID:-unknown}")
-    os_version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-unknown}")
+    while IFS='=' read -r name value; do
+        value=${value#[\"\']}
+        value=${value%[\"\']}
+        case $name in
+        ID) os=$value ;;
+        VERSION_ID) os_version=$value ;;
+        esac
+    done </etc/os-release
 fi
 fact os "$os"
 fact os_version "$os_version"
+read -r kernel </proc/sys/kernel/osrelease
+fact kernel "$kernel"
 fact arch "$(uname -m)"
-fact kernel "$(uname -r)"
 
-# "systemd 219" on EL 7, "systemd 252 (252.19-1)" on others.
-systemd_version=0
+# "systemd 219" and its options on EL 7, "systemd 252 (252.19-1)" on others.
+systemd_version=
 if have systemctl; then
-    systemd_version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+    systemd_version=$(systemctl --version 2>/dev/null)
+    systemd_version=${systemd_version#systemd }
+    systemd_version=${systemd_version%%[!0-9]*}
 fi
 fact systemd_version "${systemd_version:-0}"
 
-fact cores "$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 0)"
-memory_mb=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
-fact memory_mb "$((${memory_mb:-0} / 1024))"
+# "0-3,8-11"
+cores=0
+if [ -r /sys/devices/system/cpu/online ]; then
+    read -r online </sys/devices/system/cpu/online
+    while [ -n "$online" ]; do
+        range=${online%%,*}
+        cores=$((cores + ${range#*-} - ${range%-*} + 1))
+        case $online in *,*) online=${online#*,} ;; *) online= ;; esac
+    done
+fi
+fact cores "$cores"
+memory_kb=0
+while read -r name value _; do
+    if [ "$name" = MemTotal: ]; then
+        memory_kb=$value
+        break
+    fi
+done </proc/meminfo
+fact memory_mb "$((memory_kb / 1024))"
 
 selinux=disabled
 if have getenforce; then
-    selinux=$(getenforce 2>/dev/null | tr '[:upper:]' '[:lower:]')
+    case $(getenforce 2>/dev/null) in
+    Enforcing) selinux=enforcing ;;
+    Permissive) selinux=permissive ;;
+    esac
 fi
-fact selinux "${selinux:-disabled}"
+fact selinux_mode "$selinux"
 
-if have systemctl && systemctl is-active --quiet firewalld 2>/dev/null; then
+# A unit that runs has a control group: version 1 of EL 7, and version 2.
+if [ -d /sys/fs/cgroup/systemd/system.slice/firewalld.service ] ||
+    [ -d /sys/fs/cgroup/system.slice/firewalld.service ]; then
     fact firewalld true
 else
     fact firewalld false
 fi
 
 # The client tells its version without a running daemon: "Docker version 1.11.2, build b9f10c9".
-docker_version=none
+docker_version=
 if have docker; then
-    docker_version=$(docker --version 2>/dev/null | sed -n 's/^Docker version \([^, ]*\).*/\1/p')
+    docker_version=$(docker --version 2>/dev/null)
+    docker_version=${docker_version#Docker version }
+    docker_version=${docker_version%%[, ]*}
 fi
 fact docker_version "${docker_version:-none}"
 
-# The installer leaves a file named for the role.
+# What a DC/OS that is here says of itself. The installer leaves a file named for the role, and
+# unpacks to /opt/mesosphere, where the version comes last.
 dcos_role=none
 if [ -e /etc/mesosphere/roles/master ]; then
     dcos_role=master
@@ -57,11 +92,47 @@ elif [ -e /etc/mesosphere/roles/slave_public ]; then
 elif [ -e /etc/mesosphere/roles/slave ]; then
     dcos_role=private
 fi
-fact dcos_role "$dcos_role"
-
-dcos_version=none
+dcos_version=
 if [ -r /opt/mesosphere/etc/dcos-version.json ]; then
-    dcos_version=$(sed -n 's/.*"version": *"\([^"]*\)".*/\1/p' /opt/mesosphere/etc/dcos-version.json |
-        head -n 1)
+    while read -r line || [ -n "$line" ]; do
+        case $line in
+        *'"version"'*:*)
+            line=${line#*\"version\"*:*\"}
+            dcos_version=${line%%\"*}
+            break
+            ;;
+        esac
+    done </opt/mesosphere/etc/dcos-version.json
 fi
+if [ -n "$dcos_version" ] && [ "$dcos_role" != none ]; then
+    dcos_state=installed
+elif [ -e /opt/mesosphere ] || [ -e /etc/systemd/system/dcos.target ] ||
+    [ -e /etc/systemd/system/dcos.target.wants ] || [ "$dcos_role" != none ]; then
+    dcos_state=half
+else
+    dcos_state=none
+fi
+fact dcos_role "$dcos_role"
 fact dcos_version "${dcos_version:-none}"
+fact dcos_state "$dcos_state"
+
+# Name servers. What DC/OS itself puts there, and what only this host can ask, is none for others.
+resolvers=
+count=0
+if [ -r /etc/resolv.conf ]; then
+    while read -r name value _; do
+        case $name/$value in
+        nameserver/127.* | nameserver/0.* | nameserver/198.51.100.* | nameserver/*[!0-9.]*) ;;
+        nameserver/*.*.*.*)
+            case " $resolvers " in
+            *" $value "*) ;;
+            *)
+                count=$((count + 1))
+                [ "$count" -gt 3 ] || resolvers="$resolvers${resolvers:+ }$value"
+                ;;
+            esac
+            ;;
+        esac
+    done </etc/resolv.conf
+fi
+fact found_resolvers "$resolvers"

@@ -1,0 +1,117 @@
+#!/bin/sh
+# Whether this node is healthy, as far as its stage can tell; the last line says what is missing.
+#   quorum, on masters: Exhibitor serves on all of them, one of them leads, and where Mesos leads it
+#                       has its registry back
+#   verify, on masters: that, and where Mesos leads, the agents are registered in their roles
+#           on agents:  it is registered with the masters
+#   verify, everywhere: the release is the one of the cluster file
+# Every node is asked for its own part, so that nobody has to be reached from anywhere else.
+set -u
+
+# Mesos listens at the address that ip-detect found.
+address=${PX_FACT_DETECTED_ADDRESS:-none}
+if [ "$address" = none ] && [ -x /opt/mesosphere/bin/detect_ip ]; then
+    address=$(/opt/mesosphere/bin/detect_ip) || address=none
+fi
+[ "$address" != none ] || address=$PX_PRIVATE_ADDRESS
+
+if [ "$PX_STAGE" = verify ]; then
+    version=none
+    if [ -r /opt/mesosphere/etc/dcos-version.json ]; then
+        while read -r line || [ -n "$line" ]; do
+            case $line in
+            *'"version"'*:*)
+                line=${line#*\"version\"*:*\"}
+                version=${line%%\"*}
+                break
+                ;;
+            esac
+        done </opt/mesosphere/etc/dcos-version.json
+    fi
+    if [ "$version" != "$PX_RELEASE" ]; then
+        echo "DC/OS $PX_RELEASE is not installed here: found $version"
+        exit 1
+    fi
+fi
+
+# As many of a role as must be there: a fifth of them, rounded down, may be missing.
+least() {
+    echo $(($# - $# / 5))
+}
+case $PX_ROLE in
+master)
+    # shellcheck disable=SC2086
+    set -- $PX_ADDRESSES_MASTER
+    masters=$#
+    # shellcheck disable=SC2086
+    private=$(least $PX_HOSTS_PRIVATE) public=$(least $PX_HOSTS_PUBLIC)
+    set -- "http://$address:8181/exhibitor/v1/cluster/status" "http://$address:5050/metrics/snapshot"
+    [ "$PX_STAGE" = quorum ] || set -- "$@" "http://$address:5050/slaves"
+    ;;
+*)
+    masters=0 private=0 public=0
+    set -- "http://$address:5051/metrics/snapshot"
+    ;;
+esac
+
+# The answers come one behind the other. Each is taken to pieces at its braces: of Exhibitor's list
+# an object for each master, of Mesos's metrics one object, of its agents' list the inner objects.
+curl -fs --noproxy '*' --connect-timeout 2 -m 10 "$@" |
+    awk -v role="$PX_ROLE" -v stage="$PX_STAGE" -v masters="$masters" -v private="$private" -v public="$public" '
+        BEGIN { RS = "{"; seen = serving = leaders = privates = publics = 0 }
+        NR == 1 { next }
+        {
+            gsub(/[ \t\r\n]+/, " ")
+            gsub(/" ?: ?/, "\":")
+            gsub(/\\\//, "/") # Mesos writes \/
+            depth++
+            if (depth == 1) { text = $0; list = /^ ?"slaves":\[/ }
+            else if (list && depth == 2) text = $0
+            else text = text $0
+            open = depth
+            depth -= gsub(/}/, "}")
+            if (list && open >= 2 && depth <= 1) {
+                if (text ~ /"active":true/ && text ~ /"slave_public"/) publics++
+                else if (text ~ /"active":true/) privates++
+            }
+            if (depth > 0) next
+            depth = 0
+            if (list) next
+            if (text ~ /"isLeader":/) {
+                seen++
+                if (text ~ /"isLeader":true/) leaders++
+                if (text ~ /"code":3 ?[,}]/) { serving++; next }
+                name = text; sub(/^.*"hostname":"/, "", name); sub(/".*$/, "", name)
+                what = text; sub(/^.*"description":"/, "", what); sub(/".*$/, "", what)
+                others = others (others == "" ? "" : ", ") name " is " what
+            } else if (text ~ /"(master\/elected|slave\/registered)":/) {
+                metrics = 1
+                elected = text ~ /"master\/elected":1(\.0*)? ?[,}]/
+                recovered = text ~ /"registrar\/log\/recovered":1(\.0*)? ?[,}]/
+                registered = text ~ /"slave\/registered":1(\.0*)? ?[,}]/
+            }
+        }
+        END {
+            missing = ""
+            if (role != "master") {
+                if (!metrics) missing = "the Mesos agent on this host does not answer yet"
+                else if (!registered) missing = "the Mesos agent on this host is not registered with a master yet"
+            }
+            else if (seen == 0) missing = "Exhibitor on this host does not answer yet"
+            else if (seen != masters) missing = "Exhibitor knows " seen " of " masters " masters"
+            else if (serving < masters) missing = serving " of " masters " masters serve: " others
+            else if (leaders != 1) missing = "all " masters " masters serve, and " leaders " of them lead"
+            else if (!metrics) missing = "the Mesos master on this host does not answer yet"
+            else if (elected && !recovered)
+                missing = "the leading Mesos master, on this host, has not recovered its registry yet"
+            else if (elected && stage == "verify" && privates < private)
+                missing = privates " private agents are registered, and " private " have to be"
+            else if (elected && stage == "verify" && publics < public)
+                missing = publics " public agents are registered, and " public " have to be"
+            if (missing != "") { print missing; exit 1 }
+        }'
+status=$?
+if [ "$status" -eq 0 ] && [ "$PX_ROLE/$PX_STAGE" = master/verify ]; then
+    fact ui_url "http://$PX_ADDRESS/"
+fi
+exit "$status"

@@ -1,0 +1,175 @@
+//! What the recipe `dcos` brings to a bootstrap node: config.yaml and ip-detect.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use phalanx_plan::cluster_yaml::read_yaml;
+use phalanx_plan::plan::Facts;
+use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
+
+const HOSTS: &str = "\
+hosts:
+  - { role: bootstrap, address: 54.0.0.1, private_address: 10.0.0.1 }
+  - { role: master, address: 54.0.0.2, private_address: 10.0.0.2 }
+  - { role: master, address: 54.0.0.3, private_address: 10.0.0.3 }
+  - { role: master, address: 54.0.0.4, private_address: 10.0.0.4 }
+  - { role: public, address: 54.0.0.5 }
+";
+
+/// A plan of the flow `install` for a cluster called `name`.
+fn plan(name: &str, settings: &str) -> Plan {
+    let (recipe, problems) = Recipe::read(&RecipeFiles::new(
+        "dcos",
+        phalanx_recipes::find("dcos").unwrap(),
+    ));
+    assert_eq!(problems.to_plain_text(), "");
+    let text = format!("cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n");
+    let secret_names = BTreeSet::new();
+    let context = ReadContext {
+        home: None,
+        key_file: &|_| KeyFile::Missing,
+        secret_names: &secret_names,
+        recipe: "dcos",
+    };
+    let (cluster, problems) = read_yaml(&SourceFile::new("phalanx.yaml", text), &context);
+    assert_eq!(problems.to_plain_text(), "");
+    let request = PlanRequest {
+        flow: "install".into(),
+        ..PlanRequest::default()
+    };
+    build(&cluster.unwrap(), &recipe.unwrap(), &request)
+        .unwrap_or_else(|problems| panic!("{}", problems.to_plain_text()))
+        .0
+}
+
+/// Path and text of the n-th file that `generate` puts on the bootstrap node.
+fn put(plan: &Plan, number: usize, ec2: bool, found_resolvers: &str) -> (String, String) {
+    let facts: Facts = [
+        ("ec2", ec2.to_string()),
+        ("found_resolvers", found_resolvers.to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    let generate = plan
+        .stages
+        .iter()
+        .find(|stage| stage.id.as_str() == "generate")
+        .unwrap();
+    let put = plan.render_put(&generate.put[number], 0, &facts).unwrap();
+    (put.path, String::from_utf8(put.content).unwrap())
+}
+
+fn config(name: &str, settings: &str, ec2: bool, found_resolvers: &str) -> String {
+    put(&plan(name, settings), 0, ec2, found_resolvers).1
+}
+
+#[test]
+fn config_yaml_as_in_the_article() {
+    let (path, text) = put(&plan("dcos", ""), 0, false, "10.0.0.53 10.0.1.53");
+    assert_eq!(path, "/opt/phalanx-bootstrap/1.8.8/genconf/config.yaml");
+    assert_eq!(
+        text,
+        "\
+# DC/OS 1.8.8, cluster dcos. Made from the cluster file: what is changed here is undone.
+cluster_name: 'DCOS188'
+bootstrap_url: http://10.0.0.1:9999
+exhibitor_storage_backend: static
+master_discovery: static
+master_list:
+- 10.0.0.2
+- 10.0.0.3
+- 10.0.0.4
+telemetry_enabled: true
+oauth_enabled: true
+resolvers:
+- 10.0.0.53
+- 10.0.1.53
+# No REX-Ray: its ec2 driver needs EC2.
+"
+    );
+}
+
+#[test]
+fn config_yaml_by_settings() {
+    let text = config(
+        "prod",
+        "bootstrap_port: 8000, resolvers: [1.1.1.1], oauth_enabled: false, telemetry_enabled: false",
+        false,
+        "10.0.0.53",
+    );
+    for line in [
+        "cluster_name: 'prod'\n",
+        "bootstrap_url: http://10.0.0.1:8000\n",
+        "resolvers:\n- 1.1.1.1\n#",
+        "oauth_enabled: false\n",
+        "telemetry_enabled: false\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let named = config("prod", "cluster_name: Bob's", false, "");
+    assert!(named.contains("cluster_name: 'Bob''s'\n"), "{named}");
+    assert!(!named.contains("resolvers:"), "{named}");
+}
+
+#[test]
+fn rex_ray_only_on_ec2() {
+    for (settings, ec2, wanted) in [
+        ("", true, true),
+        ("", false, false),
+        ("ip_detect: ec2", false, true),
+        ("ip_detect: route", true, false),
+        ("ip_detect: /root/ip-detect", true, false),
+    ] {
+        let text = config("dcos", settings, ec2, "");
+        let has = text.contains("\nrexray_config:\n  rexray:\n");
+        assert_eq!(has, wanted, "{settings} {ec2}\n{text}");
+        assert!(!text.contains("rexray_config_method:"), "{text}");
+    }
+}
+
+#[test]
+fn ip_detect_prints_one_address() {
+    // What the tools say on real hosts.
+    let route = "10.0.0.2 via 10.0.1.1 dev eth0 src 10.0.1.7 uid 0 \n    cache ";
+    let own = "local 10.0.0.2 dev lo src 10.0.0.2 uid 0 \n    cache <local> ";
+    for (settings, ec2, tool, says, wanted) in [
+        ("", false, "ip", route, Some("10.0.1.7\n")),
+        ("", false, "ip", own, Some("10.0.0.2\n")),
+        ("", false, "ip", "10.0.0.2 dev eth0", None),
+        ("", false, "ip", "", None),
+        ("", true, "curl", "10.0.0.9", Some("10.0.0.9\n")),
+        ("", true, "curl", "<html>404</html>", None),
+        ("", true, "curl", "10.0.0.9 10.0.0.10", None),
+        ("ip_detect: ec2", false, "curl", "", None),
+        ("ip_detect: route", true, "ip", route, Some("10.0.1.7\n")),
+    ] {
+        let (path, script) = put(&plan("dcos", settings), 1, ec2, "");
+        assert_eq!(path, "/opt/phalanx-bootstrap/1.8.8/ip-detect");
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path();
+        std::fs::write(bin.join("says"), says).unwrap();
+        // The script sets its own PATH, so that DC/OS's tools cannot come in between.
+        let line = "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n";
+        assert!(script.contains(line), "{script}");
+        let tools = format!(
+            "{line}{tool}() {{ cat '{}'; }}\n",
+            bin.join("says").display()
+        );
+        let script = script.replace(line, &tools);
+        for shell in ["sh", "bash"] {
+            let output = Command::new(shell).args(["-c", &script]).output().unwrap();
+            let printed = String::from_utf8(output.stdout).unwrap();
+            match wanted {
+                Some(address) => assert_eq!((output.status.code(), &*printed), (Some(0), address)),
+                None => {
+                    assert_ne!(output.status.code(), Some(0), "{says}: {printed}");
+                    assert_eq!(printed, "", "{says}");
+                }
+            }
+        }
+    }
+}
