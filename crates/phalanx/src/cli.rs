@@ -70,6 +70,8 @@ impl std::str::FromStr for Parallel {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Install on a lab of local hosts, prove it, and take the lab down again
+    Demo(DemoArgs),
     /// Write phalanx.yaml from a cluster.conf
     Init(InitArgs),
     /// Show what would run, in what order; contacts nothing
@@ -89,6 +91,74 @@ pub(crate) enum Command {
     /// Look at a recipe
     #[command(subcommand)]
     Recipe(RecipeCommand),
+    /// Local hosts to try it on
+    #[command(subcommand)]
+    Lab(LabCommand),
+}
+
+/// Options of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Leave the lab up, and say how to go in
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// How many hosts: minimal, small or recommended
+    #[arg(long, value_name = "SIZE", default_value = "small")]
+    pub(crate) size: String,
+}
+
+/// What to do with a lab.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Start local hosts and write a cluster file for them
+    Up(LabUpArgs),
+    /// End a lab; nothing of it is left
+    Down(LabName),
+    /// Show the labs and their hosts
+    Status,
+    /// Run a command in a lab's network, or on one of its hosts
+    Exec(LabExecArgs),
+    /// Stop everything in a lab where it is
+    Freeze(LabName),
+    /// Let a frozen lab go on
+    Thaw(LabName),
+}
+
+/// Which lab.
+#[derive(Args, Debug)]
+pub(crate) struct LabName {
+    /// The lab's name
+    #[arg(value_name = "NAME", default_value = "lab")]
+    pub(crate) name: String,
+}
+
+/// Options of `lab up`.
+#[derive(Args, Debug)]
+pub(crate) struct LabUpArgs {
+    #[command(flatten)]
+    pub(crate) name: LabName,
+    /// How many hosts: minimal, small or recommended
+    #[arg(long, value_name = "SIZE", default_value = "small")]
+    pub(crate) size: String,
+}
+
+/// Options of `lab exec`.
+#[derive(Args, Debug)]
+pub(crate) struct LabExecArgs {
+    /// The lab
+    #[arg(long, value_name = "NAME", default_value = "lab")]
+    pub(crate) lab: String,
+    /// On this host, as root; else beside the hosts, where they can be reached
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// The command; `phalanx` is this very program
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required = true
+    )]
+    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 /// Options of `init`.

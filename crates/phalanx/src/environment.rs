@@ -10,6 +10,10 @@ pub(crate) struct Environment {
     pub(crate) home: Option<String>,
     /// `SSH_AUTH_SOCK`: the agent.
     pub(crate) agent: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`: where what can be made again is kept.
+    pub(crate) cache: Option<PathBuf>,
+    /// `XDG_STATE_HOME`: where labs live.
+    pub(crate) state: Option<PathBuf>,
     /// `COLUMNS`: how wide the output is, where that is no terminal.
     pub(crate) columns: Option<u16>,
     /// Whether the locale is one of UTF-8.
@@ -35,6 +39,8 @@ impl Environment {
                 Some(home.to_str()?.to_owned())
             }),
             agent: path("SSH_AUTH_SOCK").map(PathBuf::from),
+            cache: path("XDG_CACHE_HOME").map(PathBuf::from),
+            state: path("XDG_STATE_HOME").map(PathBuf::from),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
         }

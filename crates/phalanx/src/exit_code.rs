@@ -16,10 +16,6 @@ pub(crate) enum Exit {
     /// Checks found problems; nothing was changed.
     ProblemsFound = 3,
     /// Another run holds the cluster.
-    #[expect(
-        dead_code,
-        reason = "the engine takes no lock yet; the code is promised"
-    )]
     Locked = 4,
     /// Interrupted; it can be taken up again.
     Interrupted = 5,
@@ -28,6 +24,22 @@ pub(crate) enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// What another process of this program meant by its exit code.
+    pub(crate) fn from_code(code: Option<i32>) -> Option<Self> {
+        [
+            Self::Done,
+            Self::HostFailed,
+            Self::BadInput,
+            Self::ProblemsFound,
+            Self::Locked,
+            Self::Interrupted,
+        ]
+        .into_iter()
+        .find(|exit| Some(*exit as i32) == code)
     }
 }
 

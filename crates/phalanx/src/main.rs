@@ -4,10 +4,15 @@ mod ask;
 mod cli;
 mod cluster_source;
 mod connect;
+mod demo;
+mod demo_figures;
 mod diagnostics;
 mod environment;
 mod exit_code;
 mod init;
+mod lab_cluster_file;
+mod lab_cmd;
+mod lab_place;
 mod load;
 mod logs;
 mod plan_cmd;
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
 fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<Exit, Trouble> {
     let global = &cli.global;
     match &cli.command {
+        Command::Demo(args) => demo::demo(global, args, environment, terminal),
         Command::Init(args) => init::init(global, args, environment, terminal),
         Command::Plan(args) => plan_cmd::plan(global, args, environment, terminal),
         Command::Check => run_cmd::check(global, environment, terminal),
@@ -55,6 +61,7 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Runs => runs::runs(global, environment, terminal),
         Command::Show(args) => show::show(global, args, environment, terminal),
         Command::Logs(args) => logs::logs(global, args, environment, terminal),
+        Command::Lab(command) => lab_cmd::lab(global, command, environment, terminal),
         Command::Recipe(command) => match command {
             RecipeCommand::Lint(args) => recipe_cmd::lint(global, args, terminal),
             RecipeCommand::Schema(args) => recipe_cmd::schema(global, args, terminal),

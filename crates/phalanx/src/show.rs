@@ -2,6 +2,7 @@
 
 use phalanx_engine::RunFolder;
 use phalanx_events::Event;
+use phalanx_lab::Lab;
 use phalanx_plan::{Plan, TaskId};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{ReportContext, RunReport, summarize};
@@ -43,9 +44,17 @@ pub(crate) fn report(
             .to_string_lossy()
             .into_owned()
     };
+    // In FOLDER/.phalanx/runs/ID; the folder of a lab's cluster file is the lab's.
+    let runs = std::path::absolute(folder.path()).unwrap_or_default();
+    let lab = runs.ancestors().nth(3).and_then(Lab::name_of_folder);
+    let command = match &lab {
+        Some(lab) => format!("phalanx lab exec --lab {lab} -- phalanx"),
+        None => cluster_source::command(global),
+    };
     let context = ReportContext {
         run: folder.id().as_str(),
-        command: &cluster_source::command(global),
+        command: &command,
+        lab: lab.as_deref(),
         log: &log,
     };
     summarize(plan, events, &context)

@@ -93,6 +93,12 @@ impl<'a> Builder<'a> {
             recipe: self.recipe.name.clone(),
             release,
             flow: flow.name.value.clone(),
+            flows: self
+                .recipe
+                .flows
+                .iter()
+                .map(|flow| flow.name.value.clone())
+                .collect(),
             lockstep: request.lockstep,
             roles: self
                 .recipe

@@ -194,6 +194,20 @@ fn fault(range: Range<usize>, message: String) -> Fault {
     }
 }
 
+/// Renders a template of the language with values of the caller's own: for files that belong to a
+/// recipe and go to no host.
+///
+/// # Errors
+/// What is wrong with it, as one text.
+pub fn render(template: &str, values: impl serde::Serialize) -> Result<String, String> {
+    LANGUAGE
+        .render_str(template, Value::from(minijinja::value::Serde(values)))
+        .map_err(|error| match error.line() {
+            Some(line) => format!("line {line}: {}", reason(&error)),
+            None => reason(&error),
+        })
+}
+
 /// An expression that was compiled, and what it names.
 pub(crate) struct Condition {
     compiled: minijinja::Expression<'static, 'static>,

@@ -27,6 +27,9 @@ pub struct Plan {
     pub release: Option<String>,
     /// The flow's name.
     pub flow: String,
+    /// All flows of the recipe, by name: what else there is to do.
+    #[serde(default)]
+    pub flows: Vec<String>,
     /// Whether every gate was made an `all` gate.
     pub lockstep: bool,
     /// The roles of the recipe, in its order, those without a host as well.

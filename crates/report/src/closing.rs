@@ -194,9 +194,15 @@ fn critical_path(text: &mut String, path: &CriticalPath, options: ClosingOptions
             format!("{}@{}", step.stage, step.host),
             wait,
             took(step.took_ms),
+            step.host_ms.map_or_else(|| "-".into(), took),
         ]
     });
-    let columns = [left("task"), right("waited"), right("took")];
+    let columns = [
+        left("task"),
+        right("waited"),
+        right("took"),
+        right("on the host"),
+    ];
     text.push_str(&render(&columns, rows.collect(), options.width));
 }
 
@@ -294,6 +300,12 @@ fn last_words(text: &mut String, report: &RunReport) {
         took(report.took_ms),
         report.run,
     );
+    if let Some(lab) = &report.lab {
+        let _ = writeln!(
+            text,
+            "{DIM}the hosts are those of the lab {lab}, on one machine: no real servers{DIM:#}"
+        );
+    }
     let widest = report
         .next
         .iter()

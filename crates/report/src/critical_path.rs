@@ -58,6 +58,10 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
             host: task.id.host.clone(),
             wait_ms: started - opened.min(started),
             took_ms: ended - started,
+            host_ms: timeline
+                .tasks
+                .get(&task.id)
+                .and_then(|times| times.end.as_ref()?.host_ms),
         });
         next = before.map(|(_, other)| other);
     }

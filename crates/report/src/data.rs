@@ -25,6 +25,8 @@ pub struct RunReport {
     pub recipe: String,
     /// The version of what the recipe installs.
     pub release: Option<String>,
+    /// The lab that the hosts are of, where they are no real servers.
+    pub lab: Option<String>,
     /// The flow.
     pub flow: String,
     /// The version of the program that ran it.
@@ -151,6 +153,9 @@ pub struct PathStep {
     pub wait_ms: u64,
     /// How long it took, retries included.
     pub took_ms: u64,
+    /// How much of that the host measured by its own clock: a job from start to end, a reboot from
+    /// down to up; `null` for a probe, and where the host could not tell.
+    pub host_ms: Option<u64>,
 }
 
 /// A failure, shared by all hosts that failed in the same way.

@@ -20,6 +20,8 @@ pub struct ReportContext<'a> {
     pub run: &'a str,
     /// The command as it was called, up to the subcommand: `phalanx`, `phalanx -c lab.yaml`.
     pub command: &'a str,
+    /// The lab that the hosts are of, where they are no real servers.
+    pub lab: Option<&'a str>,
     /// Where the log of a task's attempt is, as it is shown.
     pub log: &'a dyn Fn(&TaskId, u32) -> String,
 }
@@ -49,6 +51,7 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         cluster: plan.cluster.clone(),
         recipe: plan.recipe.clone(),
         release: plan.release.clone(),
+        lab: context.lab.map(str::to_owned),
         flow: plan.flow.clone(),
         version: timeline.run.as_ref().map(|run| run.version.clone()),
         started_at: timeline.started_at,
@@ -63,7 +66,7 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         notices: notices(plan, &timeline, &folding),
         next: Vec::new(),
     };
-    report.next = next_steps(&report, context);
+    report.next = next_steps(&report, &plan.flows, context);
     report
 }
 
@@ -335,7 +338,8 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
 /// More than this many logs to look at are not suggested.
 const LOGS_SUGGESTED: usize = 3;
 
-fn next_steps(report: &RunReport, context: &ReportContext<'_>) -> Vec<NextStep> {
+fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>) -> Vec<NextStep> {
+    let has = |name: &str| flows.iter().any(|flow| flow == name);
     let mut next = Vec::new();
     let mut add = |command: String, does: &str| {
         next.push(NextStep {
@@ -356,13 +360,17 @@ fn next_steps(report: &RunReport, context: &ReportContext<'_>) -> Vec<NextStep> 
         .iter()
         .any(|problem| problem.severity == ReportedSeverity::Error);
     match (report.outcome, report.flow.as_str()) {
-        (Some(RunOutcome::Done), "check") => {
+        (Some(RunOutcome::Done), "check") if has("install") => {
             add("install".into(), "go on: nothing has been changed yet");
         }
-        (Some(RunOutcome::Done), "install") => add("verify".into(), "prove that it is healthy"),
+        (Some(RunOutcome::Done), "install") if has("verify") => {
+            add("verify".into(), "prove that it is healthy");
+        }
         (Some(RunOutcome::Done), _) => {}
         (Some(RunOutcome::ProblemsFound), _) => {
-            add("check".into(), "once the problems are mended");
+            // Where there is nothing but `install` to look with, that looks.
+            let again = if has("check") { "check" } else { &report.flow };
+            add(again.to_owned(), "once the problems are mended");
         }
         (Some(RunOutcome::Failed), flow) => {
             let why = if errors {

@@ -65,6 +65,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         recipe: "hello".into(),
         release: Some("1.0".into()),
         flow: "install".into(),
+        flows: ["check", "install", "verify"].map(str::to_owned).to_vec(),
         lockstep: false,
         roles: vec!["server".into(), "worker".into()],
         roster: Vec::new(),
