@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use phalanx_lab::BenchSshd;
 
 use crate::Outcome;
+use crate::built::{self, Profile};
 use crate::cpu_group::CpuGroup;
 use crate::table::{Table, median};
 
@@ -61,7 +62,7 @@ struct Bench {
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let phalanx = match &options.phalanx {
         Some(path) => fs::canonicalize(path)?,
-        None => build_phalanx()?,
+        None => built::phalanx(Profile::Release)?,
     };
     let server = CpuGroup::create("server")?;
     let client = CpuGroup::create("client")?;
@@ -155,25 +156,6 @@ fn millis(took: &[Took], of: impl Fn(&Took) -> Duration) -> Vec<f64> {
     took.iter()
         .map(|took| of(took).as_secs_f64() * 1000.0)
         .collect()
-}
-
-fn build_phalanx() -> Outcome<PathBuf> {
-    let built = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "phalanx",
-            "--message-format=json",
-        ])
-        .stderr(Stdio::inherit())
-        .output()?;
-    let executable = String::from_utf8(built.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .next_back();
-    Ok(executable.ok_or("cargo built no phalanx")?)
 }
 
 fn openssh_version() -> Outcome<String> {

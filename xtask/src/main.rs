@@ -6,7 +6,9 @@
     reason = "this is a command of the project's own"
 )]
 
+mod built;
 mod cpu_group;
+mod demo;
 mod fan_out;
 mod table;
 
@@ -34,6 +36,8 @@ enum Task {
 enum Campaign {
     /// Many loopback hosts, eight stages: beside `xargs -P64 ssh` with ControlMaster.
     FanOut(fan_out::Options),
+    /// An installation on eight local hosts: its seconds, and whose they are.
+    Demo(demo::Options),
 }
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -41,6 +45,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
+        Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -58,7 +58,7 @@ pub(crate) fn data() -> LabData {
 
 /// The root filesystem of its hosts, from where the command keeps it as well: the slow part of it is
 /// the same.
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods, clippy::panic)]
 pub(crate) fn root_filesystem() -> RootFilesystem {
     let cache = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
         (Some(cache), _) => PathBuf::from(cache),
