@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -78,6 +79,57 @@ impl Drop for Place {
         // Where the test broke off; otherwise there is nothing.
         let _ = self.phalanx(&["lab", "down", "demo"]);
     }
+}
+
+/// What the installer of a node refuses, on a master that is installed: each with its status.
+const REFUSALS: &str = r#"
+cd /var/tmp && curl -fsSO http://bootstrap:9999/dcos_install.sh
+tell() { "$@" > said 2>&1; echo "$? $(grep -o -e 'Found an existing DC/OS installation' -e 'must be run as root' \
+    -e 'Atleast one role' -e 'Both --disable-preflight and' said)"; }
+tell bash dcos_install.sh master
+tell bash dcos_install.sh slave
+tell bash dcos_install.sh
+tell bash dcos_install.sh -d -p master
+tell setpriv --reuid 99 --clear-groups bash dcos_install.sh master
+tell script -qec 'env -u TERM bash dcos_install.sh master' /dev/null
+"#;
+const REFUSED: &str = "1 Found an existing DC/OS installation
+1 Found an existing DC/OS installation
+1 Atleast one role
+1 Both --disable-preflight and
+1 must be run as root
+2 
+";
+
+/// The stand-in keeps the contract of what it stands in for: its generator by tests of its own, with the
+/// Python that a host has; the installer that it makes, by what that refuses.
+fn the_stand_in_refuses_what_the_real_one_does(place: &Place) {
+    let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes/dcos/lab");
+    let packed = Command::new("tar")
+        .args(["-C", recipe, "-cf", "-", "stand-in"])
+        .output()
+        .unwrap();
+    let test = "mkdir /var/tmp/t && tar -xf - -C /var/tmp/t && \
+                exec python3 -B /var/tmp/t/stand-in/test_generator.py";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_phalanx"))
+        .args(["lab", "exec", "--lab", "demo", "--host", "bootstrap", "--"])
+        .args(["sh", "-c", test])
+        .env("XDG_STATE_HOME", place.state.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&packed.stdout).unwrap();
+    drop(stdin);
+    let tested = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&tested.stderr).into_owned();
+    assert!(tested.status.success() && said.contains("OK"), "{said}");
+    assert!(!said.contains("Ran 0 tests"), "{said}");
+
+    let master = ["lab", "exec", "--lab", "demo", "--host", "master1", "--"];
+    let said = place.well(&[&master[..], &["sh", "-c", REFUSALS]].concat());
+    assert_eq!(said, REFUSED);
 }
 
 /// What a lab would leave on the machine.
@@ -174,6 +226,8 @@ fn the_demo_installs_proves_and_leaves_nothing() {
             .collect();
         assert!(differs.is_empty(), "{host}: {differs:#?}");
     }
+
+    the_stand_in_refuses_what_the_real_one_does(&place);
 
     for look in [&["runs"][..], &["show"], &["logs"], &["plan"]] {
         let said = place.well(&[&in_lab[..], look].concat());
