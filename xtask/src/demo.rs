@@ -46,8 +46,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
             .stderr(Stdio::null())
             .output()?;
         let demo: Value = serde_json::from_slice(&said.stdout)?;
+        // All but the bootstrap node run what is verified.
         let healthy = (demo["healthy"].as_u64(), demo["hosts"].as_u64());
-        if !said.status.success() || healthy != (Some(8), Some(8)) {
+        if !said.status.success() || healthy != (Some(7), Some(8)) {
             return Err(format!(
                 "round {round} ended with {}, {healthy:?} healthy",
                 said.status

@@ -199,6 +199,11 @@ impl Link {
         self.held.as_ref().and_then(|held| held.boot.as_ref())
     }
 
+    /// Since when this connection is there.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.since)
+    }
+
     /// Notes what the host has told over this connection.
     pub(crate) fn note_boot(&mut self, boot: &BootIdentity) {
         if let Some(held) = &mut self.held {

@@ -22,7 +22,6 @@ struct Progress {
     phase: RebootPhase,
     /// Why the last attempt to connect came to nothing.
     last: Option<Failure>,
-    down_at: Option<Instant>,
 }
 
 impl Executor {
@@ -34,7 +33,6 @@ impl Executor {
         let mut progress = Progress {
             phase: RebootPhase::Requested,
             last: None,
-            down_at: None,
         };
         tokio::select! {
             rebooted = self.reboot_and_prove(attempt, &mut progress) => rebooted,
@@ -70,10 +68,9 @@ impl Executor {
         .await;
         let mut taken = request(&*connection).await?;
         self.link.drop_connection().await;
-        progress.down_at = Some(Instant::now());
+        let down_at = Instant::now();
         self.phase(attempt, progress, RebootPhase::Down, None).await;
 
-        let down_at = Instant::now();
         let now = loop {
             match self.connect_and_identify(&before).await? {
                 Ok(now) if now != before => {
@@ -103,12 +100,14 @@ impl Executor {
             self.link.drop_connection().await;
             sleep((down_at.elapsed() / 20).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
         };
-        let down_for = progress.down_at.map(|at| at.elapsed().as_millis() as u64);
+        // Up since the login; what it was asked after that is no part of its being down.
+        let up_at = self.link.since().unwrap_or_else(Instant::now);
+        let down_for = up_at.duration_since(down_at).as_millis() as u64;
         self.phase(attempt, progress, RebootPhase::Proven, Some(&now))
             .await;
         Ok(TaskEnd {
             changed: vec!["rebooted".to_owned()],
-            host_ms: down_for,
+            host_ms: Some(down_for),
             ..TaskEnd::new(Outcome::Changed)
         })
     }

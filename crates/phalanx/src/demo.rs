@@ -34,6 +34,7 @@ struct DemoDocument {
     /// What this ran on: never real servers.
     lab: String,
     hosts: usize,
+    /// Hosts that the verification has asked, and found to be well.
     healthy: usize,
     /// How long the lab took to come up; a root filesystem built first is not counted.
     lab_up_ms: u64,
@@ -163,11 +164,12 @@ impl Stage<'_> {
             _ => None,
         };
         let healthy = verify.as_ref().map_or(0, |report| {
-            let well = |host: &&data::HostReport| host.state == data::HostEnd::Done;
+            // A host that it has nothing to ask is not proven to be anything.
+            let well = |host: &&data::HostReport| {
+                host.state == data::HostEnd::Done && host.counts.already + host.counts.changed > 0
+            };
             report.hosts.iter().filter(well).count()
         });
-        // The verification looks at what was installed; a host it has nothing to ask took part in
-        // the installation all the same.
         if self.global.json {
             self.terminal.print_json(&DemoDocument {
                 format: data::FORMAT,

@@ -122,7 +122,7 @@ impl Figures {
     /// The summary.
     pub(crate) fn text(&self, healthy: usize, hosts: usize) -> String {
         let mut text = format!(
-            "\nInstalled on {hosts} hosts and proven healthy ({healthy} of {hosts}) in {}: {} of \
+            "\nInstalled on {hosts} hosts, and healthy on the {healthy} that are asked, in {}: {} of \
              that is the hosts' own work along the critical path, {} ({:.1} %) is phalanx and SSH\n",
             took(self.wall_ms),
             took(self.hosts_ms),
