@@ -127,8 +127,14 @@ impl Executor {
         self.link.note_boot(&end.boot);
         let host = self.planned().name.clone();
         let boot = Some(end.boot.to_string());
-        self.progress(EventKind::FactsRead { host, facts, boot })
-            .await;
+        let host_ms = end.took.map(|took| took.as_millis() as u64);
+        self.progress(EventKind::FactsRead {
+            host,
+            facts,
+            boot,
+            host_ms,
+        })
+        .await;
         Ok(Some(end.boot))
     }
 

@@ -76,7 +76,9 @@ impl Executor {
                 timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
             };
             let probed = match probed {
-                Ok(probed) => probed.map(|end| (end.status, end.result, Some(end.boot))),
+                Ok(probed) => {
+                    probed.map(|end| (end.status, end.result, Some((end.boot, end.took))))
+                }
                 Err(_) => {
                     let noted = attempt.log.write(PROBE_HANGS.as_bytes());
                     noted
@@ -85,7 +87,9 @@ impl Executor {
                 }
             };
             match probed {
-                Ok((status, result, boot)) => {
+                Ok((status, result, on_host)) => {
+                    let (boot, took) = on_host.unzip();
+                    let host_ms = took.flatten().map(|took| took.as_millis() as u64);
                     answered = true;
                     let result = parse_result(&result);
                     let mut facts = Facts::new();
@@ -105,14 +109,20 @@ impl Executor {
                         return Ok(TaskEnd {
                             facts,
                             problems,
+                            host_ms,
                             ..TaskEnd::new(done(&attempt.changed))
                         });
                     }
                     if !facts.is_empty() {
                         let host = self.planned().name.clone();
                         let boot = boot.map(|boot| boot.to_string());
-                        self.progress(EventKind::FactsRead { host, facts, boot })
-                            .await;
+                        self.progress(EventKind::FactsRead {
+                            host,
+                            facts,
+                            boot,
+                            host_ms: None,
+                        })
+                        .await;
                     }
                     let line = attempt.log.last_line();
                     if attempt.waits_for != line

@@ -74,6 +74,9 @@ pub enum EventKind {
         /// Which boot of the host told them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         boot: Option<String>,
+        /// How long the host needed to tell them, by the host's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host_ms: Option<u64>,
     },
     /// A task begins. Written down before anything is done on the host.
     TaskStarted {

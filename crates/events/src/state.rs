@@ -141,7 +141,9 @@ impl RunState {
             EventKind::HostFailed { host, failure } => {
                 self.host(host).status = HostStatus::Failed(failure.clone());
             }
-            EventKind::FactsRead { host, facts, boot } => {
+            EventKind::FactsRead {
+                host, facts, boot, ..
+            } => {
                 let host = self.host(host);
                 host.facts.extend(facts.clone());
                 host.boot = boot.clone().or(host.boot.take());
@@ -241,6 +243,7 @@ mod tests {
                 host: task.host,
                 facts: BTreeMap::from([("os".into(), "x".into())]),
                 boot: Some("b".into()),
+                host_ms: Some(1),
             },
         })
     }

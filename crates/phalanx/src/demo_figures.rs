@@ -18,7 +18,7 @@ pub(crate) struct Figures {
     pub(crate) wall_ms: u64,
     /// Of that, along the critical path, what the hosts themselves measured: jobs from start to end,
     /// reboots from the request to the moment their SSH server was there again, and what probes
-    /// waited for until it was so.
+    /// waited for until it was so, with the time that the host needed to find out.
     pub(crate) hosts_ms: u64,
     /// The rest.
     pub(crate) phalanx_ms: u64,
@@ -34,6 +34,8 @@ pub(crate) struct Step {
     pub(crate) stage: String,
     pub(crate) host: String,
     pub(crate) wait_ms: u64,
+    /// Of the wait and the task, what the host needed to tell its facts.
+    pub(crate) facts_ms: u64,
     pub(crate) took_ms: u64,
     /// What the host measured of it.
     pub(crate) host_ms: u64,
@@ -65,20 +67,27 @@ pub(crate) fn figures(
         let host_ms = match true_at {
             Some(at) => {
                 let into = since(*at).saturating_sub(i64::try_from(started).unwrap_or(i64::MAX));
-                u64::try_from(into).unwrap_or(0)
+                // Of a wait, the host told how long the probe ran that saw its end.
+                let probe = if step.is_wait { step.host_ms } else { None };
+                u64::try_from(into)
+                    .unwrap_or(0)
+                    .saturating_add(probe.unwrap_or(0))
             }
             None => step.host_ms.unwrap_or(0),
         };
+        // Facts that were not read while it waited were read during the task.
+        let after_boot = step.facts_ms.saturating_sub(step.wait_ms);
         steps.push(Step {
             stage: step.stage.to_string(),
             host: host.to_owned(),
             wait_ms: step.wait_ms,
+            facts_ms: step.facts_ms,
             took_ms: step.took_ms,
-            host_ms: host_ms.min(step.took_ms),
+            host_ms: host_ms.min(step.took_ms.saturating_sub(after_boot)),
         });
     }
     let wall_ms = report.took_ms;
-    let hosts_ms: u64 = steps.iter().map(|step| step.host_ms).sum();
+    let hosts_ms: u64 = steps.iter().map(|step| step.facts_ms + step.host_ms).sum();
     let phalanx_ms = wall_ms.saturating_sub(hosts_ms);
     Ok(Figures {
         wall_ms,
@@ -133,8 +142,8 @@ impl Figures {
             text.push_str(&format!(
                 "  {:<24} {:>8} of it the host {:>8}\n",
                 format!("{}@{}", step.stage, step.host),
-                took(step.took_ms),
-                took(step.host_ms),
+                took(step.wait_ms.saturating_add(step.took_ms)),
+                took(step.facts_ms.saturating_add(step.host_ms)),
             ));
         }
         text

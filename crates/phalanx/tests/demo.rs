@@ -173,17 +173,23 @@ fn the_demo_installs_proves_and_leaves_nothing() {
     let before = machine();
     let place = Place::new();
 
-    // How much of an installation is not the hosts' own work: of three, the one in the middle. The goal is
-    // a tenth (docs/campaigns/demo.md); where eight hosts share two processors it moves by a fifth of
-    // itself from one run to the next, and what is caught here is a step that has become slow.
+    // How much of an installation is not the hosts' own work: of three, the one in the middle. Where
+    // eight hosts share two processors it moves by a tenth of itself from one run to the next, so that
+    // two more are asked where the first three are not sure.
     let share = |demo: &Value| demo["figures"]["phalanx_share"].as_f64().unwrap();
-    let mut shares: Vec<f64> = (0..2)
-        .map(|_| share(&place.json(&["demo", "--json"])))
-        .collect();
+    let another = |_| share(&place.json(&["demo", "--json"]));
+    let mut shares: Vec<f64> = (0..2).map(another).collect();
     let demo = place.json(&["demo", "--keep", "--json"]);
     shares.push(share(&demo));
     shares.sort_by(f64::total_cmp);
-    assert!(shares[1] <= 0.14, "{shares:?} {:#}", demo["figures"]);
+    if shares[1] > 0.10 {
+        place.well(&["lab", "down", "demo"]);
+        shares.extend((0..2).map(another));
+        shares.sort_by(f64::total_cmp);
+        place.well(&["demo", "--keep"]);
+    }
+    let median = shares[shares.len() / 2];
+    assert!(median <= 0.10, "{shares:?} {:#}", demo["figures"]);
     assert_eq!(demo["hosts"], 8, "{demo:#}");
     assert!(demo["lab"].as_str().unwrap().contains("not real servers"));
     assert_eq!(demo["install"]["outcome"], "done");

@@ -29,6 +29,7 @@
 //! | yes | no | no | yes | same | died, or cancelled | output, end | output, end |
 //! | yes | no | no | yes | other | interrupted | output, end | output, end |
 
+mod clock;
 mod job;
 mod put;
 mod request;
@@ -125,11 +126,13 @@ impl HostProtocol {
                 }
                 Some(Answer::End { words, result }) => {
                     let status = field(&words, "rc").and_then(|rc| rc.parse().ok());
+                    let took = clock::between(&words);
                     let status = status.ok_or(ProbeError::Protocol(words))?;
                     break ProbeEnd {
                         status,
                         result,
                         boot,
+                        took,
                     };
                 }
                 Some(other) => return Err(unexpected(&other).into()),
@@ -140,6 +143,7 @@ impl HostProtocol {
                             status,
                             result: String::new(),
                             boot,
+                            took: None,
                         };
                     }
                     None => return Err(talk.cut_short().into()),

@@ -100,6 +100,9 @@ pub struct ProbeEnd {
     pub result: String,
     /// Which boot of the host it ran in.
     pub boot: BootIdentity,
+    /// How long it ran by the host's own clock, in hundredths of a second; nothing where the script
+    /// ended the shell that it ran in.
+    pub took: Option<Duration>,
 }
 
 /// Names a job: unique for run, task and attempt.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phalanx_events::Outcome;
-use phalanx_plan::{Gate, Plan, TaskId};
+use phalanx_plan::{Action, Gate, Plan, TaskId};
 
 use crate::data::{CriticalPath, PathStep};
 use crate::timeline::Timeline;
@@ -57,6 +57,10 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
             stage: task.id.stage.clone(),
             host: task.id.host.clone(),
             wait_ms: started - opened.min(started),
+            is_wait: plan
+                .stage(&task.id.stage)
+                .is_some_and(|stage| matches!(stage.action, Action::Until(_))),
+            facts_ms: facts_between(timeline, &task.id, opened, ended),
             took_ms: ended - started,
             host_ms: timeline
                 .tasks
@@ -71,4 +75,15 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
         .map(|step| step.wait_ms.saturating_add(step.took_ms))
         .sum();
     Some(CriticalPath { steps, sum_ms })
+}
+
+/// How long the task's host needed for the facts that were read between these moments.
+fn facts_between(timeline: &Timeline, task: &TaskId, from: u64, to: u64) -> u64 {
+    let facts = timeline.hosts.get(&task.host).map(|host| &host.facts);
+    facts
+        .into_iter()
+        .flatten()
+        .filter(|(at, _)| *at > from && *at <= to)
+        .map(|(_, took)| took)
+        .sum()
 }

@@ -149,12 +149,17 @@ pub struct PathStep {
     pub stage: StageId,
     /// The host.
     pub host: HostName,
+    /// Whether it only asks until something has come true.
+    pub is_wait: bool,
     /// From the step before (from the run's start) to its own start.
     pub wait_ms: u64,
+    /// How much of the wait and of the task the host needed to tell its facts, by its own clock: on
+    /// first contact and after a reboot.
+    pub facts_ms: u64,
     /// How long it took, retries included.
     pub took_ms: u64,
     /// How much of that the host measured by its own clock: a job from start to end, a reboot from
-    /// down to up; `null` for a probe, and where the host could not tell.
+    /// down to up, of a wait the probe that saw its end; `null` where the host could not tell.
     pub host_ms: Option<u64>,
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct TaskTimes {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostTimes {
     pub(crate) connected: Option<u64>,
+    /// When its facts were read, and how long it needed to tell them by its own clock.
+    pub(crate) facts: Vec<(u64, u64)>,
     pub(crate) retries: u32,
     pub(crate) failure: Option<Failure>,
     pub(crate) notices: Vec<String>,
@@ -81,6 +83,14 @@ impl Timeline {
                 let host = self.hosts.entry(host.clone()).or_default();
                 host.connected.get_or_insert(now);
                 host.failure = None;
+            }
+            EventKind::FactsRead {
+                host,
+                host_ms: Some(took),
+                ..
+            } => {
+                let host = self.hosts.entry(host.clone()).or_default();
+                host.facts.push((now, *took));
             }
             EventKind::HostRetry { host, .. } => {
                 let host = self.hosts.entry(host.clone()).or_default();

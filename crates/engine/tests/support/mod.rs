@@ -399,6 +399,7 @@ impl Connection for Scripted {
             status,
             result,
             boot,
+            took: None,
         })
     }
 

@@ -3,6 +3,7 @@
 # substitution (fd 8). In: px_script, lib.sh's functions, the script's environment as exports. The
 # head went out with the boot identity.
 exec 7>&1
+read -r px_from px_rest </proc/uptime
 px_result=$(
   exec 8>&1 >&7 2>&1 7>&- </dev/null
   unset -f say fail
@@ -12,4 +13,6 @@ px_result=$(
   eval "$px_script"
 )
 px_status=$?
-printf '\n@%s end rc=%s\n%s\n@%s done\n' "$px_nonce" "$px_status" "$px_result" "$px_nonce"
+read -r px_to px_rest </proc/uptime
+printf '\n@%s end rc=%s from=%s to=%s\n%s\n@%s done\n' "$px_nonce" "$px_status" "$px_from" "$px_to" \
+  "$px_result" "$px_nonce"

@@ -7,7 +7,7 @@ use crate::error::JobError;
 use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch};
 
 use super::request::{PIECES, Request, exports};
-use super::{HostProtocol, JobKeeper, taken, unexpected};
+use super::{HostProtocol, JobKeeper, clock, taken, unexpected};
 
 /// The host counts the grace of a cancel in these.
 const TICK: Duration = Duration::from_millis(50);
@@ -215,10 +215,7 @@ fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
         "staged" => JobState::NotStarted(rest.to_owned()),
         _ => return Err(JobError::Protocol(words.to_owned())),
     };
-    let at = |name| field(rest, name).and_then(uptime);
-    let took = at("from")
-        .zip(at("to"))
-        .and_then(|(from, to)| to.checked_sub(from));
+    let took = clock::between(rest);
     let left = field(rest, "left")
         .and_then(|left| left.parse().ok())
         .unwrap_or(0);
@@ -230,17 +227,6 @@ fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
         left,
         full: flag("full"),
     })
-}
-
-/// Seconds since boot as `/proc/uptime` writes them: `1234.56`.
-fn uptime(text: &str) -> Option<Duration> {
-    let (whole, part) = text.split_once('.')?;
-    let hundredths: u64 = if part.len() == 2 {
-        part.parse().ok()?
-    } else {
-        return None;
-    };
-    Some(Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(hundredths * 10))
 }
 
 #[cfg(test)]
