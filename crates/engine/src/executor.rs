@@ -1,10 +1,12 @@
 //! One host's executor: what it holds, and what its steps have in common.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome};
+use phalanx_events::{
+    CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
+};
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
 use phalanx_remote::{BootIdentity, JobId, Script, parse_result};
 use tokio::sync::mpsc;
@@ -34,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) telling: Telling,
     /// The number by which hosts tell this run from an older one.
     pub(crate) fence: u64,
+    /// What all hosts have told so far: a fact's values by host.
+    pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
 }
 
 /// One host's executor.
@@ -96,10 +100,7 @@ impl Executor {
         let Some(path) = &plan.facts_script else {
             return Ok(None);
         };
-        let script = Script {
-            text: plan.files.get(path).cloned().unwrap_or_default(),
-            env: plan.environment(self.host, None, &Facts::new(), shared.run.as_str()),
-        };
+        let script = self.script(path, None);
         let mut said = LastLines::default();
         let end = match timeout(FACTS_WITHIN, connection.probe(&script, &mut said)).await {
             Ok(probed) => probed.map_err(|e| failure::probe(&e))?,
@@ -123,7 +124,7 @@ impl Executor {
         for (name, value) in parse_result(&end.result).facts {
             self.take_fact(&mut facts, path, name, value).await;
         }
-        self.facts.extend(facts.clone());
+        self.keep_facts(&facts);
         self.link.note_boot(&end.boot);
         let host = self.planned().name.clone();
         let boot = Some(end.boot.to_string());
@@ -136,6 +137,60 @@ impl Executor {
         })
         .await;
         Ok(Some(end.boot))
+    }
+
+    /// A script as it is run now: its environment has the controller's clock in it.
+    pub(crate) fn script(&self, path: &str, stage: Option<usize>) -> Script {
+        let plan = &self.shared.plan;
+        let run = self.shared.run.as_str();
+        let facts = match stage {
+            Some(_) => &self.facts,
+            None => &Facts::new(),
+        };
+        let mut env = plan.environment(self.host, stage, facts, run);
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH);
+        let clock = clock.unwrap_or_default().as_millis();
+        env.push(("PX_CLOCK".to_owned(), clock.to_string()));
+        if let Some(stage) = stage {
+            let told = self.shared.told.lock();
+            let told = told.unwrap_or_else(PoisonError::into_inner);
+            env.extend(plan.facts_of_all(stage, &told));
+        }
+        Script {
+            text: plan.files.get(path).cloned().unwrap_or_default(),
+            env,
+        }
+    }
+
+    /// Keeps what the host told, for itself and for whom it concerns.
+    pub(crate) fn keep_facts(&mut self, facts: &Facts) {
+        let told = self.shared.told.lock();
+        let mut told = told.unwrap_or_else(PoisonError::into_inner);
+        for (name, value) in facts {
+            let values = told.entry(name.clone()).or_default();
+            values.insert(self.host, value.clone());
+        }
+        self.facts.extend(facts.clone());
+    }
+
+    /// What the host's script found, as far as the operator has not accepted it: an error of an
+    /// accepted check is a warning that says so.
+    pub(crate) fn problems(
+        &self,
+        found: Vec<phalanx_remote::ReportedProblem>,
+    ) -> Vec<ReportedProblem> {
+        found
+            .into_iter()
+            .map(|found| {
+                let mut problem = crate::run_step::problem(found);
+                let accepted = self.shared.plan.accept.contains(&problem.check);
+                if accepted && problem.severity == ReportedSeverity::Error {
+                    problem.severity = ReportedSeverity::Warning;
+                    problem.text.push_str(" (accepted)");
+                }
+                problem
+            })
+            .collect()
     }
 
     /// Keeps a fact that the recipe declares; of another it is said that it is passed over.

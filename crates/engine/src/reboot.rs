@@ -1,5 +1,6 @@
 //! Reboots a host and proves it: requested, down, up, proven.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RebootPhase, TaskEnd};
@@ -28,14 +29,27 @@ impl Executor {
     /// Reboots the host.
     pub(crate) async fn reboot(&mut self, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         let mut cancel = self.cancel.clone();
-        let deadline = attempt.deadline.unwrap_or_else(|| Instant::now() + WITHIN);
+        let within = match attempt.deadline {
+            Some(deadline) => deadline.duration_since(Instant::now()),
+            None => WITHIN,
+        };
+        let asked = if self.shared.plan.manual_reboot {
+            // Nobody knows how long that takes: time counts from when the host is down.
+            Some(tokio::select! {
+                before = self.wait_for_operator(attempt) => before?,
+                () = at_least(&mut cancel, CancelLevel::NoNewTasks) => return Err(Cut::Cancelled),
+            })
+        } else {
+            None
+        };
         let began = Instant::now();
+        let deadline = began + within;
         let mut progress = Progress {
             phase: RebootPhase::Requested,
             last: None,
         };
         tokio::select! {
-            rebooted = self.reboot_and_prove(attempt, &mut progress) => rebooted,
+            rebooted = self.reboot_and_prove(attempt, &mut progress, asked) => rebooted,
             () = sleep_until(deadline) => Err(overdue(&progress, began.elapsed()).into()),
             () = at_least(&mut cancel, CancelLevel::StopJobs) => Err(Cut::Cancelled),
         }
@@ -45,28 +59,12 @@ impl Executor {
         &mut self,
         attempt: &Attempt,
         progress: &mut Progress,
+        asked: Option<BootIdentity>,
     ) -> Result<TaskEnd, Cut> {
-        let (connection, before) = loop {
-            let connection = self.link.get().await?;
-            if let Some(before) = self.link.boot().cloned() {
-                break (connection, before);
-            }
-            match connection.boot_identity().await {
-                Ok(before) => break (connection, before),
-                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
-                    self.link.after_loss(false).await?;
-                }
-                Err(error) => return Err(failure::probe(&error).into()),
-            }
+        let (before, mut taken) = match asked {
+            Some(before) => (before, true),
+            None => self.ask_host(attempt).await?,
         };
-        progress.phase = RebootPhase::Requested;
-        self.tell_first(EventKind::Reboot {
-            task: attempt.id.clone(),
-            phase: RebootPhase::Requested,
-            boot: Some(before.to_string()),
-        })
-        .await;
-        let mut taken = request(&*connection).await?;
         self.link.drop_connection().await;
         let down_at = Instant::now();
         self.phase(attempt, progress, RebootPhase::Down, None).await;
@@ -110,6 +108,62 @@ impl Executor {
             host_ms: Some(down_for),
             ..TaskEnd::new(Outcome::Changed)
         })
+    }
+
+    /// Asks the host to reboot. Gives the boot that it was in, and whether it has taken the request.
+    async fn ask_host(&mut self, attempt: &Attempt) -> Result<(BootIdentity, bool), Cut> {
+        let (connection, before) = self.boot_before().await?;
+        self.tell_requested(attempt, &before).await;
+        let taken = request(&*connection).await?;
+        Ok((before, taken))
+    }
+
+    /// Asks the operator to reboot the host, and returns once its connection is lost. Gives the boot
+    /// that it was in.
+    async fn wait_for_operator(&mut self, attempt: &Attempt) -> Result<BootIdentity, Cut> {
+        let (connection, before) = self.boot_before().await?;
+        self.tell_requested(attempt, &before).await;
+        let host = self.planned().name.clone();
+        let text = "waits for you to reboot it, as `--manual-reboot` says";
+        self.progress(EventKind::HostNotice {
+            host,
+            text: text.to_owned(),
+        })
+        .await;
+        self.progress(EventKind::TaskWaiting {
+            task: attempt.id.clone(),
+            text: "you to reboot the host".to_owned(),
+        })
+        .await;
+        connection.lost().await;
+        Ok(before)
+    }
+
+    /// The connection, and the boot that the host is in.
+    async fn boot_before(&mut self) -> Result<(Arc<dyn Connection>, BootIdentity), Cut> {
+        loop {
+            let connection = self.link.get().await?;
+            if let Some(before) = self.link.boot().cloned() {
+                return Ok((connection, before));
+            }
+            match connection.boot_identity().await {
+                Ok(before) => return Ok((connection, before)),
+                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
+                    self.link.after_loss(false).await?;
+                }
+                Err(error) => return Err(failure::probe(&error).into()),
+            }
+        }
+    }
+
+    /// Written down before anything is done.
+    async fn tell_requested(&self, attempt: &Attempt, before: &BootIdentity) {
+        self.tell_first(EventKind::Reboot {
+            task: attempt.id.clone(),
+            phase: RebootPhase::Requested,
+            boot: Some(before.to_string()),
+        })
+        .await;
     }
 
     /// Connects, one attempt, and finds out which boot of the host it is. Where the recipe reads facts

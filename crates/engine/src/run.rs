@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -110,6 +110,7 @@ pub async fn run(
         permits: Permits::new(parallel),
         telling: telling.clone(),
         fence: 0,
+        told: Mutex::default(),
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();

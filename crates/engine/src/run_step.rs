@@ -10,8 +10,7 @@ use phalanx_events::{
 };
 use phalanx_plan::{PlannedStage, TaskId, secrets_file};
 use phalanx_remote::{
-    JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, ResultLines, Script, Severity,
-    parse_result,
+    JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, ResultLines, Severity, parse_result,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -38,22 +37,9 @@ impl Executor {
         attempt: &mut Attempt,
     ) -> Result<TaskEnd, Cut> {
         let shared = Arc::clone(&self.shared);
-        let script = Script {
-            text: shared.plan.files.get(path).cloned().unwrap_or_default(),
-            env: shared.plan.environment(
-                self.host,
-                Some(attempt.stage),
-                &self.facts,
-                shared.run.as_str(),
-            ),
-        };
         let secrets =
             (!stage.secrets.is_empty()).then(|| secrets_file(&shared.secrets, &stage.secrets));
         self.had_jobs = true;
-        let start = JobStart {
-            script: &script,
-            secrets: secrets.as_deref(),
-        };
         let mut watch = Watch {
             task: attempt.id.clone(),
             reports: self.reports.clone(),
@@ -73,11 +59,16 @@ impl Executor {
             };
             sent = true;
             let job = attempt.job.clone();
+            let script = self.script(path, Some(attempt.stage));
+            let start = JobStart {
+                script: &script,
+                secrets: secrets.as_deref(),
+            };
             let call = JobCall {
                 id: &job,
                 fence: shared.fence,
                 // Once the host has it, it is never started again: only attached to.
-                start: (!watch.accepted).then(|| start.clone()),
+                start: (!watch.accepted).then_some(start),
                 offset: attempt.log.bytes(),
             };
             if watch.accepted {
@@ -225,7 +216,7 @@ impl Executor {
             problems,
             ..
         } = parse_result(&job.result);
-        let problems: Vec<_> = problems.into_iter().map(problem).collect();
+        let problems = self.problems(problems);
         let mut end = match (outcome, errors_among(&problems)) {
             // A check that found an error has failed, even where its script went on and ended well.
             (Ok(()), Some(found)) => TaskEnd::failed(found),
@@ -251,7 +242,7 @@ impl Executor {
             self.take_fact(&mut kept, attempt.id.stage.as_str(), name, value)
                 .await;
         }
-        self.facts.extend(kept.clone());
+        self.keep_facts(&kept);
         end.facts = kept;
         end
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::Facts;
-use phalanx_remote::{OutputSink, ProbeError, Script, parse_result};
+use phalanx_remote::{OutputSink, ProbeError, parse_result};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::executor::{Attempt, Cut, Executor, done};
 use crate::failure;
 use crate::log_file::LogFile;
-use crate::run_step::{cut_at, errors_among, problem};
+use crate::run_step::{cut_at, errors_among};
 
 /// How long a stage may wait that does not say so itself.
 pub(crate) const WITHIN: Duration = Duration::from_secs(20 * 60);
@@ -59,19 +59,11 @@ impl Executor {
         let began = Instant::now();
         let mut answered = false;
         loop {
-            let script = Script {
-                text: shared.plan.files.get(path).cloned().unwrap_or_default(),
-                env: shared.plan.environment(
-                    self.host,
-                    Some(attempt.stage),
-                    &self.facts,
-                    shared.run.as_str(),
-                ),
-            };
             let connection = self.link.get().await?;
             attempt.log.forget_lines();
             let probed = {
                 let _permit = shared.permits.take().await;
+                let script = self.script(path, Some(attempt.stage));
                 let mut sink = Sink(&mut attempt.log);
                 timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
             };
@@ -96,8 +88,8 @@ impl Executor {
                     for (name, value) in result.facts {
                         self.take_fact(&mut facts, path, name, value).await;
                     }
-                    self.facts.extend(facts.clone());
-                    let problems: Vec<_> = result.problems.into_iter().map(problem).collect();
+                    self.keep_facts(&facts);
+                    let problems = self.problems(result.problems);
                     if let Some(failure) = errors_among(&problems) {
                         return Ok(TaskEnd {
                             facts,

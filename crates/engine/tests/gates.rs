@@ -3,7 +3,7 @@
 
 mod support;
 
-use phalanx_events::{FailureKind, Outcome, RunOutcome};
+use phalanx_events::{FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{Allowance, FactKind};
 use support::{Dial, Job, PlanMaker, World, script, until};
 
@@ -292,6 +292,56 @@ async fn problems_found_by_checks_are_told_apart_from_failures() {
     assert_eq!(ran.outcome, RunOutcome::ProblemsFound);
     assert_eq!(ran.end("preflight@a").1.problems[0].check, "ports");
     assert!(ran.never_started("change@b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accepted_problem_is_a_warning_that_says_so() {
+    let world = World::default();
+    world
+        .job(
+            "a",
+            "preflight",
+            Job::ok(1).result("problem\tftype\terror\tXFS without ftype\tformat it\n"),
+        )
+        .job("a", "change", Job::ok(1));
+    let mut plan = PlanMaker::new(&["a:w"])
+        .stage("preflight", "", script(), &[])
+        .stage("change", "", script(), &["*preflight"])
+        .plan();
+    plan.accept.insert("ftype".into());
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let problem = &ran.end("preflight@a").1.problems[0];
+    assert_eq!(problem.severity, ReportedSeverity::Warning);
+    assert_eq!(problem.text, "XFS without ftype (accepted)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_is_given_what_all_hosts_told() {
+    let world = World::default();
+    for host in ["a", "b"] {
+        let told = format!("fact\tos\tos of {host}\n");
+        world
+            .job(host, "look", Job::ok(1).result(&told))
+            .job(host, "compare", Job::ok(1));
+    }
+    let plan = PlanMaker::new(&["a:w", "b:w"])
+        .fact("os", phalanx_plan::FactKind::Text)
+        .stage("look", "", script(), &[])
+        .stage_with("compare", "", script(), &["*look"], |stage| {
+            stage.all_facts.insert("os".into());
+        })
+        .plan();
+    world.facts("a", "").facts("b", "");
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    for host in ["a", "b"] {
+        let environment = world.environment(host, "compare");
+        assert_eq!(environment["PX_FACTS_OS"], "a os of a\nb os of b\n");
+        let clock: u64 = environment["PX_CLOCK"].parse().unwrap();
+        assert!(clock > 1_700_000_000_000, "milliseconds since 1970");
+        assert!(!world.environment(host, "look").contains_key("PX_FACTS_OS"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

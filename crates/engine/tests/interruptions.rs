@@ -162,6 +162,32 @@ async fn a_host_that_never_comes_back_is_told_as_that() {
     assert!((300_000..301_000).contains(&ms), "{ms}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_operator_reboots_a_host_and_it_is_proven() {
+    let world = World::default();
+    world
+        .reboots("a", 4, Some(20))
+        .job("a", "after", Job::ok(1));
+    let operator = world.clone();
+    tokio::spawn(async move {
+        // Much later than the stage may take.
+        tokio::time::sleep(Duration::from_secs(3_000)).await;
+        operator.reboot("a");
+    });
+    let mut plan = reboot_plan(60);
+    plan.manual_reboot = true;
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let (ms, end) = ran.end("reboot@a");
+    assert_eq!(end.outcome, Outcome::Changed);
+    assert!((3_024_000..3_032_000).contains(&ms), "{ms}");
+    let asked = ran.events.iter().any(|event| match &event.kind {
+        EventKind::HostNotice { text, .. } => text.contains("waits for you to reboot it"),
+        _ => false,
+    });
+    assert!(asked);
+}
+
 /// Runs a plan and asks to stop at these seconds, ever more urgently.
 async fn run_and_stop(
     world: &World,

@@ -32,6 +32,9 @@ pub(crate) struct Global {
     /// Only these hosts, roles or labels
     #[arg(long, global = true, value_name = "HOST|ROLE|LABEL", value_delimiter = ',', action = ArgAction::Append)]
     pub(crate) on: Vec<String>,
+    /// Take the errors of this check as warnings
+    #[arg(long, global = true, value_name = "CHECK", value_delimiter = ',', action = ArgAction::Append)]
+    pub(crate) accept: Vec<String>,
     /// Don't ask before the first change
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
@@ -191,6 +194,12 @@ pub(crate) struct Extent {
     /// No host begins a stage before all hosts have ended the one before it
     #[arg(long)]
     pub(crate) lockstep: bool,
+    /// Remove what an installation left that was cut short, and begin anew there
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Hosts that need a reboot wait for you to do it; then it is proven
+    #[arg(long)]
+    pub(crate) manual_reboot: bool,
 }
 
 /// Options of `install`.

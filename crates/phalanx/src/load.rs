@@ -147,6 +147,9 @@ impl Loaded {
             on: global.on.clone(),
             to: extent.to.clone(),
             lockstep: extent.lockstep,
+            accept: global.accept.clone(),
+            repair: extent.repair,
+            manual_reboot: extent.manual_reboot,
         };
         let mut remarks = self.remarks.clone();
         match build(&self.cluster, &self.recipe, &request) {

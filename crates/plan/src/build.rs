@@ -28,6 +28,12 @@ pub struct PlanRequest {
     pub to: Option<String>,
     /// Whether every gate is to be an `all` gate.
     pub lockstep: bool,
+    /// Checks whose errors are to be warnings, beside those that the cluster file names.
+    pub accept: Vec<String>,
+    /// Whether scripts may remove what an installation left that was cut short.
+    pub repair: bool,
+    /// Whether the operator reboots the hosts that have to be.
+    pub manual_reboot: bool,
 }
 
 /// Makes the plan. What comes with it is worth knowing and stops nothing.
@@ -66,6 +72,7 @@ impl<'a> Builder<'a> {
         let resolved = resolve(self.cluster, line, &self.recipe.name);
         self.problems.extend(resolved.problems.clone());
         self.check_roles();
+        let accept = self.accept(&request.accept);
         let hosts = self.hosts(&request.on);
         let flow = self.flow(&request.flow)?;
         let stages = self.stages(flow, request.to.as_deref())?;
@@ -100,6 +107,9 @@ impl<'a> Builder<'a> {
                 .map(|flow| flow.name.value.clone())
                 .collect(),
             lockstep: request.lockstep,
+            accept,
+            repair: request.repair,
+            manual_reboot: request.manual_reboot,
             roles: self
                 .recipe
                 .roles
@@ -310,6 +320,7 @@ fn planned_stage(
         within: stage.within,
         at_once: stage.at_once,
         retries: stage.retries,
+        all_facts: stage.all_facts.clone(),
         secrets,
     }
 }

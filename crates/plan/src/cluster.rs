@@ -33,6 +33,8 @@ pub struct Cluster {
     pub release: Option<Spanned<String>>,
     /// How hosts are reached where a host says nothing else.
     pub ssh: SshSettings,
+    /// Checks whose errors are to be warnings.
+    pub accept: Vec<Spanned<String>>,
     /// The hosts, in the file's order.
     pub hosts: Vec<Host>,
     /// Where the file lists a role's hosts, for problems that concern the role as a whole.

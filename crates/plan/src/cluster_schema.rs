@@ -34,6 +34,14 @@ pub fn cluster_schema(roles: &[&str], settings: Option<&Value>) -> Value {
                 "type": ["string", "number"],
             },
             "ssh": ssh(),
+            "accept": {
+                "title": "Accepted checks",
+                "description": "Checks whose errors are to be warnings, once you know what they mean.",
+                "anyOf": [
+                    { "type": "string" },
+                    { "type": "array", "items": { "type": "string" } },
+                ],
+            },
             "hosts": {
                 "title": "Hosts",
                 "description": "One entry a host.",

@@ -25,6 +25,15 @@ pub fn to_yaml(cluster: &Cluster, home: Option<&str>) -> String {
         None => out.push_str("# release: the recipe's usual one, where none is written here\n"),
     }
     ssh(&mut out, &cluster.ssh, home);
+    if !cluster.accept.is_empty() {
+        let checks: Vec<String> = cluster
+            .accept
+            .iter()
+            .map(|check| text(&check.value))
+            .collect();
+        out.push_str("\n# Checks whose errors are warnings here.\n");
+        line(&mut out, format_args!("accept: [{}]", checks.join(", ")));
+    }
     out.push_str(
         "\n# Where SSH reaches each host, and the address that the hosts know each other by.\n",
     );

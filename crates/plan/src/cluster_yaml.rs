@@ -32,8 +32,9 @@ use crate::suggest::did_you_mean;
 use crate::yaml::{self, Fields, Node, Reader};
 
 /// The keys of the file.
-pub(crate) const FILE_KEYS: [&str; 6] =
-    ["cluster", "recipe", "release", "ssh", "hosts", "settings"];
+pub(crate) const FILE_KEYS: [&str; 7] = [
+    "cluster", "recipe", "release", "ssh", "accept", "hosts", "settings",
+];
 
 /// Reads a cluster file of YAML. The cluster is `None` where the problems hold an error. Neither
 /// the cluster's source nor the problems' show the text of a secret.
@@ -86,6 +87,10 @@ impl ClusterReader<'_> {
             .get("release")
             .and_then(|node| self.reader.text(node, "`release`"));
         let ssh = ssh::read(&mut self.reader, self.context, fields.get("ssh"));
+        let accept = fields
+            .get("accept")
+            .and_then(|node| self.reader.texts(node, "`accept`"))
+            .unwrap_or_default();
         let (hosts, role_places) = hosts::read(&mut self.reader, fields, &ssh);
         let mut cluster = Cluster {
             source: self.shown.clone(),
@@ -93,6 +98,7 @@ impl ClusterReader<'_> {
             recipe: recipe?,
             release,
             ssh,
+            accept,
             hosts,
             role_places,
             settings: BTreeMap::new(),

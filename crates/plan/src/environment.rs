@@ -83,6 +83,10 @@ pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
             plan.release.clone().unwrap_or_default(),
         ),
         ("PX_FLOW".to_owned(), plan.flow.clone()),
+        (
+            "PX_REPAIR".to_owned(),
+            if plan.repair { "yes" } else { "" }.to_owned(),
+        ),
     ];
     for (name, value) in &plan.settings {
         let name = format!("PX_SETTING_{}", variable_name(name));
@@ -135,6 +139,32 @@ impl Plan {
             environment.push((name, value.replace('\0', "")));
         }
         environment
+    }
+
+    /// What a stage's script is given of all hosts' facts beside its environment: a variable for each,
+    /// with lines of a host's name and the value it told. `told` is a fact's values by host.
+    pub fn facts_of_all(
+        &self,
+        stage: usize,
+        told: &BTreeMap<String, BTreeMap<usize, String>>,
+    ) -> Vec<(String, String)> {
+        let names = self.stages.get(stage).map(|stage| &stage.all_facts);
+        let lines = |fact: &String| {
+            let mut lines = String::new();
+            for (host, value) in told.get(fact).into_iter().flatten() {
+                if let Some(host) = self.hosts.get(*host) {
+                    let value = value.replace(['\0', '\n'], " ");
+                    // Writing to a String cannot fail.
+                    let _ = writeln!(lines, "{} {value}", host.name);
+                }
+            }
+            lines
+        };
+        names
+            .into_iter()
+            .flatten()
+            .map(|fact| (format!("PX_FACTS_{}", variable_name(fact)), lines(fact)))
+            .collect()
     }
 
     /// Whether the stage is to run on the host, by its `when` and the host's facts.

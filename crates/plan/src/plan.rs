@@ -32,6 +32,15 @@ pub struct Plan {
     pub flows: Vec<String>,
     /// Whether every gate was made an `all` gate.
     pub lockstep: bool,
+    /// Checks whose errors are warnings to the operator: they were told, and said yes to.
+    #[serde(default)]
+    pub accept: BTreeSet<String>,
+    /// Whether scripts may remove what an installation left that was cut short.
+    #[serde(default)]
+    pub repair: bool,
+    /// Whether the operator reboots the hosts that have to be.
+    #[serde(default)]
+    pub manual_reboot: bool,
     /// The roles of the recipe, in its order, those without a host as well.
     pub roles: Vec<RoleName>,
     /// Every host of the cluster, in the cluster file's order, whether it takes part or not: what
@@ -125,6 +134,9 @@ pub struct PlannedStage {
     pub at_once: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
+    /// Facts that its script is given of every host, as far as they were told by then.
+    #[serde(default)]
+    pub all_facts: BTreeSet<String>,
     /// The secrets its script is handed.
     pub secrets: BTreeSet<String>,
 }

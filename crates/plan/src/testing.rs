@@ -104,6 +104,7 @@ pub(crate) fn cluster(text: &str) -> Cluster {
         }),
         ssh: SshSettings::default(),
         hosts,
+        accept: Vec::new(),
         role_places: BTreeMap::new(),
         settings: entries("settings")
             .into_iter()

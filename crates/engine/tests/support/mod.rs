@@ -90,6 +90,8 @@ struct HostScript {
     cancelled: Vec<JobId>,
     collected: Vec<String>,
     puts: Vec<FileToPut>,
+    /// What jobs were given, by stage.
+    environments: BTreeMap<String, BTreeMap<String, String>>,
     boot: u32,
     /// How long a reboot takes to go down and to come up; none: it never goes down.
     reboot: Option<(Duration, Option<Duration>)>,
@@ -157,6 +159,26 @@ impl World {
         self
     }
 
+    /// The host reboots now, if it does so at all.
+    pub(crate) fn reboot(&self, host: &str) {
+        let Some((down, up)) = self.with(host, |host| host.reboot) else {
+            return; // it says yes and does nothing
+        };
+        let (world, host) = (self.clone(), host.to_owned());
+        tokio::spawn(async move {
+            sleep(down).await;
+            let until = up.map(|up| Instant::now() + up);
+            world.with(&host, |script| script.down_until = Some(until));
+            if let Some(until) = until {
+                sleep_until(until).await;
+                world.with(&host, |script| {
+                    script.boot += 1;
+                    script.down_until = None;
+                });
+            }
+        });
+    }
+
     /// The connections of this host break this many seconds from now.
     pub(crate) fn breaks_after(&self, host: &str, seconds: &[u64]) -> &Self {
         self.with(host, |script| {
@@ -164,6 +186,11 @@ impl World {
             script.breaks_at.extend(seconds.iter().map(at));
         });
         self
+    }
+
+    /// What the host's job of this stage was given.
+    pub(crate) fn environment(&self, host: &str, stage: &str) -> BTreeMap<String, String> {
+        self.with(host, |script| script.environments[stage].clone())
     }
 
     pub(crate) fn cancelled(&self, host: &str) -> Vec<String> {
@@ -412,6 +439,8 @@ impl Connection for Scripted {
             }
             call.start.as_ref()?;
             let job = host.jobs.get_mut(&stage)?.pop_front()?;
+            let given = call.start.iter().flat_map(|start| start.script.env.clone());
+            host.environments.insert(stage.clone(), given.collect());
             host.running
                 .insert(id.clone(), (Instant::now(), job.clone()));
             Some((Instant::now(), job))
@@ -481,23 +510,7 @@ impl Connection for Scripted {
     }
 
     async fn request_reboot(&self) -> Result<(), ProbeError> {
-        let times = self.world.with(&self.host, |host| host.reboot);
-        let Some((down, up)) = times else {
-            return Ok(()); // it says yes and does nothing
-        };
-        let (world, host) = (self.world.clone(), self.host.clone());
-        tokio::spawn(async move {
-            sleep(down).await;
-            let until = up.map(|up| Instant::now() + up);
-            world.with(&host, |script| script.down_until = Some(until));
-            if let Some(until) = until {
-                sleep_until(until).await;
-                world.with(&host, |script| {
-                    script.boot += 1;
-                    script.down_until = None;
-                });
-            }
-        });
+        self.world.reboot(&self.host);
         Ok(())
     }
 
@@ -537,6 +550,9 @@ impl PlanMaker {
                 flow: "install".into(),
                 flows: vec!["install".into()],
                 lockstep: false,
+                accept: Default::default(),
+                repair: false,
+                manual_reboot: false,
                 roles: Vec::new(),
                 roster: Vec::new(),
                 hosts,
@@ -601,6 +617,7 @@ impl PlanMaker {
             within: None,
             at_once: None,
             retries: 0,
+            all_facts: Default::default(),
             secrets: Default::default(),
         };
         change(&mut stage);

@@ -1,6 +1,6 @@
 //! Whether the cluster suits the recipe, and what of both is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Builder;
 use crate::ids::RoleName;
@@ -143,6 +143,41 @@ impl Builder<'_> {
                     format!("`{name}` number {}", at + 1),
                 )
             })
+    }
+
+    /// The checks whose errors are warnings: the cluster file's and those of the command line.
+    pub(super) fn accept(&mut self, asked: &[String]) -> BTreeSet<String> {
+        let known = self.recipe.checks();
+        let written = self.cluster.accept.iter();
+        let places = written.map(|check| (check.value.as_str(), Some(check.span)));
+        let asked = asked.iter().map(|check| (check.as_str(), None));
+        let mut accept = BTreeSet::new();
+        for (check, place) in places.chain(asked) {
+            if !known.contains(check) {
+                let problem = Problem::error(
+                    "plan::accept",
+                    format!(
+                        "the recipe `{}` has no check `{}`",
+                        self.recipe.name,
+                        check.escape_debug()
+                    ),
+                );
+                let problem = match place {
+                    Some(span) => problem.at(&self.cluster.source, span, "unknown check"),
+                    None => problem.in_file(&self.recipe.source),
+                };
+                let names = known.iter().map(String::as_str);
+                self.problems.push(match did_you_mean(check, names) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => {
+                        let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                        problem.help(format!("its checks are `{}`", names.join("`, `")))
+                    }
+                });
+            }
+            accept.insert(check.to_owned());
+        }
+        accept
     }
 
     /// The hosts that take part.

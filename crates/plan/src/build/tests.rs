@@ -73,6 +73,33 @@ fn problems_of(cluster_text: &str, request: &PlanRequest) -> String {
     problems.to_plain_text()
 }
 
+#[test]
+fn accepted_checks_are_those_of_the_scripts() {
+    let script = "if x; then problem ports error a b; fi\nproblem \"disk\" warning a\n";
+    let recipe = recipe(&[
+        ("recipe.yaml", RECIPE),
+        ("settings/any.yaml", SETTINGS),
+        ("scripts/a.sh", script),
+    ]);
+    let mut cluster = cluster(CLUSTER);
+    let accept = |checks: &[&str]| PlanRequest {
+        accept: checks.iter().map(|check| (*check).to_owned()).collect(),
+        ..request()
+    };
+    cluster.accept.push(crate::cluster::Spanned {
+        value: "disk".into(),
+        span: Default::default(),
+    });
+    let (plan, _) = build(&cluster, &recipe, &accept(&["ports"])).expect("a plan");
+    assert_eq!(plan.accept, ["disk".to_owned(), "ports".to_owned()].into());
+    let problems = build(&cluster, &recipe, &accept(&["port"])).unwrap_err();
+    let text = problems.to_plain_text();
+    assert!(
+        text.contains("has no check `port`") && text.contains("did you mean `ports`?"),
+        "{text}"
+    );
+}
+
 fn gate(gate: &Gate) -> String {
     match gate {
         Gate::Own(stage) => stage.to_string(),

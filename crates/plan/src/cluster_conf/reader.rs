@@ -263,6 +263,7 @@ impl ConfReader<'_> {
             release: None,
             ssh,
             hosts,
+            accept: Vec::new(),
             role_places,
             settings,
             setting_places,

@@ -40,6 +40,7 @@ fn cluster(ssh: SshSettings, hosts: Vec<Host>, settings: BTreeMap<String, Value>
         release: Some(spanned("1.10".to_owned())),
         ssh,
         hosts,
+        accept: Vec::new(),
         role_places: BTreeMap::new(),
         settings: settings
             .into_iter()

@@ -73,6 +73,7 @@ fn the_environment_of_a_script() {
     PX_RECIPE=r
     PX_RELEASE=1.8.8
     PX_FLOW=install
+    PX_REPAIR=
     PX_SETTING_NAMES=a b
     PX_SETTING_PORT=80
     PX_SETTING_PROXY={"host":"p"}
@@ -97,6 +98,34 @@ fn the_environment_of_a_script() {
             .all(|(name, _)| name != "PX_STAGE")
     );
     assert_eq!(plan.environment(9, None, &Facts::new(), "r7"), []);
+}
+
+#[test]
+fn what_all_hosts_told_is_lines_of_hosts() {
+    let mut plan = plan();
+    let stage = &mut plan.stages[0];
+    stage.all_facts = ["os".to_owned(), "cores".to_owned()].into();
+    let of = |values: &[(usize, &str)]| -> BTreeMap<usize, String> {
+        let values = values.iter();
+        values
+            .map(|(host, value)| (*host, (*value).to_owned()))
+            .collect()
+    };
+    let told = BTreeMap::from([
+        ("os".to_owned(), of(&[(2, "two\nlines"), (0, "el 7")])),
+        ("secret".to_owned(), of(&[(0, "not asked for")])),
+    ]);
+    assert_eq!(
+        plan.facts_of_all(0, &told),
+        [
+            ("PX_FACTS_CORES".to_owned(), String::new()),
+            (
+                "PX_FACTS_OS".to_owned(),
+                "l1 el 7\nw2 two lines\n".to_owned()
+            ),
+        ]
+    );
+    assert_eq!(plan.facts_of_all(9, &told), []);
 }
 
 #[test]

@@ -8,13 +8,24 @@ use super::{Flow, RecipeFiles, Role, Stage};
 use crate::cluster::Spanned;
 use crate::duration::parse_duration;
 use crate::ids::{RoleName, StageId, is_plain_name};
-use crate::plan::{Action, Gate, PutSource, PutStep};
+use crate::plan::{Action, FactKind, Gate, PutSource, PutStep};
 use crate::problem::Problem;
 use crate::source::Span;
 use crate::yaml::{Fields, Key, Kind, Node, Reader};
 
-const STAGE_FIELDS: [&str; 11] = [
-    "id", "on", "after", "when", "put", "run", "reboot", "until", "within", "at_once", "retries",
+const STAGE_FIELDS: [&str; 12] = [
+    "id",
+    "on",
+    "after",
+    "when",
+    "put",
+    "run",
+    "reboot",
+    "until",
+    "within",
+    "at_once",
+    "retries",
+    "all_facts",
 ];
 /// Flows that change nothing, by their name.
 const READING_FLOWS: [&str; 2] = ["check", "verify"];
@@ -24,6 +35,7 @@ pub(super) struct FlowReader<'r, 'a> {
     pub(super) files: &'r RecipeFiles,
     pub(super) roles: &'r [Role],
     pub(super) groups: &'r BTreeMap<String, BTreeSet<RoleName>>,
+    pub(super) facts: &'r BTreeMap<String, FactKind>,
 }
 
 impl FlowReader<'_, '_> {
@@ -182,6 +194,7 @@ impl FlowReader<'_, '_> {
             .and_then(|node| self.yaml.int(node, "`retries`", 0..=100))
             .and_then(|retries| u32::try_from(retries).ok())
             .unwrap_or(0);
+        let all_facts = self.all_facts(&what, fields, &action);
         let id = id?;
         if !self.check_name(&id.value, id.span, "a stage") {
             return None;
@@ -200,7 +213,33 @@ impl FlowReader<'_, '_> {
             within: within.or(reboot_within),
             at_once,
             retries,
+            all_facts,
         })
+    }
+
+    /// The facts of all hosts that the stage's script is given.
+    fn all_facts(&mut self, what: &str, fields: Fields<'_>, action: &Action) -> BTreeSet<String> {
+        let Some((key, node)) = fields.entry("all_facts") else {
+            return BTreeSet::new();
+        };
+        if !matches!(action, Action::Run(_) | Action::Until(_)) {
+            self.yaml.error(
+                "recipe::no-script",
+                key.span,
+                format!("{what} has no script that could be given facts"),
+                "nobody reads them",
+                "remove it, or give the stage a `run` or an `until`",
+            );
+        }
+        let names = self.yaml.texts(node, "`all_facts`").unwrap_or_default();
+        for name in &names {
+            if !self.facts.contains_key(&name.value) {
+                let known = self.facts.keys().map(String::as_str);
+                let problem = unknown(self.yaml.source, name, "fact", known);
+                self.yaml.problems.push(problem);
+            }
+        }
+        names.into_iter().map(|name| name.value).collect()
     }
 
     fn on(&mut self, node: &Node) -> BTreeSet<RoleName> {

@@ -92,6 +92,8 @@ pub struct Stage {
     pub at_once: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
+    /// Facts that its script is given of every host.
+    pub all_facts: BTreeSet<String>,
 }
 
 /// The settings of a release line.
@@ -125,6 +127,11 @@ pub struct Rule {
 }
 
 impl Recipe {
+    /// The checks that its scripts tell problems of, as far as a look at their text tells.
+    pub fn checks(&self) -> BTreeSet<String> {
+        super::scripts::checks(self)
+    }
+
     /// The role of this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name.as_str() == name)

@@ -74,6 +74,7 @@ impl RecipeReader<'_> {
             files: self.files,
             roles: &roles,
             groups: &groups,
+            facts: &fact_kinds,
         };
         let flows = flow_reader.flows(root, fields);
         settings_file::check_secret_stages(&settings, &flows, &mut self.yaml.problems);

@@ -144,7 +144,14 @@ pub fn recipe_schema() -> Value {
                     },
                     "within": duration,
                     "at_once": { "type": "integer", "minimum": 1 },
-                    "retries": { "type": "integer", "minimum": 0, "maximum": 100 }
+                    "retries": { "type": "integer", "minimum": 0, "maximum": 100 },
+                    "all_facts": {
+                        "description": "Facts that the script is given of every host.",
+                        "oneOf": [
+                            { "type": "string" },
+                            { "type": "array", "items": { "type": "string" } }
+                        ]
+                    }
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::suggest::did_you_mean;
 const FOLDERS: [&str; 3] = ["scripts/", "templates/", "files/"];
 const SEVERITIES: [&str; 3] = ["note", "warning", "error"];
 /// What every script is given, whatever the recipe.
-const GIVEN: [&str; 11] = [
+const GIVEN: [&str; 13] = [
     "PX_RUN",
     "PX_CLUSTER",
     "PX_RECIPE",
@@ -27,6 +27,8 @@ const GIVEN: [&str; 11] = [
     "PX_ADDRESS",
     "PX_PRIVATE_ADDRESS",
     "PX_SECRETS",
+    "PX_REPAIR",
+    "PX_CLOCK",
 ];
 
 /// Everything that is wrong with a recipe's scripts, and, of a recipe that was read completely, the
@@ -72,11 +74,42 @@ pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
     problems
 }
 
+/// The checks that the recipe's scripts tell problems of, as far as a look at their text tells.
+pub(super) fn checks(recipe: &Recipe) -> BTreeSet<String> {
+    let stages = recipe.flows.iter().flat_map(|flow| &flow.stages);
+    let scripts: BTreeSet<&str> = stages
+        .filter_map(|stage| match &stage.action {
+            Action::Run(path) | Action::Until(path) => Some(path.as_str()),
+            Action::Put | Action::Reboot => None,
+        })
+        .collect();
+    let mut checks = BTreeSet::new();
+    for source in scripts
+        .into_iter()
+        .filter_map(|path| recipe.files.text(path)?.ok())
+    {
+        for line in source.text().lines() {
+            for words in commands(line).0 {
+                if let [(_, "problem"), (_, check), ..] = words.as_slice()
+                    && is_literal(check)
+                {
+                    checks.insert(unquoted(check).to_owned());
+                }
+            }
+        }
+    }
+    checks
+}
+
 /// Every variable that some script of the recipe may be given.
 fn variables(recipe: &Recipe) -> BTreeSet<String> {
     let mut variables: BTreeSet<String> = GIVEN.iter().map(|name| (*name).to_owned()).collect();
     for fact in recipe.fact_kinds.keys() {
         variables.insert(format!("PX_FACT_{}", variable_name(fact)));
+    }
+    let stages = recipe.flows.iter().flat_map(|flow| &flow.stages);
+    for fact in stages.flat_map(|stage| &stage.all_facts) {
+        variables.insert(format!("PX_FACTS_{}", variable_name(fact)));
     }
     for role in &recipe.roles {
         let role = variable_name(role.name.as_str());

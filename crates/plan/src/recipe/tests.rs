@@ -170,7 +170,22 @@ fn unknown_fields() {
       help: did you mean `count`?
     error[yaml::unknown-key]: r/recipe.yaml:3:23: the stage `x` has no key `om`
       3:23 `om` unknown key
-      help: the keys are `id`, `on`, `after`, `when`, `put`, `run`, `reboot`, `until`, `within`, `at_once`, `retries`
+      help: the keys are `id`, `on`, `after`, `when`, `put`, `run`, `reboot`, `until`, `within`, `at_once`, `retries`, `all_facts`
+    ");
+}
+
+#[test]
+fn facts_of_all_hosts() {
+    assert_snapshot!(lint_stages("\
+    - { id: one, on: leader, run: scripts/x.sh, all_facts: [reboot_neded] }
+    - { id: two, on: leader, reboot: true, all_facts: reboot_needed }
+"), @"
+    error[recipe::unknown]: r/recipe.yaml:6:61: there is no fact `reboot_neded`
+      6:61 `reboot_neded` unknown fact
+      help: did you mean `reboot_needed`?
+    error[recipe::no-script]: r/recipe.yaml:7:44: the stage `two` has no script that could be given facts
+      7:44 `all_facts` nobody reads them
+      help: remove it, or give the stage a `run` or an `until`
     ");
 }
 

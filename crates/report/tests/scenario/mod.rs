@@ -22,6 +22,7 @@ pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
         within: None,
         at_once: None,
         retries: 0,
+        all_facts: Default::default(),
         secrets: BTreeSet::new(),
     }
 }
@@ -67,6 +68,9 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         flow: "install".into(),
         flows: ["check", "install", "verify"].map(str::to_owned).to_vec(),
         lockstep: false,
+        accept: Default::default(),
+        repair: false,
+        manual_reboot: false,
         roles: vec!["server".into(), "worker".into()],
         roster: Vec::new(),
         cache: Cache::default(),
