@@ -319,7 +319,8 @@ impl Dispatcher {
                     }
                     Ok(false) => {
                         self.settle(index, task.stage, host, true);
-                        let reason = plan.stages[task.stage].when.clone().unwrap_or_default();
+                        let when = plan.stages[task.stage].when.as_deref();
+                        let reason = format!("{} is false", when.unwrap_or_default());
                         let end = TaskEnd::new(Outcome::Skipped { reason });
                         self.tell(EventKind::TaskEnded {
                             task: task.id.clone(),

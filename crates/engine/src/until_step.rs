@@ -46,8 +46,11 @@ impl Executor {
                     Some(line) => format!("not reached within {waited} s; it last said: {line}"),
                     None => format!("not reached within {waited} s, and the probe never said why"),
                 };
+                // Often the probe has said nothing else.
+                let mut lines = attempt.log.last_lines();
+                lines.retain(|line| !text.ends_with(line.as_str()));
                 Failure::new(FailureKind::TimedOut, text)
-                    .lines(attempt.log.last_lines())
+                    .lines(lines)
                     .into()
             }
             Cut::Cancelled => Cut::Cancelled,

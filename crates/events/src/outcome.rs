@@ -12,7 +12,7 @@ pub enum Outcome {
     Already,
     /// Its condition was false.
     Skipped {
-        /// The condition.
+        /// The condition, and that it is false.
         reason: String,
     },
     /// It failed.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::Global;
+use crate::program;
 use crate::trouble::Trouble;
 
 /// The YAML spelling's usual name.
@@ -68,7 +69,7 @@ pub(crate) fn home(global: &Global) -> PathBuf {
 
 /// The command as it has to be typed again for the same cluster file.
 pub(crate) fn command(global: &Global) -> String {
-    let mut command = "phalanx".to_owned();
+    let mut command = program::name().to_owned();
     if let Some(file) = &global.cluster {
         let file = file.to_string_lossy();
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);

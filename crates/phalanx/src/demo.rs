@@ -14,7 +14,7 @@ use crate::cluster_source;
 use crate::demo_figures::{Figures, figures};
 use crate::environment::Environment;
 use crate::exit_code::Exit;
-use crate::lab_cmd;
+use crate::lab_cmd::{self, steps};
 use crate::lab_place::{self, trouble};
 use crate::run_list;
 use crate::show;
@@ -124,12 +124,23 @@ fn kept(lab: &Lab) -> String {
         .or_else(|| lab.hosts().first())
         .map_or("HOST", |host| host.name.as_str());
     format!(
-        "the lab is kept\n  \
-         phalanx lab exec --lab {NAME} --host {host} -- bash   go into a host\n  \
-         phalanx lab exec --lab {NAME} -- phalanx install      install again: nothing changes\n  \
-         phalanx lab exec --lab {NAME} -- phalanx logs         read what the hosts said\n  \
-         phalanx lab status                                    what is there\n  \
-         phalanx lab down {NAME}                               end it"
+        "the lab is kept\n{}",
+        steps(&[
+            (
+                format!("lab exec --lab {NAME} --host {host} -- bash"),
+                "go into a host"
+            ),
+            (
+                format!("lab exec --lab {NAME} -- phalanx logs"),
+                "read what the hosts said"
+            ),
+            (
+                format!("lab exec --lab {NAME} -- phalanx install"),
+                "install again: nothing changes"
+            ),
+            ("lab status".to_owned(), "what is there"),
+            (format!("lab down {NAME}"), "end it"),
+        ])
     )
 }
 

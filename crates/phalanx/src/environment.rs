@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::program;
+
 /// The environment, as far as the command cares.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
@@ -18,6 +20,10 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<u16>,
     /// Whether the locale is one of UTF-8.
     pub(crate) utf8: bool,
+    /// What this program was started as; inside of a lab, outside of it.
+    pub(crate) program: Option<String>,
+    /// `PATH`: where a shell looks for programs.
+    pub(crate) path: Vec<PathBuf>,
 }
 
 impl Environment {
@@ -43,6 +49,8 @@ impl Environment {
             state: path("XDG_STATE_HOME").map(PathBuf::from),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
+            program: text(program::OUTSIDE).or_else(|| std::env::args().next()),
+            path: path("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect()),
         }
     }
 }

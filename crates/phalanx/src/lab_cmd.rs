@@ -14,6 +14,7 @@ use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::lab_cluster_file;
 use crate::lab_place::{self, trouble};
+use crate::program;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
 
@@ -57,8 +58,9 @@ pub(crate) fn lab(
             let lab = lab_place::open(&name.name, environment)?;
             lab.freeze().map_err(|error| trouble(&error))?;
             terminal.print(&format!(
-                "lab {} is frozen: nothing in it runs\n  phalanx lab thaw {0}  lets it go on\n",
-                lab.name()
+                "lab {} is frozen: nothing in it runs\n{}\n",
+                lab.name(),
+                steps(&[(format!("lab thaw {}", lab.name()), "lets it go on")])
             ));
             Ok(Exit::Done)
         }
@@ -92,6 +94,7 @@ pub(crate) fn start(
 pub(crate) fn in_lab(lab: &Lab, program: &std::ffi::OsStr) -> Command {
     let mut command = lab.command(program);
     command
+        .env(program::OUTSIDE, program::name())
         .env("HOME", lab.folder().join(lab_cluster_file::HOME))
         .env_remove("SSH_AUTH_SOCK")
         .current_dir(lab.folder());
@@ -126,15 +129,38 @@ fn up(
     }
     let _ = writeln!(
         text,
-        "  phalanx lab exec --lab {name} -- phalanx install   install on it\n  \
-         phalanx lab exec --lab {name} --host {} -- bash  go into a host\n  \
-         phalanx lab down {name}                         end it",
-        lab.hosts()
-            .first()
-            .map_or("HOST", |host| host.name.as_str())
+        "{}",
+        steps(&[
+            (
+                format!("lab exec --lab {name} -- phalanx install"),
+                "install on it"
+            ),
+            (
+                format!(
+                    "lab exec --lab {name} --host {} -- bash",
+                    lab.hosts()
+                        .first()
+                        .map_or("HOST", |host| host.name.as_str())
+                ),
+                "go into a host"
+            ),
+            (format!("lab down {name}"), "end it"),
+        ])
     );
     terminal.print(&text);
     Ok(Exit::Done)
+}
+
+/// Commands of this program and what each does, a line each.
+pub(crate) fn steps(steps: &[(String, &str)]) -> String {
+    let program = program::name();
+    let widest = steps.iter().map(|(command, _)| command.len()).max();
+    let widest = widest.unwrap_or(0);
+    let lines = steps.iter();
+    let lines: Vec<String> = lines
+        .map(|(command, does)| format!("  {program} {command:widest$}  {does}"))
+        .collect();
+    lines.join("\n")
 }
 
 fn down(name: &LabName, environment: &Environment, terminal: &Terminal) -> Result<Exit, Trouble> {
@@ -199,11 +225,16 @@ fn status(
     for name in &broken {
         let _ = writeln!(
             text,
-            "lab {name} is half there\n  phalanx lab down {name}  removes it"
+            "lab {name} is half there\n{}",
+            steps(&[(format!("lab down {name}"), "removes it")])
         );
     }
     if text.is_empty() {
-        text.push_str("no lab is up\n  phalanx lab up  starts one\n");
+        let _ = writeln!(
+            text,
+            "no lab is up\n{}",
+            steps(&[("lab up".to_owned(), "starts one")])
+        );
     }
     terminal.print(&text);
     Ok(Exit::Done)

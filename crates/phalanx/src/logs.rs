@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_engine::RunFolder;
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{Plan, TaskId, did_you_mean};
 use phalanx_report::terminal_text;
 use serde::Serialize;
 
@@ -62,9 +62,14 @@ pub(crate) fn logs(
         })?;
         return Ok(Exit::Done);
     }
+    let run = format!("run {} ({})", wanted.folder.id(), wanted.plan.flow);
     if logs.is_empty() {
-        terminal.remark("no output was written there");
-    } else if wanted.host.is_none() {
+        terminal.remark(&nothing(&wanted, &run));
+        return Ok(Exit::Done);
+    }
+    // Standard output is the logs' alone.
+    terminal.remark(&run);
+    if wanted.host.is_none() {
         list(&logs, terminal);
     } else {
         for log in &logs {
@@ -80,39 +85,74 @@ pub(crate) fn logs(
     Ok(Exit::Done)
 }
 
-/// The first word may be a run or, of the newest run, a host.
-fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
-    let unreadable = |error| run_list::unreadable(&error);
-    let is_run = what.first().is_some_and(|first| {
-        run_list::list(home)
-            .is_ok_and(|runs| runs.iter().any(|run| run.as_str().starts_with(first)))
-    });
-    let (run, rest) = match what.split_first() {
-        Some((run, rest)) if is_run || what.len() == 3 => (Some(run.as_str()), rest),
-        _ => (None, what),
+/// Why there is nothing to read.
+fn nothing(wanted: &Wanted, run: &str) -> String {
+    let (Some(host), Some(stage)) = (&wanted.host, &wanted.stage) else {
+        return format!("{run} wrote no output");
     };
-    let folder = run_list::find(home, run)?;
-    let plan = folder.plan().map_err(unreadable)?;
-    let host = rest.first().cloned();
-    let stage = rest.get(1).cloned();
+    let takes_part = wanted
+        .plan
+        .tasks
+        .iter()
+        .any(|task| task.id.stage.as_str() == stage && task.id.host.as_str() == host);
+    if takes_part {
+        format!("{stage} wrote no output on {host} in {run}")
+    } else {
+        format!("{stage} is not for {host} in {run}")
+    }
+}
+
+/// The first word may be a run; else it is a host, and the run is the newest that has logs of what is
+/// asked for: a `verify` that went well has none.
+fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
+    let runs = run_list::list(home)?;
+    let fits = |word: &str| {
+        let mut runs = runs.iter().map(|run| run.as_str());
+        runs.any(|run| run.starts_with(word) || run.ends_with(word))
+    };
+    let named = match what.split_first() {
+        Some((run, rest)) if what.len() == 3 || fits(run) => Some((run, rest)),
+        _ => None,
+    };
+    if let Some((run, rest)) = named {
+        return of_run(run_list::find(home, Some(run))?, rest);
+    }
+    let newest = of_run(run_list::find(home, None)?, what);
+    if newest
+        .as_ref()
+        .is_ok_and(|wanted| !logs_of(wanted).is_empty())
+    {
+        return newest;
+    }
+    for run in &runs {
+        let older = run_list::open(home, run).and_then(|folder| of_run(folder, what));
+        if let Ok(older) = older
+            && !logs_of(&older).is_empty()
+        {
+            return Ok(older);
+        }
+    }
+    newest
+}
+
+/// What is wanted of this run: all, a host's, or those of one of its stages.
+fn of_run(folder: RunFolder, what: &[String]) -> Result<Wanted, Trouble> {
+    let plan = folder
+        .plan()
+        .map_err(|error| run_list::unreadable(&error))?;
+    let host = what.first().cloned();
+    let stage = what.get(1).cloned();
     if let Some(host) = &host
         && !plan.hosts.iter().any(|known| known.name.as_str() == host)
     {
-        return Err(Trouble::new(
-            "command::no-such-host",
-            format!(
-                "`{host}` is neither a run nor a host of run {}",
-                folder.id()
-            ),
-        )
-        .help("`phalanx logs` lists the logs of the newest run, `phalanx runs` the runs"));
+        return Err(no_such_host(&folder, &plan, host));
     }
     if let Some(stage) = &stage
         && !plan.stages.iter().any(|known| known.id.as_str() == stage)
     {
         return Err(Trouble::new(
             "command::no-such-stage",
-            format!("run {} has no stage `{stage}`", folder.id()),
+            format!("run {} ({}) has no stage `{stage}`", folder.id(), plan.flow),
         )
         .help(format!("its stages: {}", stages(&plan))));
     }
@@ -122,6 +162,28 @@ fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
         host,
         stage,
     })
+}
+
+fn no_such_host(folder: &RunFolder, plan: &Plan, word: &str) -> Trouble {
+    let trouble = Trouble::new(
+        "command::no-such-host",
+        format!(
+            "`{word}` is neither a run nor a host of run {} ({})",
+            folder.id(),
+            plan.flow
+        ),
+    );
+    if plan.stages.iter().any(|stage| stage.id.as_str() == word) {
+        return trouble.help(format!(
+            "`{word}` is a stage: name the host before it, as in `phalanx logs HOST {word}`"
+        ));
+    }
+    let hosts = plan.hosts.iter().map(|host| host.name.as_str());
+    match did_you_mean(word, hosts) {
+        Some(close) => trouble.help(format!("did you mean `{close}`?")),
+        None => trouble
+            .help("`phalanx logs` lists the logs of the newest run that has some, `phalanx runs` the runs"),
+    }
 }
 
 fn stages(plan: &Plan) -> String {

@@ -16,6 +16,7 @@ mod lab_place;
 mod load;
 mod logs;
 mod plan_cmd;
+mod program;
 mod recipe_cmd;
 mod recipe_source;
 mod run_cmd;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     // A wrong command line ends here, with exit code 2.
     let cli = Cli::parse();
     let environment = Environment::read();
+    program::learn(&environment);
     let terminal = Terminal::look(&environment);
     let exit = match command(&cli, &environment, &terminal) {
         Ok(exit) => exit,

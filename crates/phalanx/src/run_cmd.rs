@@ -1,5 +1,6 @@
 //! `phalanx check`, `install` and `verify`: one flow, carried out.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, mpsc as thread_mpsc};
 use std::thread;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use phalanx_engine::{EngineError, RunFolder, RunId, RunRequest, Told};
 use phalanx_events::{CancelLevel, RunOutcome};
 use phalanx_plan::{Plan, secret_values};
+use phalanx_report::count;
 use phalanx_report::{LineDisplay, LineOptions, Verbosity};
 use tokio::sync::{mpsc, watch};
 
@@ -108,15 +110,16 @@ fn carry_out(
 
 fn question(plan: &Plan) -> String {
     let release = plan.release.as_ref().map(|release| format!(" {release}"));
+    let stages: BTreeSet<_> = plan.tasks.iter().map(|task| &task.id.stage).collect();
     format!(
-        "{} {}{} on the {} hosts of {}, in {} stages ({} tasks)?",
+        "{} {}{} on {} of {}, in {} ({})?",
         plan.flow,
         plan.recipe,
         release.unwrap_or_default(),
-        plan.hosts.len(),
+        count(plan.hosts.len(), "host"),
         plan.cluster,
-        plan.stages.len(),
-        plan.tasks.len(),
+        count(stages.len(), "stage"),
+        count(plan.tasks.len(), "task"),
     )
 }
 

@@ -6,7 +6,7 @@ use phalanx_engine::{RunFolder, RunFolderError, RunId};
 
 use crate::trouble::{Trouble, chain};
 
-/// The run of this name, or whose name alone begins so; the newest where none is named.
+/// The run of this name, or whose name alone begins or ends so; the newest where none is named.
 pub(crate) fn find(home: &Path, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
     let runs = list(home)?;
     let Some(wanted) = wanted else {
@@ -16,20 +16,27 @@ pub(crate) fn find(home: &Path, wanted: Option<&str>) -> Result<RunFolder, Troub
     if runs.is_empty() {
         return Err(no_runs(home));
     }
-    let exact = runs.iter().find(|run| run.as_str() == wanted);
-    let mut beginning = runs.iter().filter(|run| run.as_str().starts_with(wanted));
-    match (exact, beginning.next(), beginning.next()) {
-        (Some(run), ..) | (None, Some(run), None) => open(home, run),
-        (None, Some(_), Some(_)) => Err(Trouble::new(
-            "command::which-run",
-            format!("more than one run's name begins with `{wanted}`"),
-        )
-        .help("write more of it; `phalanx runs` lists them")),
-        (None, None, _) => Err(Trouble::new(
+    if let Some(run) = runs.iter().find(|run| run.as_str() == wanted) {
+        return open(home, run);
+    }
+    // A part is enough: the beginning, or the end, which is what people remember.
+    let fits = |run: &&RunId| run.as_str().starts_with(wanted) || run.as_str().ends_with(wanted);
+    let close: Vec<&RunId> = runs.iter().filter(fits).collect();
+    match close.as_slice() {
+        [run] => open(home, run),
+        [] => Err(Trouble::new(
             "command::no-such-run",
             format!("there is no run `{wanted}` in {}", home.display()),
         )
-        .help("`phalanx runs` lists them")),
+        .help("`phalanx runs` lists them; the beginning or the end of a run's name is enough")),
+        several => {
+            let names: Vec<&str> = several.iter().map(|run| run.as_str()).take(5).collect();
+            Err(Trouble::new(
+                "command::which-run",
+                format!("more than one run's name begins or ends with `{wanted}`"),
+            )
+            .help(format!("write more of it: {}", names.join(", "))))
+        }
     }
 }
 

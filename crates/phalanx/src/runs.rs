@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use phalanx_engine::RunId;
 use phalanx_events::{RunOutcome, RunState};
+use phalanx_report::count;
 use phalanx_report::duration::took;
 use serde::Serialize;
 
@@ -108,13 +109,13 @@ fn text(line: &RunLine) -> String {
         (None, _) => "not ended",
     };
     format!(
-        "{}  {:19}  {:8}  {:20}  {:>4} hosts  {:>10}  {outcome}\n",
+        "{}  {:19}  {:8}  {:20}  {:>9}  {:>10}  {outcome}\n",
         line.run,
         started.unwrap_or_default(),
         line.flow.as_deref().unwrap_or("?"),
         line.cluster.as_deref().unwrap_or("?"),
         line.hosts
-            .map_or_else(|| "?".into(), |hosts| hosts.to_string()),
+            .map_or_else(|| "?".into(), |hosts| count(hosts, "host")),
         took(line.took_ms),
     )
 }

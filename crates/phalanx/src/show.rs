@@ -11,6 +11,7 @@ use crate::cli::{Global, ShowArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::program;
 use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
@@ -38,22 +39,27 @@ pub(crate) fn report(
     plan: &Plan,
     events: &[Event],
 ) -> RunReport {
-    let log = |task: &TaskId, attempt: u32| {
-        folder
-            .attempt_log_path(task, attempt)
-            .to_string_lossy()
-            .into_owned()
-    };
     // In FOLDER/.phalanx/runs/ID; the folder of a lab's cluster file is the lab's.
     let runs = std::path::absolute(folder.path()).unwrap_or_default();
     let lab = runs.ancestors().nth(3).and_then(Lab::name_of_folder);
     let command = match &lab {
-        Some(lab) => format!("phalanx lab exec --lab {lab} -- phalanx"),
+        Some(lab) => format!("{} lab exec --lab {lab} -- phalanx", program::name()),
         None => cluster_source::command(global),
     };
+    let log = |task: &TaskId, attempt: u32| {
+        let path = folder.attempt_log_path(task, attempt);
+        // Who reads that is not in the lab's folder.
+        let path = match &lab {
+            Some(_) => std::path::absolute(&path).unwrap_or(path),
+            None => path,
+        };
+        path.to_string_lossy().into_owned()
+    };
+    let again: String = plan.on.iter().map(|on| format!(" --on {on}")).collect();
     let context = ReportContext {
         run: folder.id().as_str(),
         command: &command,
+        again: &again,
         lab: lab.as_deref(),
         log: &log,
     };

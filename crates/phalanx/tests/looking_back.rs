@@ -159,9 +159,20 @@ fn logs_are_listed_and_shown() {
     );
     let host = sandbox.run(&["logs", FAILED, "s1"]);
     insta::assert_snapshot!("logs_of_a_host", host.stdout);
-    // The newest run has no logs.
+    // The newest run has no logs: those of the one before are meant.
     let newest = sandbox.run(&["logs", "s1"]);
-    assert_eq!((newest.code, newest.stdout.as_str()), (0, ""), "{newest:?}");
+    assert_eq!(
+        (newest.code, &newest.stdout),
+        (0, &host.stdout),
+        "{newest:?}"
+    );
+    assert_eq!(newest.stderr, format!("run {FAILED} (install)\n"));
+    let none = sandbox.run(&["logs", FAILED, "s1", "join"]);
+    let said = format!("join is not for s1 in run {FAILED} (install)\n");
+    assert_eq!(
+        (none.code, &none.stdout, &none.stderr),
+        (0, &String::new(), &said)
+    );
 }
 
 #[test]

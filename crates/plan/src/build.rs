@@ -106,6 +106,7 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|flow| flow.name.value.clone())
                 .collect(),
+            on: request.on.clone(),
             lockstep: request.lockstep,
             accept,
             repair: request.repair,

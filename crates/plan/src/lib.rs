@@ -49,3 +49,4 @@ pub use recipe::{Recipe, RecipeFiles, recipe_schema};
 pub use secret::Secret;
 pub use settings::secret_values;
 pub use source::{SourceFile, Span};
+pub use suggest::did_you_mean;

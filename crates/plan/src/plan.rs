@@ -30,6 +30,9 @@ pub struct Plan {
     /// All flows of the recipe, by name: what else there is to do.
     #[serde(default)]
     pub flows: Vec<String>,
+    /// The hosts, roles, groups and labels that were asked for; none: every host.
+    #[serde(default)]
+    pub on: Vec<String>,
     /// Whether every gate was made an `all` gate.
     pub lockstep: bool,
     /// Checks whose errors are warnings to the operator: they were told, and said yes to.

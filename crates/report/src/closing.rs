@@ -73,7 +73,7 @@ fn time(ms: Option<u64>) -> String {
 }
 
 fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
-    if report.stages.is_empty() {
+    if report.stages.iter().all(|stage| stage.hosts == 0) {
         return;
     }
     title(text, "Stages");
@@ -99,7 +99,9 @@ fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
     }
     columns.push(right("wall").whole());
     columns.push(left("slowest").whole());
-    let rows = report.stages.iter().map(|stage| {
+    // A stage that no host of this run takes part in is not worth a row.
+    let stages = report.stages.iter().filter(|stage| stage.hosts > 0);
+    let rows = stages.map(|stage| {
         let counts = stage.counts;
         let mut row = vec![
             stage.id.to_string(),

@@ -82,7 +82,7 @@ pub(crate) fn host_list<'a>(hosts: impl IntoIterator<Item = &'a HostName>, most:
 }
 
 /// `1 host`, `2 hosts`.
-pub(crate) fn count(number: usize, one: &str) -> String {
+pub fn count(number: usize, one: &str) -> String {
     if number == 1 {
         format!("1 {one}")
     } else {

@@ -22,6 +22,7 @@ pub mod terminal_text;
 mod timeline;
 
 pub use data::{PlanReport, RunReport};
+pub use folding::count;
 pub use heartbeat::still_waiting;
 pub use lines::{LineDisplay, LineOptions, Verbosity};
 pub use summary::{ReportContext, summarize};

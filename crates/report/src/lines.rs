@@ -298,7 +298,7 @@ impl<W: Write> LineDisplay<W> {
             reason.push_str(&format!("; attempt {attempt}{of}, tried again"));
         }
         let before = format!("{:>7}  ", clock(now));
-        let word = pad(end.outcome.word(), WORD_WIDTH);
+        let word = pad(word(end), WORD_WIDTH);
         let after = format!(
             "  {}  {}  {:>10}  ",
             pad(task.stage.as_str(), self.stage_width),
@@ -457,6 +457,16 @@ fn style_of(end: &TaskEnd) -> Style {
         Outcome::Failed if end.again => WARN,
         Outcome::Failed => BAD,
         Outcome::Cancelled | Outcome::NotRun { .. } => WARN,
+    }
+}
+
+/// One word for an end. A task that changed nothing but found something worth knowing says so.
+fn word(end: &TaskEnd) -> &'static str {
+    let worst = end.problems.iter().map(|problem| problem.severity).max();
+    match (&end.outcome, worst) {
+        (Outcome::Already, Some(ReportedSeverity::Warning)) => "warned",
+        (Outcome::Already, Some(ReportedSeverity::Note)) => "noted",
+        _ => end.outcome.word(),
     }
 }
 

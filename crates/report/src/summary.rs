@@ -20,6 +20,8 @@ pub struct ReportContext<'a> {
     pub run: &'a str,
     /// The command as it was called, up to the subcommand: `phalanx`, `phalanx -c lab.yaml`.
     pub command: &'a str,
+    /// Options that a flow has to be given again to be about the same: ` --on worker1`, or nothing.
+    pub again: &'a str,
     /// The lab that the hosts are of, where they are no real servers.
     pub lab: Option<&'a str>,
     /// Where the log of a task's attempt is, as it is shown.
@@ -343,7 +345,12 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
     let mut next = Vec::new();
     let mut add = |command: String, does: &str| {
         next.push(NextStep {
-            command: format!("{} {command}", context.command),
+            command: match command.as_str() {
+                "check" | "install" | "verify" => {
+                    format!("{} {command}{}", context.command, context.again)
+                }
+                _ => format!("{} {command}", context.command),
+            },
             does: does.to_owned(),
         });
     };
@@ -361,16 +368,32 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
         .any(|problem| problem.severity == ReportedSeverity::Error);
     match (report.outcome, report.flow.as_str()) {
         (Some(RunOutcome::Done), "check") if has("install") => {
-            add("install".into(), "go on: nothing has been changed yet");
+            add("install".into(), "go on: this has changed nothing");
         }
         (Some(RunOutcome::Done), "install") if has("verify") => {
             add("verify".into(), "prove that it is healthy");
         }
         (Some(RunOutcome::Done), _) => {}
         (Some(RunOutcome::ProblemsFound), _) => {
-            // Where there is nothing but `install` to look with, that looks.
-            let again = if has("check") { "check" } else { &report.flow };
+            // A check looks at what a flow looks at first; what is found later, only the flow finds.
+            let first = report.stages.iter().find(|stage| stage.hosts > 0);
+            let early = first.is_some_and(|stage| stage.counts.failed > 0);
+            let again = if early && has("check") {
+                "check"
+            } else {
+                &report.flow
+            };
             add(again.to_owned(), "once the problems are mended");
+        }
+        (Some(RunOutcome::Failed), "verify") if has("install") => {
+            add(
+                "install".into(),
+                "mend it: what is right already is left alone",
+            );
+            add("verify".into(), "then prove it again");
+        }
+        (Some(RunOutcome::Failed), flow @ ("check" | "verify")) => {
+            add(flow.to_owned(), "once that is mended");
         }
         (Some(RunOutcome::Failed), flow) => {
             let why = if errors {

@@ -24,6 +24,7 @@ fn report(plan: &Plan, events: &[Event]) -> RunReport {
         &ReportContext {
             run: "r1",
             command: "phalanx",
+            again: "",
             lab: None,
             log: &log,
         },

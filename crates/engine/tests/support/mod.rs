@@ -549,6 +549,7 @@ impl PlanMaker {
                 release: None,
                 flow: "install".into(),
                 flows: vec!["install".into()],
+                on: Vec::new(),
                 lockstep: false,
                 accept: Default::default(),
                 repair: false,

@@ -84,6 +84,7 @@ impl Sandbox {
             .env("HOME", self.path())
             .env("LANG", "C.UTF-8")
             .env("COLUMNS", "100")
+            .env("PHALANX_PROGRAM", "phalanx")
             .env("TZ", "UTC")
             .stdin(Stdio::null());
         command

@@ -132,6 +132,7 @@ impl Site {
             .env("HOME", self.path())
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
+            .env("PHALANX_PROGRAM", "phalanx")
             .env_remove("SSH_AUTH_SOCK")
             .stdin(Stdio::null());
         command

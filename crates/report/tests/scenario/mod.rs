@@ -67,6 +67,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         release: Some("1.0".into()),
         flow: "install".into(),
         flows: ["check", "install", "verify"].map(str::to_owned).to_vec(),
+        on: Vec::new(),
         lockstep: false,
         accept: Default::default(),
         repair: false,
