@@ -2,9 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+mod host;
+
+use host::Host;
 
 /// Exhibitor's list of three masters: code and description of the first, and who leads.
 fn exhibitor(code: u8, description: &str, leader: usize) -> String {
@@ -47,43 +47,83 @@ fn agents(list: &[(bool, bool)]) -> String {
 
 /// Exit status and output of the probe on a host of the role, with `curl` answering so.
 fn probe(role: &str, stage: &str, answer: &str) -> (i32, String) {
-    let files = phalanx_recipes::find("dcos").unwrap();
-    let script = String::from_utf8(files["scripts/health.sh"].clone()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("answer"), answer).unwrap();
-    let curl = format!("#!/bin/sh\ncat '{}'\n", path("answer").display());
-    fs::write(path("curl"), curl).unwrap();
-    fs::set_permissions(path("curl"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(
-        path("version.json"),
+    asked(role, stage, answer).run("dcos", "scripts/health.sh")
+}
+
+fn asked(role: &str, stage: &str, answer: &str) -> Host {
+    let host = Host::new(&[
+        ("PX_ROLE", role),
+        ("PX_STAGE", stage),
+        ("PX_RELEASE", "1.8.8"),
+        ("PX_HOST", "m2"),
+        ("PX_ADDRESS", "54.0.0.1"),
+        ("PX_PRIVATE_ADDRESS", "10.0.0.1"),
+        ("PX_FACT_DETECTED_ADDRESS", "10.0.0.1"),
+        ("PX_ADDRESSES_MASTER", "10.0.0.1 10.0.0.2 10.0.0.3"),
+        ("PX_HOSTS_MASTER", "m1 m2 m3"),
+        ("PX_HOSTS_PRIVATE", "a b c d e"),
+        ("PX_HOSTS_PUBLIC", "p"),
+        ("PX_SETTING_OAUTH_ENABLED", "true"),
+        ("PX_WAITED", "5"),
+        ("PX_WITHIN", "120"),
+    ]);
+    host.says("curl", answer).file(
+        "/opt/mesosphere/etc/dcos-version.json",
         r#"{ "version": "1.8.8", "bootstrap-id": "x" }"#,
     )
-    .unwrap();
-    let version = "/opt/mesosphere/etc/dcos-version.json";
-    assert!(script.contains(version));
-    let script = script.replace(version, &path("version.json").to_string_lossy());
-    let output = Command::new("sh")
-        .args(["-c", &format!("fact() {{ echo \"fact $*\"; }}\n{script}")])
-        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
-        .envs([
-            ("PX_ROLE", role),
-            ("PX_STAGE", stage),
-            ("PX_RELEASE", "1.8.8"),
-            ("PX_ADDRESS", "54.0.0.1"),
-            ("PX_PRIVATE_ADDRESS", "10.0.0.1"),
-            ("PX_FACT_DETECTED_ADDRESS", "10.0.0.1"),
-            ("PX_ADDRESSES_MASTER", "10.0.0.1 10.0.0.2 10.0.0.3"),
-            ("PX_HOSTS_PRIVATE", "a b c d e"),
-            ("PX_HOSTS_PUBLIC", "p"),
-        ])
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stdout).unwrap(),
-    )
+}
+
+#[test]
+fn when_time_is_nearly_up_the_likely_cause_is_told() {
+    let host = asked("master", "quorum", "")
+        .with("PX_WAITED", "110")
+        .says(
+            "systemctl",
+            "dcos-exhibitor.service loaded failed failed Exhibitor\n",
+        )
+        .says("journalctl", "no route to 10.0.0.3\n")
+        .says("detect_ip", "10.0.9.9\n");
+    let script = host.path("detect_ip").to_string_lossy().into_owned();
+    let host = host.exchange("/opt/mesosphere/bin/detect_ip", &script);
+    let (status, said) = host.run("dcos", "scripts/health.sh");
+    assert_eq!(status, 1);
+    for line in [
+        "dcos-exhibitor.service loaded failed",
+        "ip-detect prints \"10.0.9.9\" here; the masters are 10.0.0.1 10.0.0.2 10.0.0.3",
+        "no route to 10.0.0.3",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let last = said.lines().last().unwrap();
+    assert_eq!(last, "Exhibitor on this host does not answer yet");
+}
+
+#[test]
+fn who_has_no_dcos_is_told_at_once() {
+    let host = asked("private", "verify", "").with("PX_RELEASE", "1.8.9");
+    let (status, said) = host.run("dcos", "scripts/health.sh");
+    assert_eq!(status, 1);
+    assert_eq!(
+        said,
+        "problem not_installed error DC/OS 1.8.9 is not installed here; there is: 1.8.8\n"
+    );
+}
+
+#[test]
+fn units_that_are_not_well_are_told() {
+    let healthy = r#"{"slave/registered":1.0}"#;
+    let host = asked("private", "verify", healthy)
+        .tool("3dt", "echo '[dcos-x.service]: it is failed'; exit 1");
+    let bin = host.path("3dt").to_string_lossy().into_owned();
+    let host = host.exchange("/opt/mesosphere/bin/3dt", &bin);
+    let (status, said) = host.run("dcos", "scripts/health.sh");
+    assert_eq!(
+        (status, said.as_str()),
+        (
+            1,
+            "[dcos-x.service]: it is failed\n3dt finds units of DC/OS on this host that are not well: status 1\n"
+        )
+    );
 }
 
 #[test]

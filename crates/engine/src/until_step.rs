@@ -66,7 +66,15 @@ impl Executor {
             attempt.log.forget_lines();
             let probed = {
                 let _permit = shared.permits.take().await;
-                let script = self.script(path, Some(attempt.stage));
+                let mut script = self.script(path, Some(attempt.stage));
+                let within = attempt
+                    .deadline
+                    .map(|deadline| deadline.duration_since(began));
+                let seconds = [("PX_WAITED", Some(began.elapsed())), ("PX_WITHIN", within)];
+                let seconds = seconds.into_iter().filter_map(|(name, time)| {
+                    Some((name.to_owned(), time?.as_secs().to_string()))
+                });
+                script.env.extend(seconds);
                 let mut sink = Sink(&mut attempt.log);
                 timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
             };
@@ -105,6 +113,7 @@ impl Executor {
                             facts,
                             problems,
                             host_ms,
+                            already: result.already,
                             ..TaskEnd::new(done(&attempt.changed))
                         });
                     }

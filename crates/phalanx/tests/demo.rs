@@ -4,82 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-use std::fs;
+mod labs;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
+use labs::{Place, differences, machine};
 use serde_json::Value;
-
-/// What checks a host from outside: every file of the folders that an installation writes to, and
-/// since when each unit runs. Logins, and the jobs themselves, come and go.
-const FINGERPRINT: &str = r#"
-find /etc /opt /var/lib/dcos /usr/local -xdev -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
-find /etc /opt -xdev -type l -exec sh -c 'for l; do echo "$l -> $(readlink "$l")"; done' sh {} + | sort
-for unit in $(systemctl list-units --type=service,socket,target --state=active --plain --no-legend |
-    cut -d' ' -f1 | grep -v -e '^user' -e '^session' -e '^systemd-tmpfiles' -e '^phalanx-'); do
-    echo "$unit $(systemctl show -p MainPID -p ActiveEnterTimestampMonotonic "$unit" | tr '\n' ' ')"
-done | sort
-"#;
-
-/// A state folder of its own, so that the operator's labs are left alone.
-struct Place {
-    state: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self {
-            state: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
-        }
-    }
-
-    fn phalanx(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_phalanx"))
-            .args(args)
-            .env("XDG_STATE_HOME", self.state.path())
-            .output()
-            .unwrap()
-    }
-
-    /// The same, which has to end well; gives what it wrote to standard output.
-    fn well(&self, args: &[&str]) -> String {
-        let output = self.phalanx(args);
-        assert!(
-            output.status.success(),
-            "phalanx {args:?} ended with {}\n{}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let text = self.well(args);
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}"))
-    }
-
-    fn fingerprints(&self, hosts: &[String]) -> BTreeMap<String, String> {
-        hosts
-            .iter()
-            .map(|host| {
-                let enter = ["lab", "exec", "--lab", "demo", "--host", host, "--"];
-                let said = self.well(&[&enter[..], &["sh", "-c", FINGERPRINT]].concat());
-                assert!(said.lines().count() > 100, "{host}: {said}");
-                (host.clone(), said)
-            })
-            .collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // Where the test broke off; otherwise there is nothing.
-        let _ = self.phalanx(&["lab", "down", "demo"]);
-    }
-}
 
 /// What the installer of a node refuses, on a master that is installed: each with its status.
 const REFUSALS: &str = r#"
@@ -132,46 +64,10 @@ fn the_stand_in_refuses_what_the_real_one_does(place: &Place) {
     assert_eq!(said, REFUSED);
 }
 
-/// What a lab would leave on the machine.
-fn machine() -> Vec<String> {
-    let mut seen: Vec<String> = Vec::new();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    seen.extend(mounts.lines().map(|line| format!("mount {line}")));
-    for (what, folder) in [("cgroup", "/sys/fs/cgroup"), ("netns", "/run/netns")] {
-        let mut folders = vec![PathBuf::from(folder)];
-        while let Some(folder) = folders.pop() {
-            let Ok(entries) = fs::read_dir(&folder) else {
-                continue;
-            };
-            for entry in entries.flatten() {
-                if entry.path().to_string_lossy().contains("phalanx") || what == "netns" {
-                    seen.push(format!("{what} {}", entry.path().display()));
-                }
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(entry.path());
-                }
-            }
-        }
-    }
-    // Processes in network namespaces other than ours.
-    let own = fs::read_link("/proc/self/ns/net").unwrap();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(namespace) = fs::read_link(entry.path().join("ns/net")) else {
-            continue;
-        };
-        if namespace != own {
-            seen.push(format!("process in {}", namespace.display()));
-        }
-    }
-    seen.sort();
-    seen.dedup();
-    seen
-}
-
 #[test]
 fn the_demo_installs_proves_and_leaves_nothing() {
     let before = machine();
-    let place = Place::new();
+    let place = Place::new("demo");
 
     // How much of an installation is not the hosts' own work: of three, the one in the middle. Where
     // eight hosts share two processors it moves by a tenth of itself from one run to the next, so that
@@ -223,15 +119,8 @@ fn the_demo_installs_proves_and_leaves_nothing() {
     let again = place.json(&[&in_lab[..], &["install", "--yes", "--json"]].concat());
     assert_eq!(again["outcome"], "done");
     assert_eq!(again["total"]["changed"], 0, "{:#}", again["stages"]);
-    for (host, now) in place.fingerprints(&hosts) {
-        let then = &installed[&host];
-        let differs: Vec<&str> = now
-            .lines()
-            .filter(|line| !then.contains(line))
-            .chain(then.lines().filter(|line| !now.contains(line)))
-            .collect();
-        assert!(differs.is_empty(), "{host}: {differs:#?}");
-    }
+    let differs = differences(&installed, &place.fingerprints(&hosts));
+    assert!(differs.is_empty(), "{differs:#?}");
 
     the_stand_in_refuses_what_the_real_one_does(&place);
 

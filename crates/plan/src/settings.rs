@@ -220,7 +220,7 @@ impl Check<'_> {
             _ => {
                 let name = wording::top(&pointer);
                 let secret = self.is_secret(&name);
-                let said = wording::sentence(error, &pointer, secret);
+                let said = wording::sentence(error, &pointer, secret, &line.schema);
                 let mut problem = Problem::error("settings::value", said.message);
                 let about = wording::about_near(&line.schema, error.schema_path().as_str())
                     .or_else(|| wording::about(self.property(&name)));

@@ -18,6 +18,15 @@ ExecStartPre=-/sbin/ip link del docker0
 ExecStart=
 ExecStart=/usr/bin/docker daemon --storage-driver=overlay -H fd://'
 
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
+if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
+if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
+# The daemon fetches images by itself, and is told by its unit.
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}${PX_SETTING_HTTP_PROXY:-}" ]; then
+    wanted="$wanted
+Environment=\"HTTP_PROXY=${PX_SETTING_HTTP_PROXY:-}\" \"HTTPS_PROXY=${PX_SETTING_HTTPS_PROXY:-}\" \"NO_PROXY=${PX_SETTING_NO_PROXY:-}\""
+fi
+
 # The client tells its version without a running daemon.
 version=none
 if command -v docker >/dev/null 2>&1; then

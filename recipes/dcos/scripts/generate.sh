@@ -14,6 +14,10 @@ installer=dcos_generate_config.sh
 newline='
 '
 
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
+if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
+if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
+
 # The installer, and its checksum where it is known.
 known=
 case $PX_RELEASE in
@@ -140,10 +144,16 @@ fi
 inputs=$(sha256sum genconf/config.yaml genconf/ip-detect) || fail "could not read $work/genconf"
 inputs="$have_sum  $installer$newline$inputs"
 sums=genconf/serve/phalanx/SHA256SUMS
-if [ -e generated.from ] && [ "$(cat generated.from)" = "$inputs" ] && [ -e "$sums" ]; then
-    already "what the nodes install from is there"
+# The nodes are told over SSH what they have to find.
+tell_sums() {
     read -r sum _ <"$sums"
     fact install_sha256 "$sum"
+    sum=$(sha256sum "$sums") || fail "could not read $work/$sums"
+    fact list_sha256 "${sum%% *}"
+}
+if [ -e generated.from ] && [ "$(cat generated.from)" = "$inputs" ] && [ -e "$sums" ]; then
+    already "what the nodes install from is there"
+    tell_sums
     exit 0
 fi
 rm -f generated.from
@@ -191,6 +201,5 @@ if ! mkdir -p genconf/serve/phalanx || ! cp genconf/ip-detect genconf/serve/phal
     ! printf '%s\n' "$inputs" >generated.new || ! mv generated.new generated.from; then
     fail "could not write to $work"
 fi
-read -r sum _ <"$sums"
-fact install_sha256 "$sum"
+tell_sums
 changed "made what the nodes install from"

@@ -29,7 +29,9 @@ if [ "$PX_STAGE" = verify ]; then
         done </opt/mesosphere/etc/dcos-version.json
     fi
     if [ "$version" != "$PX_RELEASE" ]; then
-        echo "DC/OS $PX_RELEASE is not installed here: found $version"
+        # That will not change by waiting.
+        problem not_installed error "DC/OS $PX_RELEASE is not installed here; there is: $version" \
+            "\`phalanx install\` installs it"
         exit 1
     fi
 fi
@@ -56,7 +58,7 @@ esac
 
 # The answers come one behind the other. Each is taken to pieces at its braces: of Exhibitor's list
 # an object for each master, of Mesos's metrics one object, of its agents' list the inner objects.
-curl -fs --noproxy '*' --connect-timeout 2 -m 10 "$@" |
+missing=$(curl -fs --noproxy '*' --connect-timeout 2 -m 10 "$@" |
     awk -v role="$PX_ROLE" -v stage="$PX_STAGE" -v masters="$masters" -v private="$private" -v public="$public" '
         BEGIN { RS = "{"; seen = serving = leaders = privates = publics = 0 }
         NR == 1 { next }
@@ -109,9 +111,45 @@ curl -fs --noproxy '*' --connect-timeout 2 -m 10 "$@" |
             else if (elected && stage == "verify" && publics < public)
                 missing = publics " public agents are registered, and " public " have to be"
             if (missing != "") { print missing; exit 1 }
-        }'
+        }')
 status=$?
-if [ "$status" -eq 0 ] && [ "$PX_ROLE/$PX_STAGE" = master/verify ]; then
-    fact ui_url "http://$PX_ADDRESS/"
+# What DC/OS itself says of its units on this host. Without its environment it finds nothing.
+if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ] && [ -x /opt/mesosphere/bin/3dt ]; then
+    said=$(
+        # shellcheck disable=SC1091
+        [ ! -r /opt/mesosphere/environment.export ] || . /opt/mesosphere/environment.export
+        /opt/mesosphere/bin/3dt --diag 2>&1
+    )
+    status=$?
+    if [ "$status" -ne 0 ]; then
+        printf '%s\n' "$said" | tail -n 5
+        missing="3dt finds units of DC/OS on this host that are not well: status $status"
+    fi
 fi
-exit "$status"
+if [ "$status" -ne 0 ]; then
+    # When time is nearly up, evidence of what may be the cause, in front of what is waited for.
+    if [ "$((${PX_WITHIN:-0} - ${PX_WAITED:-0}))" -le 15 ]; then
+        echo "what may be the cause:"
+        systemctl list-units --failed --no-legend --plain 'dcos*' | head -n 5
+        printed=$(/opt/mesosphere/bin/detect_ip 2>&1)
+        echo "ip-detect prints \"$printed\" here; the masters are $PX_ADDRESSES_MASTER"
+        case $PX_ROLE in
+        master) unit=dcos-exhibitor ;;
+        private) unit=dcos-mesos-slave ;;
+        *) unit=dcos-mesos-slave-public ;;
+        esac
+        journalctl -u "$unit" --no-pager -q -o cat -n 3
+    fi
+    # The last line is what is waited for.
+    echo "$missing"
+    exit "$status"
+fi
+if [ "$PX_ROLE/$PX_STAGE" = master/verify ]; then
+    fact ui_url "http://$PX_ADDRESS/"
+    already "the user interface is at http://$PX_ADDRESS/"
+    if [ "$PX_SETTING_OAUTH_ENABLED" = true ] && [ "$PX_HOST" = "${PX_HOSTS_MASTER%% *}" ]; then
+        problem oauth note "signing in at http://$PX_ADDRESS/ needs auth.dcos.io and dcos.auth0.com, which may be gone" \
+            "set \`oauth_enabled: false\` where the network keeps strangers out; then nobody is asked to sign in"
+    fi
+fi
+exit 0

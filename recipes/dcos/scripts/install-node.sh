@@ -95,7 +95,32 @@ curl -fsS --noproxy '*' --connect-timeout 10 -m 120 \
     -o phalanx/ip-detect "$url/phalanx/ip-detect" \
     -o dcos_install.sh "$url/dcos_install.sh"
 [ -s phalanx/SHA256SUMS ] || fail "could not fetch the checksums from $url"
-sha256sum -c --quiet phalanx/SHA256SUMS || fail "what $url gave is not what was generated"
+# What is run as root here is compared with what the bootstrap node told over SSH: whoever sits on the
+# way from there, or serves in its place, is found out. The list has the checksum of the other file.
+told() {
+    while read -r _ sum; do
+        [ -z "$sum" ] || echo "$sum"
+    done
+}
+install_wanted=$(printf '%s\n' "$PX_FACTS_INSTALL_SHA256" | told)
+list_wanted=$(printf '%s\n' "$PX_FACTS_LIST_SHA256" | told)
+if ! install_found=$(sha256sum dcos_install.sh) || ! list_found=$(sha256sum phalanx/SHA256SUMS); then
+    fail "could not fetch what the bootstrap node serves, from $url"
+fi
+install_found=${install_found%% *}
+if [ -z "$install_wanted" ] || [ -z "$list_wanted" ]; then
+    problem install_sha256 warning "the bootstrap node takes no part in this run: what $url serves was compared with its own checksums only" \
+        "take it along the next time: \`--on bootstrap\` beside the others"
+elif [ "$install_found" != "$install_wanted" ] || [ "${list_found%% *}" != "$list_wanted" ]; then
+    problem install_sha256 error "$url serves a dcos_install.sh with the SHA-256 $install_found, and the bootstrap node has made one with $install_wanted" \
+        "find out what serves there: it would have been run as root; where it is the right server, \`phalanx install\` makes it anew"
+    exit 1
+fi
+if ! sha256sum -c --quiet phalanx/SHA256SUMS; then
+    problem install_sha256 error "what $url gave is not what its own checksums say" \
+        "see that nothing on the way changes it, and run this again"
+    exit 1
+fi
 
 # Before anything changes: what this node will be known by. A master under another address than
 # those in the cluster file would wait for itself for ever.
@@ -128,8 +153,23 @@ for path in /opt/mesosphere /etc/mesosphere /etc/systemd/system/dcos.target \
     [ ! -e "$path" ] || left="$left $path"
 done
 if [ -n "$left" ]; then
+    if [ "$PX_REPAIR" != yes ]; then
+        problem half_installed error "an installation was cut short here, which left$left" \
+            "\`phalanx install --repair\` removes that, and begins anew on this host"
+        exit 1
+    fi
     echo "an installation was cut short here: removing$left"
-    systemctl stop dcos-setup.service dcos-download.service 2>/dev/null
+    # What it had started already, or is about to.
+    units=
+    for unit in $(systemctl list-units --all --plain --no-legend 'dcos*' | awk '{ print $1 }'); do
+        units="$units $unit"
+    done
+    if [ -n "$units" ]; then
+        # shellcheck disable=SC2086
+        systemctl stop $units || fail "could not stop$units"
+        # shellcheck disable=SC2086
+        systemctl reset-failed $units 2>/dev/null
+    fi
     # shellcheck disable=SC2086
     rm -rf $left || fail "could not remove$left"
     systemctl daemon-reload
@@ -138,14 +178,25 @@ fi
 
 # The units that it starts say what they do in the journal only. TERM: with none, and a terminal,
 # the installer would fail before it begins.
+began=$(date '+%Y-%m-%d %H:%M:%S')
 journalctl -f -n 0 -o cat -u dcos-download -u dcos-setup &
 follower=$!
-TERM=linux bash dcos_install.sh "$role"
-status=$?
+{
+    TERM=linux bash dcos_install.sh "$role" 2>&1
+    echo $? >ended
+} | tee said
+status=1
+[ ! -s ended ] || read -r status <ended
 kill "$follower" 2>/dev/null
 if [ "$status" -ne 0 ]; then
-    echo "dcos_install.sh $role ended with status $status. The end of the journal of what it started:"
-    journalctl -u dcos-download -u dcos-setup --no-pager -o short-precise -n 40
+    # Where its own checks have refused the host, nothing was started.
+    journal=$(journalctl -u dcos-download -u dcos-setup --since "$began" --no-pager -q -o short-precise -n 40)
+    if [ -n "$journal" ]; then
+        printf '%s\n' "dcos_install.sh $role ended with status $status. The end of the journal of what it started:" "$journal"
+    else
+        printf '%s\n' "dcos_install.sh $role refused this host with status $status:"
+        grep -a 'FAIL' said
+    fi
     exit 1
 fi
 look

@@ -71,6 +71,44 @@ private | public)
     ;;
 esac
 
+# The options of the file system that holds the folder $1, and of which type it is.
+holds() {
+    mount='' type='' options=''
+    while read -r _ at kind flags _; do
+        under=${at%/}/
+        case $1/ in
+        "$under"*)
+            if [ ${#at} -ge ${#mount} ]; then
+                mount=$at type=$kind options=$flags
+            fi
+            ;;
+        esac
+    done </proc/mounts
+}
+# DC/OS unpacks to /tmp and runs from there.
+holds /tmp
+case ,$options, in
+*,noexec,*)
+    problem tmp_noexec error "nothing can be run in /tmp: $mount is mounted with noexec" \
+        "mount -o remount,exec $mount, and take noexec out of /etc/fstab"
+    ;;
+esac
+# The overlay driver of Docker needs to know the kind of a folder's entries: RHEL 7.2 made file systems
+# that do not tell.
+holds /var/lib/docker
+if [ "$type" = xfs ] && have xfs_info; then
+    case $(xfs_info "$mount" 2>/dev/null) in
+    *ftype=0*)
+        case $PX_RELEASE in
+        1.8.* | 1.9.*) severity=warning ;;
+        *) severity=error ;;
+        esac
+        problem xfs_ftype "$severity" "$mount, which holds /var/lib/docker, is an XFS without ftype: Docker's overlay driver loses files on it" \
+            "give /var/lib/docker a file system of its own, made by mkfs.xfs -n ftype=1"
+        ;;
+    esac
+fi
+
 # Tools that the installation itself begins with. All others are installed by it.
 missing=
 for tool in awk curl grep ip mktemp sed sha256sum systemctl yum; do
@@ -79,6 +117,11 @@ done
 if [ -n "$missing" ]; then
     problem tools error "not installed:$missing" "install$missing"
 fi
+
+# How far this host's clock is ahead of the controller's, message time included: hosts are compared
+# with each other later.
+now=$(date +%s%3N)
+fact clock_ahead_ms $((now - PX_CLOCK))
 
 # DC/OS's own services look up the host's name.
 name=$(uname -n)
@@ -166,6 +209,18 @@ if [ "$PX_ROLE" = master ] && [ "$detected" != none ]; then
     esac
 fi
 
+# The networks that this host is in, without those of containers.
+networks=
+while read -r _ interface _ network _; do
+    case $interface in
+    lo | docker* | veth* | br-* | d-dcos | m-dcos | vtep* | spartan | minuteman) ;;
+    *) networks="$networks${networks:+ }$network" ;;
+    esac
+done <<END
+$(ip -o -4 addr show)
+END
+fact networks "$networks"
+
 # What is there already.
 case ${PX_FACT_DOCKER_VERSION:-none} in
 none | 1.9.* | 1.10.* | 1.11.*) ;;
@@ -182,9 +237,245 @@ if [ "${PX_FACT_DCOS_VERSION:-none}" != none ] && [ "$PX_FACT_DCOS_VERSION" != "
     problem version error "DC/OS $PX_FACT_DCOS_VERSION is installed here, and the cluster file says $PX_RELEASE" \
         "correct the release in the cluster file"
 fi
+flag=/etc/mesosphere/setup-flags/repository-url
+ours=http://${PX_ADDRESSES_BOOTSTRAP%% *}:$PX_SETTING_BOOTSTRAP_PORT
+if [ -r "$flag" ]; then
+    theirs=
+    read -r theirs <"$flag"
+    if [ -n "$theirs" ] && [ "$theirs" != "$ours" ]; then
+        problem foreign_cluster error "the DC/OS on this host is of another cluster: it was installed from $theirs, and this one's bootstrap node is $ours" \
+            "correct the bootstrap node or its port in the cluster file, or take another host"
+    fi
+fi
 if [ "${PX_FACT_DCOS_STATE:-none}" = half ]; then
-    problem half_installed note "an installation of DC/OS was cut short here" \
-        "\`phalanx install\` removes what it left, and begins anew on this host"
+    if [ "$PX_REPAIR" = yes ]; then
+        problem half_installed note "an installation of DC/OS was cut short here" \
+            "what it left is removed, as \`--repair\` says"
+    else
+        problem half_installed error "an installation of DC/OS was cut short here, and its installer refuses such a host" \
+            "\`phalanx install --repair\` removes /opt/mesosphere, /etc/mesosphere and dcos.target, and begins anew here"
+    fi
+fi
+
+# What the installation would end: it restarts Docker.
+if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ] && [ "${PX_FACT_DOCKER_VERSION:-none}" != none ]; then
+    running=0
+    for container in $(docker ps -q 2>/dev/null); do
+        running=$((running + 1))
+    done
+    if [ "$running" -gt 0 ]; then
+        problem containers error "$running containers run here, and the installation of DC/OS restarts Docker" \
+            "move them to another host, or stop them: docker stop \$(docker ps -q)"
+    fi
+fi
+
+# Ports. The installer's own check misses most of them: it looks for hexadecimal digits in the wrong
+# case. What is in the way now and is taken away by this installation does not count.
+ports=
+case $PX_ROLE/${PX_FACT_DCOS_STATE:-none} in
+bootstrap/*) ports="$PX_SETTING_BOOTSTRAP_PORT 9000" ;;
+*/installed) ;;
+master/*) ports='53 80 443 1050 2181 3888 5050 7070 8080 8101 8123 8181 9000 9942 9990 15055 33107 36771 41281 42819 43911 46839 61053 61420 61421 62053 62080' ;;
+*) ports='53 5051 34451 39851 43995 61001 61420 61421 62053 62080' ;;
+esac
+if [ -n "$ports" ] && have ss; then
+    in_use=
+    while read -r _ _ _ _ here _ process; do
+        port=${here##*:}
+        case " $ports " in
+        *" $port "*) ;;
+        *) continue ;;
+        esac
+        # The web server of the bootstrap node, which is looked at when it is its turn; and what the
+        # half-installed DC/OS runs, or prepare turns off.
+        name=${process#*\"}
+        name=${name%%\"*}
+        case $PX_ROLE/$name in
+        bootstrap/docker-proxy | */dnsmasq) continue ;;
+        esac
+        if [ "${PX_FACT_DCOS_STATE:-none}" = half ] && [ "$PX_REPAIR" = yes ]; then continue; fi
+        number=${process#*pid=}
+        number=${number%%[!0-9]*}
+        case ", $in_use" in
+        *", $port "*) ;;
+        *) in_use="$in_use${in_use:+, }$port (${name:-unknown}${number:+, process $number})" ;;
+        esac
+    done <<END
+$(ss -lntup)
+END
+    if [ -n "$in_use" ]; then
+        problem ports error "ports that a $PX_ROLE needs are in use: $in_use" \
+            "stop what listens there; \`ss -lntup\` on the host shows it"
+    fi
+fi
+
+# Whether what has to be fetched can be fetched. Nobody is asked where nothing is missing.
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
+if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
+if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
+# fetch URL: true where its beginning can be had; else `why` says why not.
+fetch() {
+    why=$(curl -fsSL -r 0-0 --connect-timeout 5 -m 15 -o /dev/null "$1" 2>&1) && return 0
+    # file: addresses of an empty file, and servers that know no ranges, are fine with all of it.
+    case $1 in file:*) [ -r "${1#file://}" ] && return 0 ;; esac
+    return 1
+}
+if have curl; then
+    if [ "${PX_FACT_DOCKER_VERSION:-none}" = none ]; then
+        repo=${PX_SETTING_DOCKER_REPO_URL%/}
+        if ! fetch "$repo/repodata/repomd.xml"; then
+            problem docker_repo error "Docker is to be installed here, and its repository, $repo, does not answer: $why" \
+                "Docker's repository of 2017 was closed in 2020: set \`docker_repo_url\` and \`docker_repo_key\` to a mirror that has $PX_SETTING_DOCKER_PACKAGE, or install Docker 1.9 to 1.11 by hand"
+        fi
+    fi
+    lacking=
+    for tool in tar bash ping xz unzip ipset; do
+        case $PX_ROLE/$tool in
+        bootstrap/tar | [!b]*/*) have "$tool" || lacking="$lacking $tool" ;;
+        esac
+    done
+    if [ -n "$lacking" ]; then
+        # Every repository that yum would ask. One with a client's certificate is let pass: it answers
+        # nobody else.
+        dead=$(awk -v version="${PX_FACT_OS_VERSION%%.*}" -v arch="${PX_FACT_ARCH:-x86_64}" '
+            function tell(gone) {
+                if (enabled && !sealed && url != "") {
+                    gsub(/\$releasever/, version, url); gsub(/\$basearch/, arch, url)
+                    gsub(/\$infra/, "stock", url); gsub(/\$contentdir/, "centos", url)
+                    print name, url
+                }
+                enabled = 1; sealed = 0; url = ""
+            }
+            /^\[/ { tell(); name = $0; gsub(/[][]/, "", name) }
+            { line = $0; sub(/^[^=]*= */, "", line); split(line, words, /[ ,]+/) }
+            /^enabled *=/ { enabled = line + 0 }
+            /^sslclientcert *=/ { sealed = 1 }
+            /^baseurl *=/ { url = words[1]; sub(/\/$/, "", url); url = url "/repodata/repomd.xml" }
+            /^(mirrorlist|metalink) *=/ { if (url == "") url = words[1] }
+            END { tell() }
+        ' /etc/yum.repos.d/*.repo 2>/dev/null | {
+            dead=
+            while read -r name url; do
+                fetch "$url" || dead="$dead${dead:+; }$name, $url: $why"
+            done
+            printf '%s' "$dead"
+        })
+        if [ -n "$dead" ]; then
+            problem yum_repos error "not installed here:$lacking, and yum's repositories do not answer: $dead" \
+                "CentOS 7's mirrors have moved to vault.centos.org: correct /etc/yum.repos.d, or disable what is gone"
+        fi
+    fi
+    if [ "$PX_ROLE" = bootstrap ] && [ ! -e "$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/installer.origin" ]; then
+        case ${PX_SETTING_DOWNLOAD_URL:-} in
+        http*)
+            if ! fetch "$PX_SETTING_DOWNLOAD_URL"; then
+                problem installer error "the installer cannot be fetched from $PX_SETTING_DOWNLOAD_URL: $why" \
+                    "correct \`download_url\`, or copy the installer to this host and name its path"
+            fi
+            ;;
+        file://* | /*)
+            if [ ! -r "${PX_SETTING_DOWNLOAD_URL#file://}" ]; then
+                problem installer error "there is no installer at ${PX_SETTING_DOWNLOAD_URL#file://} on this host" \
+                    "copy it there, or correct \`download_url\`"
+            fi
+            ;;
+        esac
+    fi
+fi
+
+# Packets between the hosts. That nobody listens yet is no matter: a refusal has come all the way. Only
+# silence is a wall.
+targets=
+if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ] && have bash; then
+    targets="${PX_ADDRESSES_BOOTSTRAP%% *}:$PX_SETTING_BOOTSTRAP_PORT"
+    case $PX_ROLE in
+    master) open='2181 3888 5050 8181' ;;
+    *) open='2181 5050' ;;
+    esac
+    for master in $PX_ADDRESSES_MASTER; do
+        [ "$master" != "$PX_PRIVATE_ADDRESS" ] || continue
+        for port in $open; do
+            targets="$targets $master:$port"
+        done
+    done
+    # All at the same time. Who has not answered in three seconds is not in the list.
+    # shellcheck disable=SC2086,SC2016
+    answered=$(timeout 3 bash -c '
+        for target; do
+            { (exec 3<>"/dev/tcp/${target%:*}/${target#*:}") 2>/dev/null; echo "$target"; } &
+        done
+        wait' bash $targets)
+    silent=
+    for target in $targets; do
+        case "
+$answered
+" in
+        *"
+$target
+"*) ;;
+        *) silent="$silent${silent:+, }${target%:*} port ${target#*:}" ;;
+        esac
+    done
+    if [ -n "$silent" ]; then
+        problem firewall error "nothing comes back within 3 s from $silent" \
+            "let the cluster's hosts through to each other: a security group or a firewall between them swallows the packets"
+    fi
+fi
+
+# On the bootstrap node: the name servers that DC/OS is to ask. What it was given before is kept as long
+# as all of it answers.
+if [ "$PX_ROLE" = bootstrap ] && [ -z "${PX_SETTING_RESOLVERS:-}" ] && have bash; then
+    # asks ADDRESS...: those that answer a question for the root's name servers within two seconds.
+    asks() {
+        # shellcheck disable=SC2016
+        timeout 2 bash -c '
+            for server; do
+                {
+                    exec 3<>"/dev/udp/$server/53"
+                    printf "\020\001\001\000\000\001\000\000\000\000\000\000\000\000\002\000\001" >&3
+                    [ -z "$(head -c 12 <&3 | tr -d "\000")" ] || echo "$server"
+                } 2>/dev/null &
+            done
+            wait' bash "$@" | tr '\n' ' '
+    }
+    before=
+    config=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/genconf/config.yaml
+    if [ -r "$config" ]; then
+        inside=no
+        while read -r line; do
+            case $inside/$line in
+            no/resolvers:) inside=yes ;;
+            yes/'- '*) before="$before${before:+ }${line#- }" ;;
+            yes/*) inside=no ;;
+            esac
+        done <"$config"
+    fi
+    if [ -n "$before" ] && [ "$before" != "${PX_FACT_FOUND_RESOLVERS:-}" ]; then
+        # shellcheck disable=SC2086
+        alive=$(asks $before)
+        kept=yes
+        for server in $before; do
+            case " $alive" in
+            *" $server "*) ;;
+            *) kept=no ;;
+            esac
+        done
+        [ "$kept" = no ] || fact found_resolvers "$before"
+    elif [ -n "${PX_FACT_FOUND_RESOLVERS:-}" ]; then
+        # shellcheck disable=SC2086
+        alive=" $(asks $PX_FACT_FOUND_RESOLVERS)"
+        dumb=
+        for server in $PX_FACT_FOUND_RESOLVERS; do
+            case $alive in
+            *" $server "*) ;;
+            *) dumb="$dumb${dumb:+, }$server" ;;
+            esac
+        done
+        if [ -n "$dumb" ]; then
+            problem resolvers warning "of this host's name servers, these do not answer: $dumb; DC/OS is given them all the same" \
+                "correct /etc/resolv.conf on the bootstrap node, or set \`resolvers\`"
+        fi
+    fi
 fi
 
 already "looked at everything"

@@ -100,6 +100,9 @@ else
         time_service=chronyd
     fi
 fi
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
+if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
+if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
 if [ -n "$missing" ]; then
     echo "installing$missing"
     # shellcheck disable=SC2086
@@ -132,6 +135,43 @@ case $time_service in
     changed "started $time_service"
     ;;
 esac
+
+# Running is not enough: until the kernel is told that its clock is right, DC/OS's services wait.
+if [ -n "$time_service" ]; then
+    tries=0
+    until timedatectl status | grep -qE '^ *(NTP|System clock) synchronized: yes'; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 60 ]; then
+            problem time_sync error "the clock is not synchronised: ${time_service} has found no server within a minute" \
+                "give it servers that this host reaches (chronyc sources, ntpq -p), or set \`time_sync: off\` where something else keeps the time"
+            exit 1
+        fi
+        sleep 1
+    done
+    already "the clock is synchronised"
+fi
+
+# The locale: DC/OS's tools stumble over names that are not ASCII where it is not one of UTF-8.
+if [ "$PX_SETTING_LOCALE" != keep ]; then
+    conf=/etc/locale.conf
+    lang=
+    if [ -r "$conf" ]; then
+        while IFS='=' read -r name value; do
+            [ "$name" != LANG ] || lang=$value
+        done <"$conf"
+    fi
+    case $lang in
+    *.[Uu][Tt][Ff]-8* | *.[Uu][Tt][Ff]8*) already "the locale is $lang" ;;
+    *)
+        if [ -n "$lang" ]; then
+            sed -i --follow-symlinks "s/^LANG=.*/LANG=$PX_SETTING_LOCALE/" "$conf"
+        else
+            echo "LANG=$PX_SETTING_LOCALE" >>"$conf"
+        fi || fail "could not write $conf"
+        changed "set the locale to $PX_SETTING_LOCALE in $conf, from ${lang:-none}"
+        ;;
+    esac
+fi
 
 # The overlay file system, now and after every boot.
 conf=/etc/modules-load.d/overlay.conf

@@ -26,6 +26,20 @@ elif [ "$found" = "false${wanted#true}" ]; then
     docker start "$name" || fail "could not start the container $name"
     changed "started $name"
 else
+    if ! docker inspect --type image "$image" >/dev/null 2>&1 && [ -n "${PX_SETTING_NGINX_ARCHIVE:-}" ]; then
+        if [ ! -r "$PX_SETTING_NGINX_ARCHIVE" ]; then
+            problem nginx_archive error "there is no archive at $PX_SETTING_NGINX_ARCHIVE on the bootstrap node" \
+                "copy it there (docker save -o FILE $image, where Docker has it), or correct \`nginx_archive\`"
+            exit 1
+        fi
+        docker load -i "$PX_SETTING_NGINX_ARCHIVE" || fail "could not load $PX_SETTING_NGINX_ARCHIVE"
+        if ! docker inspect --type image "$image" >/dev/null 2>&1; then
+            problem nginx_archive error "the archive $PX_SETTING_NGINX_ARCHIVE does not have the image $image" \
+                "set \`nginx_image\` to the one that it has: docker images"
+            exit 1
+        fi
+        changed "loaded $image from $PX_SETTING_NGINX_ARCHIVE"
+    fi
     if ! docker inspect --type image "$image" >/dev/null 2>&1; then
         docker pull "$image" || fail "could not pull $image: set \`nginx_image\` to an image that this host can get"
         changed "pulled $image"

@@ -15,7 +15,7 @@ use crate::suggest::did_you_mean;
 const FOLDERS: [&str; 3] = ["scripts/", "templates/", "files/"];
 const SEVERITIES: [&str; 3] = ["note", "warning", "error"];
 /// What every script is given, whatever the recipe.
-const GIVEN: [&str; 13] = [
+const GIVEN: [&str; 15] = [
     "PX_RUN",
     "PX_CLUSTER",
     "PX_RECIPE",
@@ -29,6 +29,8 @@ const GIVEN: [&str; 13] = [
     "PX_SECRETS",
     "PX_REPAIR",
     "PX_CLOCK",
+    "PX_WAITED",
+    "PX_WITHIN",
 ];
 
 /// Everything that is wrong with a recipe's scripts, and, of a recipe that was read completely, the
@@ -157,8 +159,8 @@ impl Script<'_> {
             let (commands, end) = commands(line);
             let code = line.get(..end).unwrap_or(line);
             self.check_variables(start, code, variables, stages);
-            for words in commands {
-                self.check_command(start, &words);
+            for words in commands.iter().filter(|_| !is_awk_function(line)) {
+                self.check_command(start, words);
             }
             start += line.len();
         }
@@ -313,6 +315,12 @@ impl Script<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether the line begins a function of awk, which has parameters: a shell's has none.
+fn is_awk_function(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("function ") && line.contains('(') && !line.contains("()")
 }
 
 fn is_literal(word: &str) -> bool {

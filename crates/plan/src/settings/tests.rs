@@ -84,7 +84,7 @@ settings:
       help: where it listens
     error[settings::value]: cluster.yaml:5:10: `proxy` has no `prot`
       5:10 `{ prot: 1 }` an unknown key in here
-      help: remove `prot`
+      help: did you mean `port`?
     error[settings::value]: cluster.yaml:5:10: `proxy` needs `host`
       5:10 `{ prot: 1 }` incomplete
     error[settings::value]: cluster.yaml:4:14: `resolvers` must have at most 2 entries, found a list of 3

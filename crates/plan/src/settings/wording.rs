@@ -47,7 +47,12 @@ pub(super) fn about_near(schema: &Value, keyword: &str) -> Option<String> {
 }
 
 /// Says what is wrong with a value. A secret's value is not told.
-pub(super) fn sentence(error: &ValidationError<'_>, pointer: &str, secret: bool) -> Said {
+pub(super) fn sentence(
+    error: &ValidationError<'_>,
+    pointer: &str,
+    secret: bool,
+    schema: &Value,
+) -> Said {
     let name = match shown(pointer) {
         name if name.is_empty() => "the settings".to_owned(),
         name => format!("`{name}`"),
@@ -62,7 +67,13 @@ pub(super) fn sentence(error: &ValidationError<'_>, pointer: &str, secret: bool)
     let help = match error.kind() {
         ValidationErrorKind::Enum { options } if !secret => meant(options, error.instance()),
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.first().map(|key| format!("remove `{key}`"))
+            let known = known_beside(schema, error.schema_path().as_str());
+            unexpected
+                .first()
+                .map(|key| match did_you_mean(key, known) {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => format!("remove `{key}`"),
+                })
         }
         _ => None,
     };
@@ -71,6 +82,16 @@ pub(super) fn sentence(error: &ValidationError<'_>, pointer: &str, secret: bool)
         label,
         help,
     }
+}
+
+/// The properties that stand beside the keyword that was broken.
+fn known_beside<'s>(schema: &'s Value, keyword: &str) -> impl Iterator<Item = &'s str> {
+    let around = keyword.rsplit_once('/').map_or("", |(around, _)| around);
+    let properties = schema.pointer(&format!("{around}/properties"));
+    let properties = properties.and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flat_map(|known| known.keys().map(String::as_str))
 }
 
 fn meant(options: &Value, found: &Value) -> Option<String> {

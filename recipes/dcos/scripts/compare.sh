@@ -1,0 +1,107 @@
+#!/bin/sh
+# On the bootstrap node, for all of them: what the hosts say of themselves has to go together. Changes
+# nothing.
+set -u
+
+# Lines of host and address. A script of the operator's own is not asked before it is installed.
+detected=$PX_FACTS_DETECTED_ADDRESS
+
+# Masters: it does not matter which of them has which address, but each address has to be one's.
+known=yes
+all=
+for master in $PX_HOSTS_MASTER; do
+    address=
+    while read -r host said; do
+        [ "$host" != "$master" ] || address=$said
+    done <<END
+$detected
+END
+    case $address in
+    '' | none) known=no ;;
+    *) all="$all${all:+, }$address ($master)" ;;
+    esac
+done
+if [ "$known" = yes ]; then
+    for address in $PX_ADDRESSES_MASTER; do
+        case ", $all" in
+        *", $address "*) ;;
+        *)
+            problem master_address error "no master has the private address $address; they have $all" \
+                "write the masters' private addresses in the cluster file, in any order"
+            ;;
+        esac
+    done
+fi
+
+# Two entries of the cluster file that lead to one machine.
+twice=$(printf '%s\n' "$detected" | awk '
+    $2 != "" && $2 != "none" { names[$2] = names[$2] (names[$2] == "" ? "" : ", ") $1; count[$2]++ }
+    END { for (address in count) if (count[address] > 1) print names[address] ": " address }')
+if [ -n "$twice" ]; then
+    problem same_host error "hosts that say they have the same private address: $twice" \
+        "correct the addresses in the cluster file: they lead to the same machine, or to copies of it"
+fi
+
+# Clocks, against the one in the middle: the controller's own is no measure.
+wrong=$(printf '%s\n' "$PX_FACTS_CLOCK_AHEAD_MS" | sort -k 2n | awk '
+    NF == 2 { host[++n] = $1; ahead[n] = $2 }
+    END {
+        middle = ahead[int((n + 1) / 2)]
+        for (i = 1; i <= n; i++) {
+            off = ahead[i] - middle
+            if (off > 5000) printf "%s is %d s ahead\n", host[i], off / 1000
+            else if (off < -5000) printf "%s is %d s behind\n", host[i], -off / 1000
+        }
+    }')
+if [ -n "$wrong" ]; then
+    said=
+    while read -r line; do
+        said="$said${said:+, }$line"
+    done <<END
+$wrong
+END
+    problem clock error "the hosts' clocks differ: $said" \
+        "set these clocks (chronyc makestep, ntpd -gq), and see that a time service keeps them: DC/OS's services do not start with a clock out of step"
+fi
+
+# What DC/OS takes for containers and for its load balancer, and the networks that the hosts are in.
+overlays='9.0.0.0/8 44.128.0.0/20'
+vips=11.0.0.0/8
+case ${PX_SETTING_CONFIG:-} in
+*'"dcos_overlay_network"'*)
+    overlays=$(printf '%s\n' "$PX_SETTING_CONFIG" | tr '"' '\n' | grep -x '[0-9.]*/[0-9]*' | tr '\n' ' ')
+    ;;
+esac
+case ${PX_SETTING_CONFIG:-} in
+*'"minuteman_m'*) vips= ;;
+esac
+inside=$(printf '%s\n' "$PX_FACTS_NETWORKS" | awk -v overlays="$overlays $vips" '
+    function number(address, parts) {
+        split(address, parts, ".")
+        return ((parts[1] * 256 + parts[2]) * 256 + parts[3]) * 256 + parts[4]
+    }
+    # Whether two networks have an address in common: the shorter prefix decides.
+    function meet(one, other, a, b, bits, size) {
+        split(one, a, "/"); split(other, b, "/")
+        bits = a[2] < b[2] ? a[2] : b[2]
+        size = 2 ^ (32 - bits)
+        return int(number(a[1]) / size) == int(number(b[1]) / size)
+    }
+    {
+        count = split(overlays, list, " ")
+        for (i = 2; i <= NF; i++)
+            for (j = 1; j <= count; j++)
+                if (meet($i, list[j])) print $1 " is in " $i ", DC/OS takes " list[j]
+    }')
+if [ -n "$inside" ]; then
+    said=
+    while read -r line; do
+        said="$said${said:+; }$line"
+    done <<END
+$inside
+END
+    problem overlay_network error "networks that DC/OS takes for itself are the hosts' own: $said" \
+        "give DC/OS others: \`dcos_overlay_network\`, \`minuteman_min_named_ip\` and \`minuteman_max_named_ip\` in \`config\`"
+fi
+
+already "the hosts go together"
