@@ -124,6 +124,18 @@ fn the_demo_installs_proves_and_leaves_nothing() {
 
     the_stand_in_refuses_what_the_real_one_does(&place);
 
+    // Which of the masters is MASTER1 is no matter: they are known by the addresses that they have.
+    let file = place.folder().join("cluster.conf");
+    let conf = std::fs::read_to_string(&file).unwrap();
+    let (one, other) = ("MASTER1=10.77.0.12", "MASTER2=10.77.0.13");
+    assert!(conf.contains(one) && conf.contains(other), "{conf}");
+    let swapped = conf
+        .replace(one, "MASTER1=10.77.0.13")
+        .replace(other, "MASTER2=10.77.0.12");
+    std::fs::write(&file, swapped).unwrap();
+    place.well(&[&in_lab[..], &["check"]].concat());
+    std::fs::write(&file, conf).unwrap();
+
     for look in [&["runs"][..], &["show"], &["logs"], &["plan"]] {
         let said = place.well(&[&in_lab[..], look].concat());
         assert!(!said.trim().is_empty(), "{look:?}");

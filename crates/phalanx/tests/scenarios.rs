@@ -22,6 +22,9 @@ struct Site {
     conf: String,
 }
 
+/// A name, and what happens.
+type Scenario = (&'static str, fn(&Site));
+
 /// A run that has ended: its exit code and its report.
 struct Ran {
     code: i32,
@@ -119,7 +122,7 @@ impl Ran {
 fn what_goes_wrong_is_told_and_mended() {
     let before = machine();
     let site = Site::new();
-    let scenarios: [(&str, fn(&Site)); 8] = [
+    let scenarios: [Scenario; 8] = [
         ("nothing is installed", refused_before_anything_changes),
         ("reboot", a_host_that_never_returns_from_its_reboot),
         ("docker", a_host_that_fails_in_docker),

@@ -259,10 +259,7 @@ fi
 
 # What the installation would end: it restarts Docker.
 if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ] && [ "${PX_FACT_DOCKER_VERSION:-none}" != none ]; then
-    running=0
-    for container in $(docker ps -q 2>/dev/null); do
-        running=$((running + 1))
-    done
+    running=$(docker ps -q 2>/dev/null | wc -l)
     if [ "$running" -gt 0 ]; then
         problem containers error "$running containers run here, and the installation of DC/OS restarts Docker" \
             "move them to another host, or stop them: docker stop \$(docker ps -q)"
