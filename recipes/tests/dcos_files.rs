@@ -60,7 +60,8 @@ fn put(plan: &Plan, number: usize, ec2: bool, found_resolvers: &str) -> (String,
         .find(|stage| stage.id.as_str() == "generate")
         .unwrap();
     let put = plan.render_put(&generate.put[number], 0, &facts).unwrap();
-    (put.path, String::from_utf8(put.content).unwrap())
+    let text = put.content.text().unwrap().to_owned();
+    (put.path, text)
 }
 
 fn config(name: &str, settings: &str, ec2: bool, found_resolvers: &str) -> String {

@@ -72,7 +72,7 @@ pub(crate) fn put(error: &PutError) -> Failure {
     let kind = match error {
         PutError::Sudo(error) => return sudo(error),
         PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
-        PutError::Write { .. } => FailureKind::Put,
+        PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,
         PutError::Protocol(_) => FailureKind::Protocol,
     };
     Failure::new(kind, chain(error))

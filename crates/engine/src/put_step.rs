@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use phalanx_events::{Failure, FailureKind};
-use phalanx_plan::PlannedStage;
-use phalanx_remote::{FileToPut, PutError, PutOutcome};
+use phalanx_plan::{PlannedStage, RenderedContent};
+use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
 
 use crate::executor::{Attempt, Cut, Executor};
 use crate::failure;
@@ -30,7 +30,10 @@ impl Executor {
                 .map_err(|error| Failure::new(FailureKind::Expression, error.to_string()))?;
             files.push(FileToPut {
                 path: rendered.path,
-                content: rendered.content,
+                content: match rendered.content {
+                    RenderedContent::Bytes(bytes) => Content::Bytes(bytes),
+                    RenderedContent::Local(path) => Content::Local(path),
+                },
                 mode: rendered.mode,
                 owner: rendered.owner,
             });

@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Cluster, Plan, PlanRequest, Problems, Recipe, build};
+use phalanx_plan::{Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, build};
+use serde_json::Value;
 
 use crate::cli::{Extent, Global};
 use crate::cluster_source;
@@ -155,6 +156,7 @@ impl Loaded {
         match build(&self.cluster, &self.recipe, &request) {
             Ok((mut plan, problems)) => {
                 remarks.extend(problems);
+                self.find_uploads(&mut plan)?;
                 if only_connect {
                     plan.flow = CHECK.to_owned();
                     plan.stages.clear();
@@ -168,5 +170,39 @@ impl Loaded {
                 Err(Trouble::input(remarks))
             }
         }
+    }
+
+    /// Files of this machine that a stage brings to a host have to be here; the plan is given their
+    /// whole paths.
+    fn find_uploads(&self, plan: &mut Plan) -> Result<(), Trouble> {
+        let puts = plan.stages.iter().flat_map(|stage| &stage.put);
+        let settings: BTreeSet<String> = puts
+            .filter_map(|put| match &put.source {
+                PutSource::Upload(setting) => Some(setting.clone()),
+                PutSource::File(_) | PutSource::Template(_) => None,
+            })
+            .collect();
+        for setting in settings {
+            let Some(Value::String(path)) = plan.settings.get_mut(&setting) else {
+                continue;
+            };
+            let whole = std::path::absolute(&*path).unwrap_or_else(|_| PathBuf::from(&*path));
+            let found = match fs::File::open(&whole).and_then(|file| file.metadata()) {
+                Ok(metadata) if metadata.is_file() => Ok(()),
+                Ok(_) => Err("it is no regular file".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(why) = found {
+                let text = format!("`{setting}`: {} can't be read: {why}", whole.display());
+                let trouble = Trouble::new("settings::upload", text)
+                    .help("name a file of this machine, from the current folder on");
+                return Err(match self.cluster.settings.get(&setting) {
+                    Some(written) => trouble.at(&self.cluster.source, written.span, "this file"),
+                    None => trouble,
+                });
+            }
+            *path = whole.to_string_lossy().into_owned();
+        }
+        Ok(())
     }
 }

@@ -279,6 +279,49 @@ fn with_docker(site: &Site) {
     // config.yaml was written before.
     ran.found(1, "sha256", "bootstrap", sum);
     assert_eq!(ran.stage("masters")["not_run"], 1, "{}", ran.said);
+
+    // The installer as a file of this machine; first one that is not there.
+    let url = site
+        .conf
+        .lines()
+        .find_map(|line| line.strip_prefix("DOWNLOAD_URL="));
+    let url = url.unwrap();
+    let as_file = format!("DOWNLOAD_URL={url}");
+    site.conf(&[(&as_file, "DOWNLOAD_FILE=installer.sh")]);
+    let ran = site.install(&["--to", "generate"]);
+    assert_eq!(ran.code, 2, "{}", ran.said);
+    assert!(
+        ran.said.contains("installer.sh can't be read"),
+        "{}",
+        ran.said
+    );
+    let fetched = site.place.phalanx(&[
+        "lab",
+        "exec",
+        "--lab",
+        "scenarios",
+        "--host",
+        "private1",
+        "--",
+        "curl",
+        "-fsS",
+        url,
+    ]);
+    assert!(fetched.stdout.len() > 1_000_000, "{fetched:?}");
+    fs::write(site.place.folder().join("installer.sh"), fetched.stdout).unwrap();
+    // Nothing on the hosts reaches the server any more.
+    on(
+        "bootstrap",
+        "iptables -A OUTPUT -p tcp --dport 443 -j REJECT",
+    );
+    let ran = site.install(&["--to", "generate"]);
+    on(
+        "bootstrap",
+        "iptables -D OUTPUT -p tcp --dport 443 -j REJECT",
+    );
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    let again = site.install(&["--to", "generate"]);
+    assert_eq!(again.report["total"]["changed"], 0, "{}", again.said);
     site.conf(&[]);
 }
 

@@ -163,8 +163,9 @@ impl<'a> Builder<'a> {
                 paths.insert(path);
             }
             for put in &stage.put {
-                let (PutSource::File(path) | PutSource::Template(path)) = &put.value.source;
-                paths.insert(path);
+                if let PutSource::File(path) | PutSource::Template(path) = &put.value.source {
+                    paths.insert(path);
+                }
             }
         }
         paths
@@ -254,8 +255,9 @@ impl<'a> Builder<'a> {
                     failed(error, when.span);
                 }
             }
-            for (put, span) in planned.put.iter().zip(&stage.put_paths) {
-                if plan.put_needs_facts(put) {
+            for (put, span) in stage.put.iter().zip(&stage.put_paths) {
+                let put = &put.value;
+                if !planned.put.contains(put) || plan.put_needs_facts(put) {
                     continue;
                 }
                 let error = hosts
@@ -301,7 +303,12 @@ fn planned_stage(
     line: Option<&SettingsLine>,
     resolved: &Resolved,
 ) -> PlannedStage {
-    let put: Vec<PutStep> = stage.put.iter().map(|put| put.value.clone()).collect();
+    let has_value = |put: &PutStep| match &put.source {
+        PutSource::Upload(setting) => resolved.settings.contains_key(setting),
+        PutSource::File(_) | PutSource::Template(_) => true,
+    };
+    let put = stage.put.iter().map(|put| put.value.clone());
+    let put: Vec<PutStep> = put.filter(has_value).collect();
     let secrets = line
         .into_iter()
         .flat_map(|line| &line.secrets)

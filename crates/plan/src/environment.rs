@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -16,11 +17,30 @@ pub struct RenderedPut {
     /// Absolute path on the host.
     pub path: String,
     /// Its content.
-    pub content: Vec<u8>,
+    pub content: RenderedContent,
     /// Permission bits.
     pub mode: u32,
     /// `user` or `user:group`; root where not given.
     pub owner: Option<String>,
+}
+
+/// What a file that is ready holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RenderedContent {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What the file at this path of this machine holds.
+    Local(PathBuf),
+}
+
+impl RenderedContent {
+    /// The bytes as text, where they are here and are one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Self::Local(_) => None,
+        }
+    }
 }
 
 /// The end of a variable's name for a setting, a fact or a role: upper case, and `_` for all that
@@ -223,14 +243,27 @@ impl Plan {
                 .compiled
                 .render(&prepared.shared, at, what, text, facts)
         };
-        let (PutSource::File(source) | PutSource::Template(source)) = &put.source;
-        let text = self
-            .files
-            .get(source)
-            .ok_or_else(|| ExpressionError::Unknown(format!("file `{source}`")))?;
-        let content = match &put.source {
-            PutSource::File(_) => text.clone(),
-            PutSource::Template(path) => render(&format!("the template `{path}`"), text)?,
+        let text = |source: &str| {
+            self.files
+                .get(source)
+                .ok_or_else(|| ExpressionError::Unknown(format!("file `{source}`")))
+        };
+        let (source, content) = match &put.source {
+            PutSource::File(source) => {
+                let bytes = text(source)?.clone().into_bytes();
+                (source, RenderedContent::Bytes(bytes))
+            }
+            PutSource::Template(source) => {
+                let rendered = render(&format!("the template `{source}`"), text(source)?)?;
+                (source, RenderedContent::Bytes(rendered.into_bytes()))
+            }
+            PutSource::Upload(setting) => {
+                let path = self.settings.get(setting).map(setting_text);
+                let path = path.ok_or_else(|| {
+                    ExpressionError::Unknown(format!("value of the setting `{setting}`"))
+                })?;
+                (setting, RenderedContent::Local(path.into()))
+            }
         };
         let what = format!("the path of `{source}`");
         let path = render(&what, &put.path)?;
@@ -243,7 +276,7 @@ impl Plan {
         }
         Ok(RenderedPut {
             path,
-            content: content.into_bytes(),
+            content,
             mode: put.mode,
             owner: put.owner.clone(),
         })
@@ -254,7 +287,7 @@ impl Plan {
         let compiled = &self.cache.of(self).compiled;
         let content = match &put.source {
             PutSource::Template(path) => self.files.get(path),
-            PutSource::File(_) => None,
+            PutSource::File(_) | PutSource::Upload(_) => None,
         };
         content
             .into_iter()

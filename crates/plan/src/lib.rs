@@ -35,7 +35,7 @@ pub mod yaml;
 
 pub use build::{PlanRequest, build};
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
-pub use environment::{RenderedPut, secrets_file};
+pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
 pub use ids::{HostName, RoleName, StageId, TaskId};
 pub use index::PlanIndex;

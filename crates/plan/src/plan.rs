@@ -179,6 +179,8 @@ pub enum PutSource {
     File(String),
     /// Rendered for each host, with settings and facts.
     Template(String),
+    /// A file of this machine, whose path is the value of this setting. Left out where it has none.
+    Upload(String),
 }
 
 /// One stage on one host.

@@ -143,7 +143,7 @@ fn run_all(plan: &Plan, secrets: &Path, scratch: &Path) -> String {
             let file = plan.render_put(put, task.host, &facts).expect("rendered");
             let path = Path::new(&file.path);
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            fs::write(path, file.content).expect("written");
+            fs::write(path, file.content.text().expect("text")).expect("written");
         }
         let (Action::Run(path) | Action::Until(path)) = &stage.action else {
             continue;

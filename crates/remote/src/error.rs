@@ -281,6 +281,9 @@ pub enum PutError {
         /// What the host said.
         reason: String,
     },
+    /// The file to send cannot be read here.
+    #[error("{0}")]
+    Local(String),
     /// The host answered something else than the protocol.
     #[error("the host's answer makes no sense: {0}")]
     Protocol(String),

@@ -30,6 +30,7 @@
 //! | yes | no | no | yes | other | interrupted | output, end | output, end |
 
 mod clock;
+mod content;
 mod job;
 mod put;
 mod request;

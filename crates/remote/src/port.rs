@@ -198,11 +198,20 @@ pub struct FileToPut {
     /// Absolute path on the host. Missing folders are made, 0755.
     pub path: String,
     /// The content.
-    pub content: Vec<u8>,
+    pub content: Content,
     /// Permission bits.
     pub mode: u32,
     /// `user` or `user:group`; root where not given.
     pub owner: Option<String>,
+}
+
+/// What a file is to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What the file at this path of this machine holds, however large it is.
+    Local(std::path::PathBuf),
 }
 
 /// What a put did.

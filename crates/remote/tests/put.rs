@@ -13,7 +13,7 @@ mod support;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use phalanx_remote::{FileToPut, PutError, PutOutcome};
+use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
 use support::{Host, until, within};
 
 /// A file that belongs to whoever runs the test.
@@ -21,7 +21,7 @@ fn file(path: &Path, content: &[u8], mode: u32) -> FileToPut {
     let me = std::fs::metadata("/proc/self").expect("it is there");
     FileToPut {
         path: path.to_str().expect("UTF-8").to_owned(),
-        content: content.to_vec(),
+        content: Content::Bytes(content.to_vec()),
         mode,
         owner: Some(format!("{}:{}", me.uid(), me.gid())),
     }
@@ -122,7 +122,7 @@ async fn owners_are_mended() {
         owned(0, 2);
         wanted.owner = Some("no-such-user".into());
         assert!(reason(put(&host, &wanted).await).contains("invalid user"));
-        wanted.content = b"y".to_vec();
+        wanted.content = Content::Bytes(b"y".to_vec());
         assert!(reason(put(&host, &wanted).await).contains("invalid user"));
         assert_eq!(std::fs::read(&path).unwrap(), b"x");
         assert_eq!(entries(path.parent().unwrap()), 1);
@@ -229,5 +229,40 @@ async fn a_disk_without_room_is_told() {
             100_000
         );
         assert_eq!(entries(Path::new(disk.root())), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_this_machine_is_brought_however_large() {
+    for host in Host::each() {
+        let to = folder(&host).join("big");
+        let from = host.folder.path().join("from");
+        let bytes: Vec<u8> = (0..5_000_000usize)
+            .map(|i| (i * 31 + i / 997) as u8)
+            .collect();
+        std::fs::write(&from, &bytes).unwrap();
+        let local = FileToPut {
+            content: Content::Local(from.clone()),
+            ..file(&to, b"", 0o600)
+        };
+        assert_eq!(put(&host, &local).await.unwrap(), PutOutcome::Written);
+        assert!(std::fs::read(&to).unwrap() == bytes);
+        assert_eq!(put(&host, &local).await.unwrap(), PutOutcome::Already);
+        std::fs::write(&from, b"").unwrap();
+        assert_eq!(put(&host, &local).await.unwrap(), PutOutcome::Written);
+        assert_eq!(std::fs::read(&to).unwrap(), b"");
+        std::fs::remove_file(&from).unwrap();
+        let error = put(&host, &local).await.unwrap_err();
+        assert!(
+            matches!(&error, PutError::Local(why) if why.contains("cannot be read")),
+            "{error}"
+        );
+        let folder = FileToPut {
+            content: Content::Local(host.folder.path().to_owned()),
+            ..local
+        };
+        let error = put(&host, &folder).await.unwrap_err();
+        assert!(error.to_string().contains("no regular file"), "{error}");
+        assert_eq!(std::fs::read(&to).unwrap(), b"", "left alone");
     }
 }

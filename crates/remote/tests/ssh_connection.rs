@@ -99,7 +99,7 @@ async fn a_host_can_be_worked_with(builder: LoopbackHostBuilder) {
     let bytes: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     let file = FileToPut {
         path: "/etc/phalanx-test/file".into(),
-        content: bytes.clone(),
+        content: phalanx_remote::Content::Bytes(bytes.clone()),
         mode: 0o640,
         owner: None,
     };

@@ -118,7 +118,7 @@ async fn a_terminal_changes_no_byte() {
         let owner = rustix::process::getuid().as_raw().to_string();
         let file = FileToPut {
             path: path.to_str().unwrap().to_owned(),
-            content: all.clone(),
+            content: phalanx_remote::Content::Bytes(all.clone()),
             mode: 0o600,
             owner: Some(owner),
         };

@@ -155,6 +155,7 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
         let (from, how) = match &put.source {
             PutSource::File(path) => (path, ""),
             PutSource::Template(path) => (path, ", rendered"),
+            PutSource::Upload(setting) => (setting, ", from this machine"),
         };
         let owner = put
             .owner

@@ -31,6 +31,11 @@ if [ -n "${PX_SETTING_DOWNLOAD_URL:-}" ]; then
     url=$PX_SETTING_DOWNLOAD_URL
     known=
 fi
+if [ -n "${PX_SETTING_DOWNLOAD_FILE:-}" ]; then
+    # It was brought here by the step before this one, whole.
+    url=$work/uploaded/$installer
+    known=
+fi
 known=${PX_SETTING_DOWNLOAD_SHA256:-$known}
 [ -n "$url" ] || fail "nobody knows where the installer of DC/OS $PX_RELEASE is: set \`download_url\`"
 
@@ -65,8 +70,10 @@ if [ -n "$have_sum" ]; then
 else
     part=$installer.part
     if [ -n "$path" ]; then
-        echo "copying $path"
-        cp "$path" "$part" || fail "could not copy $path to $work"
+        echo "taking $path"
+        # The same file by another name where that can be: it is large.
+        rm -f "$part"
+        ln "$path" "$part" 2>/dev/null || cp "$path" "$part" || fail "could not copy $path to $work"
     else
         # What came from elsewhere cannot be gone on with.
         if [ ! -e "$part.origin" ] || [ "$(cat "$part.origin")" != "$origin" ]; then

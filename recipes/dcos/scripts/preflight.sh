@@ -363,6 +363,7 @@ if have curl; then
         fi
     fi
     if [ "$PX_ROLE" = bootstrap ] && [ ! -e "$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/installer.origin" ]; then
+        # What is uploaded is on its way with the step that needs it.
         case ${PX_SETTING_DOWNLOAD_URL:-} in
         http*)
             if ! fetch "$PX_SETTING_DOWNLOAD_URL"; then

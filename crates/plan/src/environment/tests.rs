@@ -197,7 +197,7 @@ fn files_to_put() {
     assert_eq!(rendered.path, "/etc/w1.conf");
     assert_eq!(rendered.mode, 0o600);
     assert_eq!(rendered.owner.as_deref(), Some("root:root"));
-    assert_snapshot!(String::from_utf8(rendered.content).expect("text"), @"
+    assert_snapshot!(rendered.content.text().expect("text"), @"
     l1=10.0.0.1
     w1=54.0.0.2
     w2=10.0.0.3
@@ -205,15 +205,15 @@ fn files_to_put() {
     name=w1&
     ");
     let file = plan.render_put(&put[1], 1, &Facts::new()).expect("fine");
-    assert_eq!(file.content, b"{{ as it stands }}\n");
+    assert_eq!(file.content.text(), Some("{{ as it stands }}\n"));
     assert!(!plan.put_needs_facts(&put[0]));
     let put = &plan.stages[5].put[0];
     assert!(plan.put_needs_facts(put));
     let given = facts(&[("os", "el"), ("cores", "2")]);
     let rendered = plan.render_put(put, 0, &given).expect("fine");
     assert_eq!(
-        (rendered.path.as_str(), rendered.content.as_slice()),
-        ("/el", &b"2\n"[..])
+        (rendered.path.as_str(), rendered.content.text()),
+        ("/el", Some("2\n"))
     );
     let error = plan
         .render_put(put, 0, &facts(&[("os", "el")]))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::reader::{check_file, unknown};
-use super::{Flow, RecipeFiles, Role, Stage};
+use super::{Flow, RecipeFiles, Role, SettingsLine, Stage};
 use crate::cluster::Spanned;
 use crate::duration::parse_duration;
 use crate::ids::{RoleName, StageId, is_plain_name};
@@ -36,6 +36,7 @@ pub(super) struct FlowReader<'r, 'a> {
     pub(super) roles: &'r [Role],
     pub(super) groups: &'r BTreeMap<String, BTreeSet<RoleName>>,
     pub(super) facts: &'r BTreeMap<String, FactKind>,
+    pub(super) settings: &'r [SettingsLine],
 }
 
 impl FlowReader<'_, '_> {
@@ -375,21 +376,39 @@ impl FlowReader<'_, '_> {
         items.iter().filter_map(|item| self.put_step(item)).unzip()
     }
 
+    /// A setting whose value is the path of a file on the operator's machine.
+    fn upload(&mut self, node: &Node) -> Option<PutSource> {
+        let setting = self.yaml.text(node, "`upload`")?;
+        if !self
+            .settings
+            .iter()
+            .any(|line| line.properties().any(|(name, _)| name == setting.value))
+        {
+            let lines = self.settings.iter();
+            let known = lines.flat_map(|line| line.properties().map(|(name, _)| name));
+            let problem = unknown(self.yaml.source, &setting, "setting", known);
+            self.yaml.problems.push(problem);
+        }
+        Some(PutSource::Upload(setting.value))
+    }
+
     fn put_step(&mut self, item: &Node) -> Option<(Spanned<PutStep>, Span)> {
-        let known = ["file", "template", "to", "mode", "owner"];
+        let known = ["file", "template", "upload", "to", "mode", "owner"];
         let fields = self.yaml.fields(item, "a file to put", &known)?;
-        let source = match (fields.get("file"), fields.get("template")) {
-            (Some(node), None) => self.file(node, "`file`", "file").map(PutSource::File),
-            (None, Some(node)) => self
+        let sources = ["file", "template", "upload"].map(|name| fields.get(name));
+        let source = match sources {
+            [Some(node), None, None] => self.file(node, "`file`", "file").map(PutSource::File),
+            [None, None, Some(node)] => self.upload(node),
+            [None, Some(node), None] => self
                 .file(node, "`template`", "template")
                 .map(PutSource::Template),
             _ => {
                 self.yaml.error(
                     "recipe::put-source",
                     item.span,
-                    "a file to put needs either `file` or `template`",
-                    "one of the two",
-                    "`file` is brought as it stands, `template` is rendered for each host",
+                    "a file to put needs one of `file`, `template` and `upload`",
+                    "one of the three",
+                    "`file` is brought as it stands, `template` is rendered for each host, `upload` names a setting with a path",
                 );
                 None
             }

@@ -75,6 +75,7 @@ impl RecipeReader<'_> {
             roles: &roles,
             groups: &groups,
             facts: &fact_kinds,
+            settings: &settings,
         };
         let flows = flow_reader.flows(root, fields);
         settings_file::check_secret_stages(&settings, &flows, &mut self.yaml.problems);

@@ -104,6 +104,7 @@ pub fn recipe_schema() -> Value {
                 "properties": {
                     "file": { "type": "string", "description": "Brought as it stands." },
                     "template": { "type": "string", "description": "Rendered for each host." },
+                    "upload": { "type": "string", "description": "A setting whose value is the path of a file on this machine." },
                     "to": { "type": "string", "description": "Absolute path; itself a template." },
                     "mode": { "type": ["string", "integer"], "description": "Octal; \"0644\" unless said." },
                     "owner": { "type": "string", "description": "user or user:group; root unless said." }

@@ -48,8 +48,9 @@ pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
             scripts.entry(path).or_default().insert(id);
         }
         for put in &stage.put {
-            let (PutSource::File(path) | PutSource::Template(path)) = &put.value.source;
-            used.insert(path.as_str());
+            if let PutSource::File(path) | PutSource::Template(path) = &put.value.source {
+                used.insert(path.as_str());
+            }
         }
     }
     let variables = variables(recipe);

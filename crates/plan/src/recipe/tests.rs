@@ -175,6 +175,12 @@ fn unknown_fields() {
 }
 
 #[test]
+fn an_upload_names_a_setting() {
+    let text = lint_stages("    - { id: one, on: leader, put: { upload: no_such, to: /x } }\n");
+    assert!(text.contains("there is no setting `no_such`"), "{text}");
+}
+
+#[test]
 fn facts_of_all_hosts() {
     assert_snapshot!(lint_stages("\
     - { id: one, on: leader, run: scripts/x.sh, all_facts: [reboot_neded] }

@@ -1,17 +1,13 @@
 //! Files: brought whole or not at all, and not at all where they are there already.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::answer::Answer;
 use crate::error::PutError;
 use crate::port::{FileToPut, PutOutcome};
 
+use super::content::Outgoing;
 use super::request::{PIECES, Request};
 use super::talk::Talk;
-use super::{HostProtocol, PIECE, taken, unexpected};
-
-/// Content up to here is sent with the question: bytes are cheaper than a round trip.
-const EAGER: usize = 32 << 10;
+use super::{HostProtocol, taken, unexpected};
 
 impl HostProtocol {
     /// Brings a file to the host. See [`crate::Connection::put`]. Symbolic links, folders and
@@ -26,23 +22,23 @@ impl HostProtocol {
         };
         let owner = file.owner.as_deref().unwrap_or("root:root");
         check(&file.path, owner).map_err(write_error)?;
+        let mut outgoing = Outgoing::of(&file.content).await.map_err(PutError::Local)?;
         let request = Request::new()
             .set("path", &file.path)
-            .number("size", file.content.len() as u64)
+            .number("size", outgoing.size)
             .set("mode", &format!("{:o}", file.mode & 0o7777))
             .set("owner", owner)
-            .set("sum", &hex(&Sha256::digest(&file.content)))
+            .set("sum", &outgoing.sum)
             .piece(&PIECES.put);
-        let eager = file.content.len() <= EAGER;
-        let sent_along = if eager { file.content.as_slice() } else { &[] };
+        let sent_along = outgoing.eager();
         let (mut talk, head) = self.ask(&request, sent_along).await?;
         taken(head).map_err(PutError::Protocol)?;
         let mut answer = talk.next().await?;
         if answer == Some(Answer::Want) {
-            let early = if eager {
-                None
+            let early = if sent_along.is_empty() {
+                self.send_content(&mut talk, &mut outgoing).await?
             } else {
-                self.send_content(&mut talk, &file.content).await?
+                None
             };
             answer = match early {
                 Some(answer) => Some(answer),
@@ -71,10 +67,10 @@ impl HostProtocol {
     async fn send_content(
         &self,
         talk: &mut Talk,
-        content: &[u8],
+        content: &mut Outgoing<'_>,
     ) -> Result<Option<Answer>, PutError> {
-        for piece in content.chunks(PIECE) {
-            talk.send(piece, self.options.stall_timeout).await?;
+        while let Some(piece) = content.next_piece().map_err(PutError::Local)? {
+            talk.send(&piece, self.options.stall_timeout).await?;
             if let Some(answer) = talk.next_at_once().await? {
                 return Ok(Some(answer));
             }
@@ -95,8 +91,4 @@ fn check(path: &str, owner: &str) -> Result<(), &'static str> {
         return Err("the owner must be `user` or `user:group`");
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -151,12 +151,12 @@ flows:
       11:67 `999` expected three or four octal digits, such as `"0644"`
     error[yaml::type]: r/recipe.yaml:11:79: `owner` must be `user` or `user:group`, such as `root:root`, found the text `a b`
       11:79 `\'a b\'` expected `user` or `user:group`, such as `root:root`
-    error[recipe::put-source]: r/recipe.yaml:12:29: a file to put needs either `file` or `template`
-      12:29 `{ file: scripts/x.sh, template: scripts/x.sh, to: /x }` one of the two
-      help: `file` is brought as it stands, `template` is rendered for each host
-    error[recipe::put-source]: r/recipe.yaml:12:85: a file to put needs either `file` or `template`
-      12:85 `{ to: /x }` one of the two
-      help: `file` is brought as it stands, `template` is rendered for each host
+    error[recipe::put-source]: r/recipe.yaml:12:29: a file to put needs one of `file`, `template` and `upload`
+      12:29 `{ file: scripts/x.sh, template: scripts/x.sh, to: /x }` one of the three
+      help: `file` is brought as it stands, `template` is rendered for each host, `upload` names a setting with a path
+    error[recipe::put-source]: r/recipe.yaml:12:85: a file to put needs one of `file`, `template` and `upload`
+      12:85 `{ to: /x }` one of the three
+      help: `file` is brought as it stands, `template` is rendered for each host, `upload` names a setting with a path
     error[yaml::missing-key]: r/recipe.yaml:12:97: a file to put needs `to`
       12:97 `{ file: scripts/x.sh }` no `to` here
       help: say where it goes: `to: /etc/example.conf`
