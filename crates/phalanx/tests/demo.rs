@@ -13,6 +13,31 @@ use std::process::{Command, Stdio};
 use labs::{Place, differences, machine};
 use serde_json::Value;
 
+/// What has to be so on every host; each line that it prints is something that is not.
+const LOOKS: &str = r#"
+want() { "$@" >/dev/null 2>&1 || echo "not so: $*"; }
+no() { ! "$@"; }
+for unit in firewalld dnsmasq; do
+    want no systemctl is-active --quiet "$unit"
+    want no systemctl is-enabled --quiet "$unit"
+done
+conf=/etc/systemd/system/docker.service.d/override.conf
+for line in Restart=always 'ExecStartPre=-/sbin/ip link del docker0' 'ExecStart=.*--storage-driver=overlay'; do
+    want grep -q "^$line" "$conf"
+done
+want test "$(systemctl show -p NeedDaemonReload docker)" = NeedDaemonReload=no
+want systemctl is-enabled --quiet docker
+want getent group nogroup
+want grep -qx overlay /etc/modules-load.d/overlay.conf
+want test "$(getenforce)" = Disabled
+want grep -q '^enabled=0' /etc/yum.repos.d/dcos-docker.repo
+want no grep -rq -e cluster.conf -e AWSKEY /etc /opt/mesosphere
+if [ -d /opt/phalanx-bootstrap ]; then
+    want docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' dcos-bootstrap-nginx
+    want test "$(docker inspect --format '{{.Config.Image}} {{.HostConfig.RestartPolicy.Name}}' dcos-bootstrap-nginx)" = 'nginx:1.10 always'
+fi
+"#;
+
 /// What the installer of a node refuses, on a master that is installed: each with its status.
 const REFUSALS: &str = r#"
 cd /var/tmp && curl -fsSO http://bootstrap:9999/dcos_install.sh
@@ -113,6 +138,11 @@ fn the_demo_installs_proves_and_leaves_nothing() {
         .collect();
     assert_eq!(hosts.len(), 8);
     assert!(place.well(&["lab", "status"]).contains("no real servers"));
+
+    for host in &hosts {
+        let missing = place.on(host, LOOKS);
+        assert_eq!(missing, "", "{host}");
+    }
 
     let installed = place.fingerprints(&hosts);
     let in_lab = ["lab", "exec", "--lab", "demo", "--", "phalanx"];
