@@ -276,6 +276,13 @@ fn what_cannot_be_fetched_is_told() {
         "yum_repos error",
         &["more, http://dead.example/7/os", "404"],
     );
+    let usual = fresh("bootstrap")
+        .with("PX_RELEASE_URL", "https://downloads.example/usual.sh")
+        .tool("curl", "echo 'curl: (6) gone' >&2; exit 6");
+    let words = ["https://downloads.example/usual.sh", "gone"];
+    finds(&usual, "installer error", &words);
+    let uploaded = usual.with("PX_SETTING_DOWNLOAD_FILE", "/home/me/installer.sh");
+    assert_eq!(problems(&uploaded), Vec::<String>::new());
     let no_installer = fresh("bootstrap")
         .with("PX_SETTING_DOWNLOAD_URL", "http://installer.example/x.sh")
         .tool("curl", "echo 'curl: (22) 403' >&2; exit 22");

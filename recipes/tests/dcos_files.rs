@@ -174,3 +174,16 @@ fn ip_detect_prints_one_address() {
         }
     }
 }
+
+#[test]
+fn scripts_are_given_where_the_installer_is_and_its_checksum() {
+    let environment = plan("dcos", "").environment(0, None, &Facts::new(), "r1");
+    let value = |name: &str| {
+        let found = environment.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let sum = value("PX_RELEASE_SHA256").unwrap();
+    assert!(sum.len() == 64 && sum.starts_with("d00f31df"), "{sum}");
+    let url = value("PX_RELEASE_URL").unwrap();
+    assert!(url.ends_with("/602edc1b4da9364297d166d4857fc8ed7b0b65ca/dcos_generate_config.sh"));
+}

@@ -98,6 +98,11 @@ impl<'a> Builder<'a> {
         let plan = Plan {
             cluster: self.cluster.name.value.clone(),
             recipe: self.recipe.name.clone(),
+            release_values: release
+                .as_ref()
+                .and_then(|release| self.recipe.release_values.get(release))
+                .cloned()
+                .unwrap_or_default(),
             release,
             flow: flow.name.value.clone(),
             flows: self

@@ -108,6 +108,9 @@ pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
             if plan.repair { "yes" } else { "" }.to_owned(),
         ),
     ];
+    for (name, value) in &plan.release_values {
+        environment.push((format!("PX_RELEASE_{}", variable_name(name)), value.clone()));
+    }
     for (name, value) in &plan.settings {
         let name = format!("PX_SETTING_{}", variable_name(name));
         environment.push((name, setting_text(value)));

@@ -25,6 +25,9 @@ pub struct Plan {
     pub recipe: String,
     /// The version of what the recipe installs.
     pub release: Option<String>,
+    /// What the recipe knows of it: names and texts, which scripts are given.
+    #[serde(default)]
+    pub release_values: BTreeMap<String, String>,
     /// The flow's name.
     pub flow: String,
     /// All flows of the recipe, by name: what else there is to do.

@@ -19,14 +19,8 @@ if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP
 if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
 
 # The installer, and its checksum where it is known.
-known=
-case $PX_RELEASE in
-1.8.8)
-    url=https://downloads.dcos.io/dcos/stable/commit/602edc1b4da9364297d166d4857fc8ed7b0b65ca/$installer
-    known=d00f31df6122d11fd5668f4b81c63c5c3b22f1753687f5207d67d49f89b5a0b1
-    ;;
-*) url= ;;
-esac
+url=${PX_RELEASE_URL:-}
+known=${PX_RELEASE_SHA256:-}
 if [ -n "${PX_SETTING_DOWNLOAD_URL:-}" ]; then
     url=$PX_SETTING_DOWNLOAD_URL
     known=

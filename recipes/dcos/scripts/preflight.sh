@@ -364,16 +364,18 @@ if have curl; then
     fi
     if [ "$PX_ROLE" = bootstrap ] && [ ! -e "$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/installer.origin" ]; then
         # What is uploaded is on its way with the step that needs it.
-        case ${PX_SETTING_DOWNLOAD_URL:-} in
+        url=${PX_SETTING_DOWNLOAD_URL:-${PX_RELEASE_URL:-}}
+        [ -z "${PX_SETTING_DOWNLOAD_FILE:-}" ] || url=
+        case $url in
         http*)
-            if ! fetch "$PX_SETTING_DOWNLOAD_URL"; then
-                problem installer error "the installer cannot be fetched from $PX_SETTING_DOWNLOAD_URL: $why" \
-                    "correct \`download_url\`, or copy the installer to this host and name its path"
+            if ! fetch "$url"; then
+                problem installer error "the installer cannot be fetched from $url: $why" \
+                    "set \`download_url\` to a server or a path of this host that has it, or \`download_file\` to a file of your machine"
             fi
             ;;
         file://* | /*)
-            if [ ! -r "${PX_SETTING_DOWNLOAD_URL#file://}" ]; then
-                problem installer error "there is no installer at ${PX_SETTING_DOWNLOAD_URL#file://} on this host" \
+            if [ ! -r "${url#file://}" ]; then
+                problem installer error "there is no installer at ${url#file://} on this host" \
                     "copy it there, or correct \`download_url\`"
             fi
             ;;

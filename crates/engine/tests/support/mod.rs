@@ -550,6 +550,7 @@ impl PlanMaker {
                 flow: "install".into(),
                 flows: vec!["install".into()],
                 on: Vec::new(),
+                release_values: Default::default(),
                 lockstep: false,
                 accept: Default::default(),
                 repair: false,

@@ -39,6 +39,8 @@ pub struct Recipe {
     pub settings: Vec<SettingsLine>,
     /// The releases it knows; none: any.
     pub releases: Vec<String>,
+    /// What it knows of each: names and texts, which scripts are given.
+    pub release_values: BTreeMap<String, BTreeMap<String, String>>,
     /// The release where the cluster file names none.
     pub default_release: Option<String>,
     /// Which assignment of a `cluster.conf` means what; none where the recipe reads no such file.

@@ -54,6 +54,9 @@ pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Problems) {
     (recipe, reader.yaml.problems)
 }
 
+/// Of each release, names and texts.
+type ReleaseValues = BTreeMap<String, BTreeMap<String, String>>;
+
 struct RecipeReader<'a> {
     files: &'a RecipeFiles,
     yaml: Reader<'a>,
@@ -66,7 +69,7 @@ impl RecipeReader<'_> {
         let groups = self.groups(fields, &roles);
         let (facts_script, fact_kinds) = self.facts(fields);
         let settings = self.settings(fields, &fact_kinds);
-        let releases = self.releases(fields);
+        let (releases, release_values) = self.releases(fields);
         let default_release = self.default_release(fields, &releases);
         let cluster_conf = self.cluster_conf(fields, &roles, &settings);
         let mut flow_reader = FlowReader {
@@ -93,6 +96,7 @@ impl RecipeReader<'_> {
             fact_kinds,
             settings,
             releases: releases.into_iter().map(|known| known.value).collect(),
+            release_values,
             default_release,
             cluster_conf,
             flows,
@@ -369,18 +373,48 @@ impl RecipeReader<'_> {
         lines
     }
 
-    fn releases(&mut self, fields: Fields<'_>) -> Vec<Spanned<String>> {
-        fields
-            .get("releases")
-            .and_then(|node| {
-                let items = self.yaml.list(node, "`releases`")?;
-                let texts = items
-                    .iter()
-                    .filter_map(|item| self.yaml.text(item, "a release"))
-                    .collect();
-                Some(texts)
-            })
-            .unwrap_or_default()
+    /// The releases, and what is known of each: a list of names, or a file that says more.
+    fn releases(&mut self, fields: Fields<'_>) -> (Vec<Spanned<String>>, ReleaseValues) {
+        let Some(node) = fields.get("releases") else {
+            return Default::default();
+        };
+        if matches!(node.kind, Kind::Text(_)) {
+            return self.releases_file(node).unwrap_or_default();
+        }
+        let items = self.yaml.list(node, "`releases`").unwrap_or_default();
+        let texts = items.iter();
+        let texts = texts.filter_map(|item| self.yaml.text(item, "a release"));
+        (texts.collect(), ReleaseValues::new())
+    }
+
+    /// A file of the recipe: releases, and of each names and texts.
+    fn releases_file(&mut self, node: &Node) -> Option<(Vec<Spanned<String>>, ReleaseValues)> {
+        let path = self.file(node, "`releases`", "file")?;
+        let source = self.files.text(&path)?.ok()?;
+        let (root, problems) = yaml::read(&source);
+        let mut reader = Reader {
+            source: &source,
+            problems,
+        };
+        let mut releases = Vec::new();
+        let mut all = ReleaseValues::new();
+        let root = root.as_ref();
+        for (release, node) in root.and_then(|root| reader.map(root, "the releases"))? {
+            let what = format!("the release `{}`", release.text.escape_debug());
+            let mut values = BTreeMap::new();
+            for (name, node) in reader.map(node, &what).unwrap_or_default() {
+                if let Some(text) = reader.text(node, &format!("`{}`", name.text.escape_debug())) {
+                    values.insert(name.text.clone(), text.value);
+                }
+            }
+            releases.push(Spanned {
+                value: release.text.clone(),
+                span: release.span,
+            });
+            all.insert(release.text.clone(), values);
+        }
+        self.yaml.problems.extend(reader.problems);
+        Some((releases, all))
     }
 
     fn default_release(

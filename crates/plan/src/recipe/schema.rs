@@ -48,7 +48,13 @@ pub fn recipe_schema() -> Value {
                 ]
             },
             "settings": { "type": "string", "description": "The folder of the settings files." },
-            "releases": { "type": "array", "items": { "type": ["string", "number"] } },
+            "releases": {
+                "description": "The releases it knows, or a file that says more of each.",
+                "oneOf": [
+                    { "type": "string" },
+                    { "type": "array", "items": { "type": ["string", "number"] } }
+                ]
+            },
             "default_release": { "type": ["string", "number"] },
             "cluster_conf": {
                 "type": "string",

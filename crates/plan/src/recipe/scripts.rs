@@ -110,6 +110,9 @@ fn variables(recipe: &Recipe) -> BTreeSet<String> {
     for fact in recipe.fact_kinds.keys() {
         variables.insert(format!("PX_FACT_{}", variable_name(fact)));
     }
+    for name in recipe.release_values.values().flat_map(BTreeMap::keys) {
+        variables.insert(format!("PX_RELEASE_{}", variable_name(name)));
+    }
     let stages = recipe.flows.iter().flat_map(|flow| &flow.stages);
     for fact in stages.flat_map(|stage| &stage.all_facts) {
         variables.insert(format!("PX_FACTS_{}", variable_name(fact)));

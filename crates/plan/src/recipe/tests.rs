@@ -175,6 +175,35 @@ fn unknown_fields() {
 }
 
 #[test]
+fn releases_may_have_a_file_of_their_own() {
+    let recipe = "roles: { a: {} }\nreleases: releases.yaml\ndefault_release: 1.9\nflows: { f: [{ id: x, on: a, run: scripts/x.sh }] }\n";
+    let script = "echo \"$PX_RELEASE_URL $PX_RELEASE_URI\"\n";
+    let files = |releases: &'static str| {
+        vec![
+            ("recipe.yaml", recipe),
+            ("releases.yaml", releases),
+            ("scripts/x.sh", script),
+        ]
+    };
+    let text = lint(&files("1.8: { url: u }\n1.9: { url: v }\n"));
+    assert!(
+        text.contains("no script is given `PX_RELEASE_URI`"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("no script is given `PX_RELEASE_URL`"),
+        "{text}"
+    );
+    assert!(!text.contains("there is no release"), "{text}");
+    let text = lint(&files("1.8: [u]\n"));
+    assert!(
+        text.contains("releases.yaml:1:6: the release `1.8`"),
+        "{text}"
+    );
+    assert!(text.contains("there is no release `1.9`"), "{text}");
+}
+
+#[test]
 fn an_upload_names_a_setting() {
     let text = lint_stages("    - { id: one, on: leader, put: { upload: no_such, to: /x } }\n");
     assert!(text.contains("there is no setting `no_such`"), "{text}");

@@ -68,6 +68,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         flow: "install".into(),
         flows: ["check", "install", "verify"].map(str::to_owned).to_vec(),
         on: Vec::new(),
+        release_values: Default::default(),
         lockstep: false,
         accept: Default::default(),
         repair: false,
