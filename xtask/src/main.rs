@@ -10,6 +10,7 @@ mod built;
 mod cpu_group;
 mod demo;
 mod fan_out;
+mod masters;
 mod table;
 
 use std::error::Error;
@@ -38,6 +39,8 @@ enum Campaign {
     FanOut(fan_out::Options),
     /// An installation on eight local hosts: its seconds, and whose they are.
     Demo(demo::Options),
+    /// Installations with one, three and five masters.
+    Masters(masters::Options),
 }
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
+        Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
