@@ -56,6 +56,8 @@ fn fresh(role: &str) -> Host {
         .tool("systemctl", "exit 1")
         .file("/proc/mounts", "/dev/sda1 / ext4 rw 0 0\n")
         .file("/etc/mesosphere/setup-flags/repository-url", "")
+        .file("/opt/mesosphere/etc/master_list", "")
+        .file("/etc/resolv.conf", "nameserver 10.0.0.2\n")
 }
 
 const DISKS: &str = "Filesystem 1024-blocks Used Available Capacity Mounted on
@@ -96,6 +98,18 @@ fn a_good_host_has_no_problem() {
             assert!(said.contains(fact), "{said}");
         }
     }
+}
+
+#[test]
+fn a_point_to_point_interface_is_a_network_of_one() {
+    let host = fresh("private").tool(
+        "ip",
+        "case $* in *route*) echo '10.0.0.7 dev eth0 src 10.0.0.7 uid 0';; \
+         *) echo '3: tun0    inet 10.8.0.6 peer 10.8.0.5/32 scope global tun0'; \
+            echo '4: m-blue    inet 9.0.0.1/25 scope global m-blue';; esac",
+    );
+    let (_, said) = host.run("dcos", "scripts/preflight.sh");
+    assert!(said.contains("fact networks 10.8.0.6/32\n"), "{said}");
 }
 
 #[test]
@@ -185,19 +199,39 @@ fn ports_in_use_are_told_by_role() {
     let dns = listening(
         "udp    UNCONN     0      0   :::53   :::*    users:((\"dnsmasq\",pid=9,fd=4))\n",
     );
-    let dnsmasq = fresh("master").says("ss", &dns);
+    let dnsmasq = fresh("master")
+        .says("ss", &dns)
+        .says("systemctl", "MainPID=9\n");
     assert_eq!(
         problems(&dnsmasq),
         Vec::<String>::new(),
         "prepare turns it off"
     );
+    let libvirt = fresh("master")
+        .says("ss", &dns)
+        .says("systemctl", "MainPID=8\n");
+    finds(&libvirt, "ports error", &["53 (dnsmasq, process 9)"]);
+    let alone = fresh("master")
+        .says("systemctl", "MainPID=9\n")
+        .again("/etc/resolv.conf", "search x\nnameserver 127.0.0.1\n");
+    finds(&alone, "local_resolver error", &["its own dnsmasq"]);
+    // Docker 1.11's own proxy, as iproute 3.10 shows it, and somebody who is only called so.
     let web = listening(
-        "tcp LISTEN 0 128 :::9999 :::* users:((\"docker-proxy\",pid=5,fd=4))\ntcp LISTEN 0 128 *:9000 *:* users:((\"java\",pid=6,fd=4))\n",
+        "tcp LISTEN 0 128 :::9999 :::* users:((\"exe\",5,4))\n\
+         tcp LISTEN 0 128 *:9000 *:* users:((\"java\",6,4))\n",
     );
+    let proxy = "/proc/${number:-0}/cmdline";
+    let ours = fresh("bootstrap")
+        .says("ss", &web)
+        .says("cmdline", "docker-proxy\0-proto\0tcp\0");
+    let said = ours.path("cmdline.says").to_string_lossy().into_owned();
+    let ours = ours.exchange(proxy, &said);
+    finds(&ours, "ports error", &["use: 9000 (java, process 6)"]);
+    let other = ours.says("cmdline", "/usr/bin/exe\0");
     finds(
-        &fresh("bootstrap").says("ss", &web),
+        &other,
         "ports error",
-        &["use: 9000 (java, process 6)"],
+        &["use: 9999 (exe, process 5), 9000 (java"],
     );
     let installed = fresh("master")
         .with("PX_FACT_DCOS_STATE", "installed")
@@ -230,6 +264,19 @@ fn what_is_there_already_is_told() {
         .with("PX_FACT_DCOS_ROLE", "public")
         .with("PX_FACT_DCOS_VERSION", "1.8.8");
     finds(&other, "role error", &["as public", "says private"]);
+    let grown = fresh("master")
+        .with("PX_FACT_DCOS_STATE", "installed")
+        .with("PX_FACT_DCOS_ROLE", "master")
+        .with("PX_FACT_DCOS_VERSION", "1.8.8");
+    let same = "[\"10.0.0.9\", \"10.0.0.7\", \"10.0.0.8\"]";
+    let grown = grown.again("/opt/mesosphere/etc/master_list", same);
+    assert_eq!(problems(&grown), Vec::<String>::new());
+    let grown = grown.again("/opt/mesosphere/etc/master_list", "[\"10.0.0.7\"]");
+    finds(
+        &grown,
+        "master_list error",
+        &["the masters 10.0.0.7 ", "10.0.0.8 10.0.0.9"],
+    );
     let foreign = fresh("private")
         .with("PX_FACT_DCOS_STATE", "installed")
         .with("PX_FACT_DCOS_ROLE", "private")
@@ -368,7 +415,13 @@ fn hosts_have_to_go_together() {
     }
     let near = networks.replace("10.0.1.1/24", "44.128.16.1/24");
     assert_eq!(said(compare(masters, clocks, &near)).1, "");
-    // Others than usual.
+    // A point-to-point interface.
+    let tunnel = format!("{networks}a2 10.8.0.6/32\n");
+    assert_eq!(said(compare(masters, clocks, &tunnel)).1, "");
+    // Others than usual, and none.
+    let none = compare(masters, clocks, "a1 9.1.2.3/24\n");
+    let none = none.with("PX_SETTING_CONFIG", r#"{"dcos_overlay_enable":false}"#);
+    assert_eq!(said(none).1, "");
     let config = r#"{"dcos_overlay_network":{"overlays":[{"name":"dcos","prefix":24,"subnet":"10.0.1.0/24"}],"vtep_subnet":"44.1.0.0/20"}}"#;
     let own = good().with("PX_SETTING_CONFIG", config);
     let (_, text) = said(own);

@@ -75,6 +75,9 @@ esac
 case ${PX_SETTING_CONFIG:-} in
 *'"minuteman_m'*) vips= ;;
 esac
+case ${PX_SETTING_CONFIG:-} in
+*'"dcos_overlay_enable":false'* | *'"dcos_overlay_enable": false'*) overlays= ;;
+esac
 inside=$(printf '%s\n' "$PX_FACTS_NETWORKS" | awk -v overlays="$overlays $vips" '
     function number(address, parts) {
         split(address, parts, ".")

@@ -10,23 +10,9 @@ fail() {
 
 repo=/etc/yum.repos.d/dcos-docker.repo
 conf=/etc/systemd/system/docker.service.d/override.conf
-wanted='[Service]
-Restart=always
-StartLimitInterval=0
-RestartSec=15
-ExecStartPre=-/sbin/ip link del docker0
-ExecStart=
-ExecStart=/usr/bin/docker daemon --storage-driver=overlay -H fd://'
-
 if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
 if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
 if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
-# The daemon fetches images by itself, and is told by its unit.
-if [ -n "${PX_SETTING_HTTPS_PROXY:-}${PX_SETTING_HTTP_PROXY:-}" ]; then
-    wanted="$wanted
-Environment=\"HTTP_PROXY=${PX_SETTING_HTTP_PROXY:-}\" \"HTTPS_PROXY=${PX_SETTING_HTTPS_PROXY:-}\" \"NO_PROXY=${PX_SETTING_NO_PROXY:-}\""
-fi
-
 # The client tells its version without a running daemon.
 version=none
 if command -v docker >/dev/null 2>&1; then
@@ -69,9 +55,29 @@ case $version in
     ;;
 esac
 
+# As DC/OS's own installer writes it. Docker's package brings a socket, the distributions' ones do not.
+listen=unix:///var/run/docker.sock
+for socket in /usr/lib/systemd/system/docker.socket /etc/systemd/system/docker.socket; do
+    [ ! -e "$socket" ] || listen=fd://
+done
+wanted="[Service]
+Restart=always
+StartLimitInterval=0
+RestartSec=15
+ExecStartPre=-/sbin/ip link del docker0
+ExecStart=
+ExecStart=/usr/bin/docker daemon --storage-driver=overlay -H $listen"
+# The daemon fetches images by itself, and is told by its unit.
+if [ -n "${PX_SETTING_HTTPS_PROXY:-}${PX_SETTING_HTTP_PROXY:-}" ]; then
+    wanted="$wanted
+Environment=\"HTTP_PROXY=${PX_SETTING_HTTP_PROXY:-}\" \"HTTPS_PROXY=${PX_SETTING_HTTPS_PROXY:-}\" \"NO_PROXY=${PX_SETTING_NO_PROXY:-}\""
+fi
+
 if [ -e "$conf" ] && [ "$(cat "$conf")" = "$wanted" ]; then
     already "$conf is right"
 else
+    # One of the operator's own is kept beside it.
+    if [ -e "$conf" ] && [ ! -e "$conf.before-dcos" ]; then cp -p "$conf" "$conf.before-dcos"; fi
     if ! mkdir -p "${conf%/*}" || ! printf '%s\n' "$wanted" >"$conf.new" || ! mv "$conf.new" "$conf"; then
         fail "could not write $conf"
     fi
@@ -120,6 +126,10 @@ $info
 END
 }
 
+# firewalld, when it was stopped, has taken Docker's rules with it: containers cannot be published then.
+if [ "$active" = active ] && command -v iptables >/dev/null 2>&1 && ! iptables -t nat -n -L DOCKER >/dev/null 2>&1; then
+    stale=yes
+fi
 if [ "$active" = active ] && ask && [ "$stale" = no ]; then
     case $driver in
     overlay*)
@@ -134,7 +144,10 @@ else
     # The configuration is not the one that it was started with. A bootstrap node's web server
     # comes back by itself.
     action=restart
-    if [ "${containers:-0}" -gt 0 ] && [ "$PX_ROLE" != bootstrap ]; then
+    if [ "$PX_ROLE" = bootstrap ] && [ "${containers:-0}" -gt 0 ]; then
+        containers=$(docker ps --format '{{.Names}}' | grep -cvx dcos-bootstrap-nginx)
+    fi
+    if [ "${containers:-0}" -gt 0 ]; then
         problem docker_restart error \
             "Docker has to be restarted with another configuration, and $containers containers run on this host" \
             "stop them (docker stop), and run this again"

@@ -65,9 +65,12 @@ else
     part=$installer.part
     if [ -n "$path" ]; then
         echo "taking $path"
-        # The same file by another name where that can be: it is large.
         rm -f "$part"
-        ln "$path" "$part" 2>/dev/null || cp "$path" "$part" || fail "could not copy $path to $work"
+        # What was brought here is root's, and large: the same file by another name. Any other may belong
+        # to somebody who could change it between its check and its run.
+        if [ -z "${PX_SETTING_DOWNLOAD_FILE:-}" ] || ! ln "$path" "$part" 2>/dev/null; then
+            cp "$path" "$part" || fail "could not copy $path to $work"
+        fi
     else
         # What came from elsewhere cannot be gone on with.
         if [ ! -e "$part.origin" ] || [ "$(cat "$part.origin")" != "$origin" ]; then
@@ -79,13 +82,19 @@ else
                 -w '%{size_download} bytes in %{time_total} s\n' "$url"
         }
         echo "downloading $url"
-        if ! fetch; then
-            # Not every server can go on in the middle, and none at the end.
+        fetch
+        status=$?
+        case $status in
+        0) ;;
+        # Not every server can go on in the middle, and none at the end.
+        22 | 33 | 36)
             [ -e "$part" ] || fail "could not download the installer"
             echo "trying again from the beginning"
             rm -f "$part"
             fetch || fail "could not download the installer"
-        fi
+            ;;
+        *) fail "the download of the installer broke off (curl: $status); run this again, and it goes on from there" ;;
+        esac
     fi
     have_sum=$(sha256sum "$part") || fail "could not read $work/$part"
     have_sum=${have_sum%% *}

@@ -95,8 +95,9 @@ curl -fsS --noproxy '*' --connect-timeout 10 -m 120 \
     -o phalanx/ip-detect "$url/phalanx/ip-detect" \
     -o dcos_install.sh "$url/dcos_install.sh"
 [ -s phalanx/SHA256SUMS ] || fail "could not fetch the checksums from $url"
-# What is run as root here is compared with what the bootstrap node told over SSH: whoever sits on the
-# way from there, or serves in its place, is found out. The list has the checksum of the other file.
+# The scripts that are run as root here are compared with what the bootstrap node told over SSH: whoever
+# sits on the way from there, or serves in its place, is found out. The list has the checksum of the other
+# file. The packages that DC/OS's installer fetches by itself later are not in it.
 told() {
     while read -r _ sum; do
         [ -z "$sum" ] || echo "$sum"
@@ -148,7 +149,7 @@ echo "this node's address is $address"
 
 # The installer refuses a host where any of this is.
 left=
-for path in /opt/mesosphere /etc/mesosphere /etc/systemd/system/dcos.target \
+for path in /opt/mesosphere /etc/mesosphere/roles /etc/mesosphere/setup-flags /etc/systemd/system/dcos.target \
     /etc/systemd/system/dcos.target.wants; do
     [ ! -e "$path" ] || left="$left $path"
 done
@@ -160,8 +161,9 @@ if [ -n "$left" ]; then
     fi
     echo "an installation was cut short here: removing$left"
     # What it had started already, or is about to.
+    systemctl daemon-reload
     units=
-    for unit in $(systemctl list-units --all --plain --no-legend 'dcos*' | awk '{ print $1 }'); do
+    for unit in $(systemctl list-units --all --plain --no-legend 'dcos*' | awk '$2 != "not-found" && $2 != "masked" { print $1 }'); do
         units="$units $unit"
     done
     if [ -n "$units" ]; then

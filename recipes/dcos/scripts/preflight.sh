@@ -140,10 +140,17 @@ metadata=http://169.254.169.254/latest
 case $vendor/$hypervisor/$PX_SETTING_IP_DETECT in
 */*/route) ;;
 Amazon*/*/* | */ec2*/* | */*/ec2)
-    token=$(curl -fs -m 1 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$metadata/api/token") ||
-        token=
-    address=$(curl -fs -m 1 ${token:+-H "X-aws-ec2-metadata-token: $token"} "$metadata/meta-data/local-ipv4") ||
-        address=
+    # Never by a proxy: that would tell its own address.
+    token=$(curl -fs --noproxy '*' -m 2 --retry 2 --retry-delay 1 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' \
+        "$metadata/api/token") || token=
+    address=$(curl -fs --noproxy '*' -m 2 --retry 2 --retry-delay 1 \
+        ${token:+-H "X-aws-ec2-metadata-token: $token"} "$metadata/meta-data/local-ipv4") || address=
+    ;;
+esac
+case $vendor/$hypervisor/$PX_SETTING_IP_DETECT/$address in
+Amazon*/*/auto/ | */ec2*/auto/)
+    problem metadata error "this is a machine of EC2, and its metadata service does not answer at 169.254.169.254" \
+        "see that the instance metadata service is on, or set \`ip_detect\` to \`route\`"
     ;;
 esac
 if [ -n "$address" ]; then
@@ -213,8 +220,9 @@ fi
 networks=
 while read -r _ interface _ network _; do
     case $interface in
-    lo | docker* | veth* | br-* | d-dcos | m-dcos | vtep* | spartan | minuteman) ;;
-    *) networks="$networks${networks:+ }$network" ;;
+    lo | docker* | veth* | virbr* | br-* | d-* | m-* | vtep* | spartan | minuteman) ;;
+    # A point-to-point interface has one address and no network.
+    *) networks="$networks${networks:+ }$network$(case $network in */*) ;; *) echo /32 ;; esac)" ;;
     esac
 done <<END
 $(ip -o -4 addr show)
@@ -237,6 +245,17 @@ if [ "${PX_FACT_DCOS_VERSION:-none}" != none ] && [ "$PX_FACT_DCOS_VERSION" != "
     problem version error "DC/OS $PX_FACT_DCOS_VERSION is installed here, and the cluster file says $PX_RELEASE" \
         "correct the release in the cluster file"
 fi
+# An ensemble knows its members by the list that it was installed with.
+list=/opt/mesosphere/etc/master_list
+if [ "${PX_FACT_DCOS_STATE:-none}" = installed ] && [ -r "$list" ]; then
+    there=$(tr -cs '0-9.' '\n' <"$list" | grep . | sort | tr '\n' ' ')
+    # shellcheck disable=SC2086
+    want=$(printf '%s\n' $PX_ADDRESSES_MASTER | sort | tr '\n' ' ')
+    if [ -n "$there" ] && [ "$there" != "$want" ]; then
+        problem master_list error "the DC/OS here was installed for the masters $there, and the cluster file has $want" \
+            "restore the masters in the cluster file: they cannot be changed once DC/OS is installed"
+    fi
+fi
 flag=/etc/mesosphere/setup-flags/repository-url
 ours=http://${PX_ADDRESSES_BOOTSTRAP%% *}:$PX_SETTING_BOOTSTRAP_PORT
 if [ -r "$flag" ]; then
@@ -257,7 +276,8 @@ if [ "${PX_FACT_DCOS_STATE:-none}" = half ]; then
     fi
 fi
 
-# What the installation would end: it restarts Docker.
+# What the installation would end: it restarts Docker. Of a bootstrap node's only where that is not as
+# it has to be, which its turn shows.
 if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ] && [ "${PX_FACT_DOCKER_VERSION:-none}" != none ]; then
     running=$(docker ps -q 2>/dev/null | wc -l)
     if [ "$running" -gt 0 ]; then
@@ -275,6 +295,16 @@ bootstrap/*) ports="$PX_SETTING_BOOTSTRAP_PORT 9000" ;;
 master/*) ports='53 80 443 1050 2181 3888 5050 7070 8080 8101 8123 8181 9000 9942 9990 15055 33107 36771 41281 42819 43911 46839 61053 61420 61421 62053 62080' ;;
 *) ports='53 5051 34451 39851 43995 61001 61420 61421 62053 62080' ;;
 esac
+# The process of dnsmasq.service, which is turned off; libvirt's and NetworkManager's are others.
+dnsmasq=$(systemctl show -p MainPID dnsmasq.service 2>/dev/null)
+dnsmasq=${dnsmasq#MainPID=}
+case $dnsmasq in '' | *[!0-9]*) dnsmasq=0 ;; esac
+if [ "$dnsmasq" -gt 0 ] && awk '
+    $1 == "nameserver" { if ($2 ~ /^(127\.|::1$)/) own = 1; else others = 1 }
+    END { exit !(own && !others) }' /etc/resolv.conf 2>/dev/null; then
+    problem local_resolver error "this host asks nobody but its own dnsmasq for names, which has to be turned off" \
+        "name a server in /etc/resolv.conf that other hosts reach as well"
+fi
 if [ -n "$ports" ] && have ss; then
     in_use=
     while read -r _ _ _ _ here _ process; do
@@ -283,16 +313,24 @@ if [ -n "$ports" ] && have ss; then
         *" $port "*) ;;
         *) continue ;;
         esac
-        # The web server of the bootstrap node, which is looked at when it is its turn; and what the
-        # half-installed DC/OS runs, or prepare turns off.
+        # users:(("name",pid=7,fd=3)), and with iproute 3.10 (("name",7,3)).
         name=${process#*\"}
         name=${name%%\"*}
+        number=${process#*\",}
+        number=${number#pid=}
+        number=${number%%[!0-9]*}
+        # The web server of the bootstrap node, which is looked at when it is its turn; and what the
+        # half-installed DC/OS runs, or prepare turns off. Docker 1.11's proxy is Docker itself, and is
+        # called exe.
         case $PX_ROLE/$name in
-        bootstrap/docker-proxy | */dnsmasq) continue ;;
+        bootstrap/exe | bootstrap/docker-proxy)
+            if { tr '\0' ' ' <"/proc/${number:-0}/cmdline"; } 2>/dev/null | grep -q docker-proxy; then continue; fi
+            ;;
+        */dnsmasq)
+            if [ "${number:-none}" = "$dnsmasq" ]; then continue; fi
+            ;;
         esac
         if [ "${PX_FACT_DCOS_STATE:-none}" = half ] && [ "$PX_REPAIR" = yes ]; then continue; fi
-        number=${process#*pid=}
-        number=${number%%[!0-9]*}
         case ", $in_use" in
         *", $port "*) ;;
         *) in_use="$in_use${in_use:+, }$port (${name:-unknown}${number:+, process $number})" ;;
@@ -310,16 +348,24 @@ fi
 if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
 if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
 if [ -n "${PX_SETTING_NO_PROXY:-}" ]; then export no_proxy="$PX_SETTING_NO_PROXY"; fi
+# What yum fetches goes by yum's own proxy, where it has one.
+yum_proxy=
 # fetch URL: true where its beginning can be had; else `why` says why not.
 fetch() {
-    why=$(curl -fsSL -r 0-0 --connect-timeout 5 -m 15 -o /dev/null "$1" 2>&1) && return 0
+    # shellcheck disable=SC2086
+    why=$(curl -fsSL ${yum_proxy:+-x $yum_proxy} -r 0-0 --connect-timeout 5 -m 15 -o /dev/null "$1" 2>&1) && return 0
     # file: addresses of an empty file, and servers that know no ranges, are fine with all of it.
     case $1 in file:*) [ -r "${1#file://}" ] && return 0 ;; esac
     return 1
 }
 if have curl; then
+    if [ -z "${PX_SETTING_HTTP_PROXY:-}" ] && [ -r /etc/yum.conf ]; then
+        yum_proxy=$(sed -n 's/^proxy *= *\([^ ]*\).*/\1/p' /etc/yum.conf)
+        [ "$yum_proxy" != _none_ ] || yum_proxy=
+    fi
     if [ "${PX_FACT_DOCKER_VERSION:-none}" = none ]; then
-        repo=${PX_SETTING_DOCKER_REPO_URL%/}
+        repo=$(printf '%s\n' "${PX_SETTING_DOCKER_REPO_URL%/}" |
+            sed "s/\$releasever/${PX_FACT_OS_VERSION%%.*}/g; s/\$basearch/${PX_FACT_ARCH:-x86_64}/g")
         if ! fetch "$repo/repodata/repomd.xml"; then
             problem docker_repo error "Docker is to be installed here, and its repository, $repo, does not answer: $why" \
                 "Docker's repository of 2017 was closed in 2020: set \`docker_repo_url\` and \`docker_repo_key\` to a mirror that has $PX_SETTING_DOCKER_PACKAGE, or install Docker 1.9 to 1.11 by hand"
@@ -339,14 +385,16 @@ if have curl; then
                 if (enabled && !sealed && url != "") {
                     gsub(/\$releasever/, version, url); gsub(/\$basearch/, arch, url)
                     gsub(/\$infra/, "stock", url); gsub(/\$contentdir/, "centos", url)
-                    print name, url
+                    # Variables of the operator are known to yum only.
+                    if (url !~ /\$/) print name, url
                 }
                 enabled = 1; sealed = 0; url = ""
             }
             /^\[/ { tell(); name = $0; gsub(/[][]/, "", name) }
             { line = $0; sub(/^[^=]*= */, "", line); split(line, words, /[ ,]+/) }
-            /^enabled *=/ { enabled = line + 0 }
-            /^sslclientcert *=/ { sealed = 1 }
+            /^enabled *=/ { enabled = tolower(line) ~ /^(1|yes|true|on)/ }
+            /^(sslclientcert|proxy) *=/ { sealed = 1 }
+            /^skip_if_unavailable *=/ { if (tolower(line) ~ /^(1|yes|true|on)/) sealed = 1 }
             /^baseurl *=/ { url = words[1]; sub(/\/$/, "", url); url = url "/repodata/repomd.xml" }
             /^(mirrorlist|metalink) *=/ { if (url == "") url = words[1] }
             END { tell() }
@@ -362,10 +410,16 @@ if have curl; then
                 "CentOS 7's mirrors have moved to vault.centos.org: correct /etc/yum.repos.d, or disable what is gone"
         fi
     fi
-    if [ "$PX_ROLE" = bootstrap ] && [ ! -e "$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/installer.origin" ]; then
-        # What is uploaded is on its way with the step that needs it.
+    yum_proxy=
+    if [ "$PX_ROLE" = bootstrap ]; then
+        # What is uploaded is on its way with the step that needs it; what came from there is here.
         url=${PX_SETTING_DOWNLOAD_URL:-${PX_RELEASE_URL:-}}
         [ -z "${PX_SETTING_DOWNLOAD_FILE:-}" ] || url=
+        origin=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/installer.origin
+        if [ -n "$url" ] && [ -r "$origin" ]; then
+            read -r before <"$origin"
+            case $before in "from $url, "* | "from $url "*) url= ;; esac
+        fi
         case $url in
         http*)
             if ! fetch "$url"; then
@@ -380,6 +434,36 @@ if have curl; then
             fi
             ;;
         esac
+    fi
+fi
+
+for unit in iptables ip6tables; do
+    if [ -e "/usr/lib/systemd/system/$unit.service" ] && systemctl is-active --quiet "$unit.service"; then
+        problem iptables warning "$unit.service filters packets here; DC/OS wants its hosts open to each other" \
+            "systemctl disable $unit; systemctl stop $unit, or see that its rules let the cluster's hosts through"
+    fi
+done
+
+# What has to lie on the bootstrap node, and room for what it makes.
+if [ "$PX_ROLE" = bootstrap ]; then
+    for file in "${PX_SETTING_NGINX_ARCHIVE:-}" "$PX_SETTING_IP_DETECT"; do
+        case $file in
+        /*)
+            if [ ! -r "$file" ]; then
+                problem files error "there is no file $file on the bootstrap node" \
+                    "copy it there, or correct \`nginx_archive\` and \`ip_detect\`"
+            fi
+            ;;
+        esac
+    done
+    folder=$PX_SETTING_BOOTSTRAP_FOLDER
+    if [ ! -e "$folder/$PX_RELEASE/generated.from" ]; then
+        while [ ! -d "$folder" ]; do folder=${folder%/*}/; folder=${folder%/}; folder=${folder:-/}; done
+        free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
+        if [ "${free:-0}" -lt $((3 * 1024 * 1024)) ]; then
+            problem bootstrap_space error "$folder has $((${free:-0} / 1024)) MB free, and the installer and what it makes need 3 GB" \
+                "free some space, or set \`bootstrap_folder\`"
+        fi
     fi
 fi
 

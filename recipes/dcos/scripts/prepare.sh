@@ -83,6 +83,7 @@ else
     for unit in chronyd ntpd systemd-timesyncd; do
         if is "$unit" "$running"; then
             time_service=running
+            keeper=$unit
             already "$unit keeps the time"
             break
         fi
@@ -138,11 +139,18 @@ esac
 
 # Running is not enough: until the kernel is told that its clock is right, DC/OS's services wait.
 if [ -n "$time_service" ]; then
+    [ "$time_service" = running ] || keeper=$time_service
     tries=0
     until timedatectl status | grep -qE '^ *(NTP|System clock) synchronized: yes'; do
         tries=$((tries + 1))
-        if [ "$tries" -gt 60 ]; then
-            problem time_sync error "the clock is not synchronised: ${time_service} has found no server within a minute" \
+        # ntpd without iburst needs minutes.
+        if [ "$tries" -gt 300 ]; then
+            if [ "$keeper" = chronyd ] && [ -r /etc/chrony.conf ] && ! grep -q '^rtcsync' /etc/chrony.conf; then
+                problem time_sync error "chronyd does not tell the kernel that the clock is synchronised" \
+                    "add the line \`rtcsync\` to /etc/chrony.conf, and restart chronyd"
+                exit 1
+            fi
+            problem time_sync error "the clock is not synchronised: $keeper has found no server within five minutes" \
                 "give it servers that this host reaches (chronyc sources, ntpq -p), or set \`time_sync: off\` where something else keeps the time"
             exit 1
         fi
