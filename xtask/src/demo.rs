@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
          `cargo xtask campaign demo`, {}.\n\n{}\n\
          The hosts' work is what they measured themselves along the critical path: jobs from start to end, \
          reboots from the request until their SSH server was there again, facts, and what probes waited for \
-         until it was so with the time of the probe that saw it. The goals are {GOAL_SECONDS:.0} s ({}) and a share of {:.0} % for the rest ({}), as medians. The \
+         until it was so with the time of the probe that saw it; files as a host wrote them. The goals are {GOAL_SECONDS:.0} s ({}) and a share of {:.0} % for the rest ({}), as medians. The \
          article's own script took 478 s for this on such hosts, 444 s of which it slept.\n\n\
          The critical path of the last round:\n\n{path}",
         jiff::Zoned::now().date(),

@@ -63,6 +63,8 @@ pub(crate) struct Attempt {
     /// What the puts of this attempt changed.
     pub(crate) changed: Vec<String>,
     pub(crate) already: Vec<String>,
+    /// How long the host worked on its files, by its own clock.
+    pub(crate) put_took: Duration,
 }
 
 /// Why an attempt was cut short.

@@ -119,6 +119,7 @@ impl Executor {
                 waits_for: None,
                 changed: Vec::new(),
                 already: Vec::new(),
+                put_took: Duration::ZERO,
             };
             let mut end = match self.attempt(stage, &mut attempt).await {
                 Ok(end) => end,
@@ -164,7 +165,10 @@ impl Executor {
         match &stage.action {
             Action::Put => {
                 self.put_files(stage, attempt).await?;
-                Ok(TaskEnd::new(done(&attempt.changed)))
+                Ok(TaskEnd {
+                    host_ms: Some(attempt.put_took.as_millis() as u64),
+                    ..TaskEnd::new(done(&attempt.changed))
+                })
             }
             Action::Run(script) => {
                 self.put_files(stage, attempt).await?;

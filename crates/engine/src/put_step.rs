@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use phalanx_events::{Failure, FailureKind};
 use phalanx_plan::{PlannedStage, RenderedContent};
 use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
 
 use crate::executor::{Attempt, Cut, Executor};
 use crate::failure;
-
-/// So many files are on their way at the same time. Each takes a session, of which an sshd gives ten to
-/// a connection where nobody has told it otherwise.
-const AT_ONCE: usize = 4;
 
 impl Executor {
     /// Brings the files; each is there whole or not at all.
@@ -38,37 +33,30 @@ impl Executor {
                 owner: rendered.owner,
             });
         }
-        let mut done = 0;
+        let mut told = 0;
         // A lost connection is made again: a put can be repeated.
-        while let Some(left) = files.get(done..)
+        while let Some(left) = files.get(told..)
             && !left.is_empty()
         {
             let connection = self.link.get().await?;
-            let puts: Vec<_> = left.iter().map(|file| connection.put(file)).collect();
-            let mut puts = futures::stream::iter(puts).buffered(AT_ONCE);
-            let error = loop {
-                let put = tokio::select! {
-                    put = puts.next() => put,
-                    cut = self.cut_at(attempt) => return Err(cut),
-                };
-                match put {
-                    None => break None,
-                    Some(Ok(outcome)) => {
-                        if let Some(file) = files.get(done) {
-                            tell(file, outcome, attempt);
-                        }
-                        done += 1;
-                    }
-                    Some(Err(error)) => break Some(error),
-                }
+            let mut done = Vec::with_capacity(left.len());
+            let put = tokio::select! {
+                put = connection.put_all(left, &mut done) => put,
+                cut = self.cut_at(attempt) => return Err(cut),
             };
-            drop(puts);
-            match error {
-                None => {}
-                Some(PutError::Lost(_) | PutError::Stalled(_)) => {
-                    self.link.after_loss(false).await?;
+            for (file, outcome) in left.iter().zip(&done) {
+                tell(file, *outcome, attempt);
+            }
+            told += done.len();
+            match put {
+                Ok(took) => {
+                    attempt.put_took += took;
+                    break;
                 }
-                Some(error) => return Err(failure::put(&error).into()),
+                Err(PutError::Lost(_) | PutError::Stalled(_)) => {
+                    self.link.after_loss(!done.is_empty()).await?;
+                }
+                Err(error) => return Err(failure::put(&error).into()),
             }
         }
         Ok(())

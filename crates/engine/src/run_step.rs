@@ -235,7 +235,8 @@ impl Executor {
         };
         end.changed = changed;
         end.already = already;
-        end.host_ms = job.took.map(|took| took.as_millis() as u64);
+        let took = job.took.map(|took| took + attempt.put_took);
+        end.host_ms = took.map(|took| took.as_millis() as u64);
         end.problems = problems;
         let mut kept = std::collections::BTreeMap::new();
         for (name, value) in facts {

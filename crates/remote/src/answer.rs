@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     Output(Vec<u8>),
     /// It wants the content.
     Want,
+    /// One of several files is done. The words after `file`.
+    File(String),
     /// It is over. The words after `end`, and the result lines.
     End {
         /// The words.
@@ -168,6 +170,10 @@ impl AnswerReader {
             "want" if !first => {
                 self.stage = Stage::Body(0);
                 Some(Answer::Want)
+            }
+            "file" if !first => {
+                self.stage = Stage::Body(0);
+                Some(Answer::File(words.to_owned()))
             }
             "fail" => Some(Answer::Fail(words.to_owned())),
             "end" if !first => {

@@ -318,6 +318,7 @@ fn unexpected(answer: &Answer) -> TalkError {
         Answer::Fail(why) => return TalkError::Protocol(why.clone()),
         Answer::Output(_) => "output",
         Answer::Want => "want",
+        Answer::File(_) => "file",
         Answer::End { .. } => "end",
     };
     TalkError::Protocol(format!("{name} at the wrong moment"))

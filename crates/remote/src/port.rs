@@ -42,8 +42,14 @@ pub trait Connection: Send + Sync {
     /// Removes everything that the ended jobs of a run left in the spool. Jobs still running stay.
     async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError>;
 
-    /// Brings a file to the host: complete or not at all, and not at all where it is there already.
-    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError>;
+    /// Brings files to the host, in order: each complete or not at all, and not at all where it is
+    /// there already. What came of each goes to `done`, also where a later one fails. Gives how long the
+    /// host worked on it, by its own clock.
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError>;
 
     /// Which boot of the host this is.
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError>;

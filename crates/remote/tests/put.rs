@@ -266,3 +266,59 @@ async fn a_file_of_this_machine_is_brought_however_large() {
         assert_eq!(std::fs::read(&to).unwrap(), b"", "left alone");
     }
 }
+
+#[tokio::test]
+async fn several_files_go_together() {
+    for host in Host::each() {
+        let folder = folder(&host);
+        let path = |name: &str| folder.join(name);
+        let large = vec![b'l'; 100_000];
+        let files = [
+            file(&path("a"), b"one", 0o644),
+            file(&path("deep/er/b"), b"", 0o600),
+            file(&path("c"), b"three\n", 0o755),
+            file(&path("large"), &large, 0o644),
+            file(&path("d"), b"four", 0o644),
+        ];
+        use PutOutcome::{Already, Mended, Written};
+        let protocol = host.protocol();
+        let mut done = Vec::new();
+        within(protocol.put_all(&files, &mut done)).await.unwrap();
+        assert_eq!(done, [Written; 5]);
+        // What is there is passed over, so that the next one gets its own bytes.
+        std::fs::write(path("c"), b"other\n").unwrap();
+        std::fs::set_permissions(path("a"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::remove_file(path("d")).unwrap();
+        done.clear();
+        within(protocol.put_all(&files, &mut done)).await.unwrap();
+        assert_eq!(done, [Mended, Already, Written, Already, Written]);
+        for wanted in &files {
+            let Content::Bytes(bytes) = &wanted.content else {
+                panic!("bytes");
+            };
+            assert!(
+                std::fs::read(&wanted.path).unwrap() == *bytes,
+                "{}",
+                wanted.path
+            );
+        }
+        // One that cannot be: those before it are there, those behind it are not touched.
+        let bad = [
+            file(&path("e"), b"five", 0o644),
+            file(&path("deep"), b"a folder is there", 0o644),
+            file(&path("f"), b"six", 0o644),
+        ];
+        done.clear();
+        let error = within(protocol.put_all(&bad, &mut done)).await.unwrap_err();
+        assert_eq!(done, [Written]);
+        assert!(error.to_string().contains("deep"), "{error}");
+        assert_eq!(std::fs::read(path("e")).unwrap(), b"five");
+        assert!(!path("f").exists());
+        let left = std::fs::read_dir(&folder).unwrap();
+        let hidden = left.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with('.')
+        });
+        assert_eq!(hidden.count(), 0);
+    }
+}

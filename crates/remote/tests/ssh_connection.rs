@@ -103,8 +103,12 @@ async fn a_host_can_be_worked_with(builder: LoopbackHostBuilder) {
         mode: 0o640,
         owner: None,
     };
-    assert_eq!(connection.put(&file).await.unwrap(), PutOutcome::Written);
-    assert_eq!(connection.put(&file).await.unwrap(), PutOutcome::Already);
+    let mut done = Vec::new();
+    for _ in 0..2 {
+        let put = connection.put_all(std::slice::from_ref(&file), &mut done);
+        put.await.unwrap();
+    }
+    assert_eq!(done, [PutOutcome::Written, PutOutcome::Already]);
     let said = probe(&*connection, "stat -c '%a %U %s' /etc/phalanx-test/file").await;
     assert_eq!(said.0, "640 root 200000\n");
     assert!(!std::path::Path::new("/etc/phalanx-test").exists());

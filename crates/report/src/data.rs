@@ -158,7 +158,8 @@ pub struct PathStep {
     pub facts_ms: u64,
     /// How long it took, retries included.
     pub took_ms: u64,
-    /// How much of that the host measured by its own clock: a job from start to end, a reboot from
+    /// How much of that the host measured by its own clock: a job from start to end
+    /// and what it needed for the files brought before, a reboot from
     /// down to up, of a wait the probe that saw its end; `null` where the host could not tell.
     pub host_ms: Option<u64>,
 }

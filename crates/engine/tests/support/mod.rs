@@ -498,10 +498,15 @@ impl Connection for Scripted {
         Ok(())
     }
 
-    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
         self.world
-            .with(&self.host, |host| host.puts.push(file.clone()));
-        Ok(PutOutcome::Written)
+            .with(&self.host, |host| host.puts.extend_from_slice(files));
+        done.extend(files.iter().map(|_| PutOutcome::Written));
+        Ok(Duration::from_millis(10))
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {

@@ -3,6 +3,7 @@
 #   @NONCE head ...                 the request was understood, bytes follow
 #   @NONCE fail WHY ...             it will not be done
 #   \n@NONCE want                   the host asks for the content (put)
+#   \n@NONCE file ...               one file is done (put)
 #   \n@NONCE end ...\n RESULT \n@NONCE done\n
 # px_nonce is set by the line in front of this one.
 umask 077

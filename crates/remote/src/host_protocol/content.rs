@@ -10,7 +10,7 @@ use super::PIECE;
 use crate::port::Content;
 
 /// Content up to here is sent with the question: bytes are cheaper than a round trip.
-const EAGER: usize = 32 << 10;
+pub(super) const EAGER: usize = 32 << 10;
 
 /// Content with its size and checksum; the bytes are read as they are sent.
 pub(super) struct Outgoing<'a> {
@@ -88,6 +88,14 @@ impl<'a> Outgoing<'a> {
                 Ok((most > 0).then_some(piece))
             }
         }
+    }
+}
+
+/// How much content could go along with a question: nothing where it is read as it is sent.
+pub(super) fn eager_size(content: &Content) -> Option<usize> {
+    match content {
+        Content::Bytes(bytes) => Some(bytes.len()),
+        Content::Local(_) => None,
     }
 }
 

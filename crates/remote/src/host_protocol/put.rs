@@ -1,65 +1,112 @@
 //! Files: brought whole or not at all, and not at all where they are there already.
 
+use std::time::Duration;
+
 use crate::answer::Answer;
 use crate::error::PutError;
 use crate::port::{FileToPut, PutOutcome};
 
-use super::content::Outgoing;
+use super::content::{EAGER, Outgoing, eager_size};
 use super::request::{PIECES, Request};
 use super::talk::Talk;
-use super::{HostProtocol, taken, unexpected};
+use super::{HostProtocol, clock, taken, unexpected};
+
+/// So many small files are brought by one request at most.
+const TOGETHER: usize = 64;
 
 impl HostProtocol {
-    /// Brings a file to the host. See [`crate::Connection::put`]. Symbolic links, folders and
-    /// devices are not replaced.
+    /// Brings a file to the host: see [`HostProtocol::put_all`].
     ///
     /// # Errors
     /// See [`PutError`].
     pub async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
-        let write_error = |reason: &str| PutError::Write {
-            path: file.path.clone(),
-            reason: reason.to_owned(),
-        };
-        let owner = file.owner.as_deref().unwrap_or("root:root");
-        check(&file.path, owner).map_err(write_error)?;
-        let mut outgoing = Outgoing::of(&file.content).await.map_err(PutError::Local)?;
-        let request = Request::new()
-            .set("path", &file.path)
-            .number("size", outgoing.size)
-            .set("mode", &format!("{:o}", file.mode & 0o7777))
-            .set("owner", owner)
-            .set("sum", &outgoing.sum)
-            .piece(&PIECES.put);
-        let sent_along = outgoing.eager();
-        let (mut talk, head) = self.ask(&request, sent_along).await?;
+        let mut done = Vec::new();
+        let _took = self.put_all(std::slice::from_ref(file), &mut done).await?;
+        let nothing = || PutError::Protocol("no answer for the file".into());
+        done.pop().ok_or_else(nothing)
+    }
+
+    /// Brings files to the host. See [`crate::Connection::put_all`]. Symbolic links, folders and devices
+    /// are not replaced. Small ones go together, in one request.
+    ///
+    /// # Errors
+    /// See [`PutError`].
+    pub async fn put_all(
+        &self,
+        files: &[FileToPut],
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        for file in files {
+            check(&file.path, owner(file)).map_err(|reason| write_error(file, reason))?;
+        }
+        let mut took = Duration::ZERO;
+        let mut rest = files;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(together(rest));
+            took += self.put_some(now, done).await?;
+            rest = later;
+        }
+        Ok(took)
+    }
+
+    /// Brings files by one request: small ones, or one of any size.
+    async fn put_some(
+        &self,
+        files: &[FileToPut],
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        let mut request = Request::new().piece(&PIECES.put);
+        let mut sent_along = Vec::new();
+        let mut outgoing = Vec::with_capacity(files.len());
+        for file in files {
+            let content = Outgoing::of(&file.content).await.map_err(PutError::Local)?;
+            request = request
+                .set("path", &file.path)
+                .number("size", content.size)
+                .set("mode", &format!("{:o}", file.mode & 0o7777))
+                .set("owner", owner(file))
+                .set("sum", &content.sum)
+                .piece("bring\n");
+            sent_along.extend_from_slice(content.eager());
+            outgoing.push(content);
+        }
+        let request = request.piece("finish\n");
+        let (mut talk, head) = self.ask(&request, &sent_along).await?;
         taken(head).map_err(PutError::Protocol)?;
-        let mut answer = talk.next().await?;
-        if answer == Some(Answer::Want) {
-            let early = if sent_along.is_empty() {
-                self.send_content(&mut talk, &mut outgoing).await?
-            } else {
-                None
-            };
-            answer = match early {
+        let mut files = files.iter().zip(&mut outgoing);
+        let mut current = files.next();
+        let mut early = None;
+        let took = loop {
+            let answer = match early.take() {
                 Some(answer) => Some(answer),
                 None => talk.next().await?,
             };
-        }
-        let outcome = match answer {
-            Some(Answer::End { words, .. }) => match words.as_str() {
-                "have" => PutOutcome::Already,
-                "mended" => PutOutcome::Mended,
-                "written" => PutOutcome::Written,
-                _ => return Err(PutError::Protocol(words)),
-            },
-            Some(Answer::Fail(why)) => {
-                return Err(write_error(why.strip_prefix("write ").unwrap_or(&why)));
+            match (answer, &mut current) {
+                (Some(Answer::Want), Some((_, content))) => {
+                    if content.eager().is_empty() {
+                        early = self.send_content(&mut talk, content).await?;
+                    }
+                }
+                (Some(Answer::File(words)), Some(_)) => {
+                    done.push(match words.as_str() {
+                        "have" => PutOutcome::Already,
+                        "mended" => PutOutcome::Mended,
+                        "written" => PutOutcome::Written,
+                        _ => return Err(PutError::Protocol(words)),
+                    });
+                    current = files.next();
+                }
+                (Some(Answer::Fail(why)), Some((file, _))) => {
+                    let reason = why.strip_prefix("write ").unwrap_or(&why);
+                    return Err(write_error(file, reason));
+                }
+                (Some(Answer::End { words, .. }), None) => break clock::between(&words),
+                (Some(other), _) => return Err(unexpected(&other).into()),
+                (None, _) => return Err(talk.cut_short().into()),
             }
-            Some(other) => return Err(unexpected(&other).into()),
-            None => return Err(talk.cut_short().into()),
         };
         talk.close().await;
-        Ok(outcome)
+        Ok(took.unwrap_or_default())
     }
 
     /// Sends the content. An answer that comes while there is more to send is a refusal: the rest
@@ -91,4 +138,25 @@ fn check(path: &str, owner: &str) -> Result<(), &'static str> {
         return Err("the owner must be `user` or `user:group`");
     }
     Ok(())
+}
+
+/// How many files from the first on go by one request.
+fn together(files: &[FileToPut]) -> usize {
+    let mut bytes = 0;
+    let small = files.iter().take(TOGETHER).take_while(|file| {
+        bytes += eager_size(&file.content).unwrap_or(EAGER + 1);
+        bytes <= EAGER
+    });
+    small.count().max(1)
+}
+
+fn owner(file: &FileToPut) -> &str {
+    file.owner.as_deref().unwrap_or("root:root")
+}
+
+fn write_error(file: &FileToPut, reason: &str) -> PutError {
+    PutError::Write {
+        path: file.path.clone(),
+        reason: reason.to_owned(),
+    }
 }

@@ -124,8 +124,12 @@ impl Connection for SshConnection {
         self.protocol.collect_jobs(run, fence).await
     }
 
-    async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
-        self.protocol.put(file).await
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        self.protocol.put_all(files, done).await
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
