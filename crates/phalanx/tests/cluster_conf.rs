@@ -134,6 +134,7 @@ fn what_is_not_of_the_article_is_listed_as_such() {
         [
             "CLUSTER_NAME",
             "DOWNLOAD_URL",
+            "DOWNLOAD_FILE",
             "DOWNLOAD_SHA256",
             "IP_DETECT",
             "DOCKER_REPO_URL",

@@ -7,6 +7,7 @@
 mod labs;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -122,11 +123,13 @@ impl Ran {
 fn what_goes_wrong_is_told_and_mended() {
     let before = machine();
     let site = Site::new();
-    let scenarios: [Scenario; 8] = [
+    let scenarios: [Scenario; 10] = [
         ("nothing is installed", refused_before_anything_changes),
         ("reboot", a_host_that_never_returns_from_its_reboot),
         ("docker", a_host_that_fails_in_docker),
+        ("manual reboot", a_reboot_by_hand),
         ("with Docker", with_docker),
+        ("other bytes", somebody_serves_something_else),
         ("password", passwords_and_installers),
         (
             "a new agent",
@@ -256,6 +259,101 @@ fn a_host_that_fails_in_docker(site: &Site) {
     assert_eq!(ran.stage("reboot")["skipped"], 4, "{}", ran.said);
 }
 
+/// SELinux is on again on one host: it has to be rebooted, and the operator does it.
+fn a_reboot_by_hand(site: &Site) {
+    site.place.on(
+        "public1",
+        "sed -i 's/^SELINUX=.*/SELINUX=enforcing/' /etc/selinux/config",
+    );
+    let reboot = || {
+        let booted = boots(site, "public1");
+        site.place.phalanx(&[
+            "lab",
+            "exec",
+            "--lab",
+            "scenarios",
+            "--host",
+            "public1",
+            "--",
+            "systemctl",
+            "reboot",
+        ]);
+        wait_up(site, "public1", booted + 1);
+    };
+    reboot();
+    let before = boots(site, "public1");
+    let mut child = site
+        .place
+        .command(&["lab", "exec", "--lab", "scenarios", "--", "phalanx"])
+        .args(["install", "--yes", "--to", "reboot", "--manual-reboot"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !said.contains("waits for you to reboot it") {
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("never asked: {said}"));
+        said.push_str(&line.unwrap());
+    }
+    assert_eq!(boots(site, "public1"), before, "nobody else reboots it");
+    reboot();
+    for line in lines {
+        said.push_str(&line.unwrap());
+    }
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert!(said.contains("the boot identity is another one"), "{said}");
+    let enforced = site.place.on("public1", "getenforce");
+    assert_eq!(enforced.trim(), "Disabled");
+}
+
+/// What the web server gives is not what was generated: nobody runs it. And that server comes from an
+/// archive, on a bootstrap node without a registry.
+fn somebody_serves_something_else(site: &Site) {
+    let on = |script: &str| site.place.on("bootstrap", script);
+    on(
+        "docker pull -q nginx:1.10; docker save -o /root/nginx.tar nginx:1.10; docker rmi nginx:1.10",
+    );
+    // The registry and the installer's server are one machine here: the installer comes from this one.
+    let url = site
+        .conf
+        .lines()
+        .find(|line| line.starts_with("DOWNLOAD_URL="));
+    site.conf(&[(url.unwrap(), "DOWNLOAD_FILE=installer.sh")]);
+    let yaml = site.yaml();
+    site.conf(&[]);
+    let archive = "settings:\n  nginx_archive: /root/nginx.tar\n";
+    let yaml = yaml.replace("settings:\n", archive);
+    fs::write(site.place.folder().join("archive.yaml"), yaml).unwrap();
+    on("iptables -A OUTPUT -p tcp --dport 443 -d registry-1.docker.io -j REJECT");
+    let ran = site.install(&["-c", "archive.yaml", "--to", "serve"]);
+    on("iptables -D OUTPUT -p tcp --dport 443 -d registry-1.docker.io -j REJECT");
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert!(
+        ran.said.contains("loaded nginx:1.10 from /root/nginx.tar"),
+        "{}",
+        ran.said
+    );
+
+    let served = "/opt/phalanx-bootstrap/1.8.8/genconf/serve/dcos_install.sh";
+    on(&format!(
+        "cp -p {served} /root/right; echo 'touch /root/pwned' >> {served}"
+    ));
+    let ran = site.install(&[]);
+    on(&format!("cp -p /root/right {served}"));
+    ran.found(
+        1,
+        "install_sha256",
+        "master1",
+        "and the bootstrap node has made one with",
+    );
+    assert_eq!(ran.stage("agents")["not_run"], 2, "{}", ran.said);
+    let run = "test ! -e /root/pwned && test ! -e /opt/mesosphere && echo right";
+    assert_eq!(site.place.on("master1", run), "right\n");
+}
+
 /// Everything is ready for DC/OS.
 fn with_docker(site: &Site) {
     let on = |host: &str, script: &str| site.place.on(host, script);
@@ -322,6 +420,41 @@ fn with_docker(site: &Site) {
     assert_eq!(ran.code, 0, "{}", ran.said);
     let again = site.install(&["--to", "generate"]);
     assert_eq!(again.report["total"]["changed"], 0, "{}", again.said);
+
+    // Other ways to find a node's address: its route to the first master, and a script of one's own.
+    on(
+        "bootstrap",
+        "printf '#!/bin/sh\\necho 10.77.0.11 # mine\\n' > /root/my-ip-detect",
+    );
+    for (way, mark) in [
+        ("route", "ip -4 route get 10.77.0.12"),
+        ("/root/my-ip-detect", "# mine"),
+    ] {
+        site.conf(&[("IP_DETECT=ec2", &format!("IP_DETECT={way}"))]);
+        let ran = site.install(&["--to", "generate"]);
+        assert_eq!(ran.code, 0, "{}", ran.said);
+        assert_eq!(ran.stage("generate")["changed"], 1, "{}", ran.said);
+        let script = "cd /opt/phalanx-bootstrap/1.8.8/genconf; cat ip-detect; bash ip-detect; cat config.yaml";
+        let said = on("bootstrap", script);
+        assert!(said.contains(mark), "{said}");
+        assert!(said.contains("\n10.77.0.11\n"), "{said}");
+        assert!(said.contains("# No REX-Ray"), "{said}");
+    }
+    site.conf(&[(&as_file, "DOWNLOAD_FILE=installer.sh")]);
+
+    // The image's file is there, and Docker has not loaded it: left alone, the installer would fail.
+    on(
+        "bootstrap",
+        "docker rmi -f $(docker images -q mesosphere/dcos-genconf) >/dev/null; \
+         cd /opt/phalanx-bootstrap/1.8.8; ls dcos-genconf.*.tar && rm generated.from",
+    );
+    let ran = site.install(&["-v", "--to", "generate"]);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert!(
+        ran.said.contains("which Docker has not loaded"),
+        "{}",
+        ran.said
+    );
     site.conf(&[]);
 }
 

@@ -138,6 +138,14 @@ impl<'a> Builder<'a> {
             files: self.files(stages),
             cache: Cache::default(),
         };
+        if plan.tasks.is_empty() && !plan.hosts.is_empty() {
+            let text = format!(
+                "no stage of `{}` is for the hosts that are asked for: there is nothing to do",
+                plan.flow
+            );
+            let problem = Problem::warning("plan::nothing-to-do", text);
+            self.problems.push(problem.in_file(&self.cluster.source));
+        }
         self.check_rules(&plan, line, &resolved);
         self.try_out(&plan, stages);
         Some(plan)

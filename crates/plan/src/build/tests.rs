@@ -74,6 +74,20 @@ fn problems_of(cluster_text: &str, request: &PlanRequest) -> String {
 }
 
 #[test]
+fn that_there_is_nothing_to_do_is_said() {
+    let nothing = PlanRequest {
+        flow: "other".into(),
+        on: vec!["l1".into()],
+        ..PlanRequest::default()
+    };
+    let text = problems_of(CLUSTER, &nothing);
+    assert!(
+        text.contains("no stage of `other` is for the hosts"),
+        "{text}"
+    );
+}
+
+#[test]
 fn accepted_checks_are_those_of_the_scripts() {
     let script = "if x; then problem ports error a b; fi\nproblem \"disk\" warning a\n";
     let recipe = recipe(&[
