@@ -134,3 +134,21 @@ fn an_option_is_found_where_it_is_one() {
     );
     assert!(!is_option("--verbose", "-v") && !is_option("--values", "--value"));
 }
+
+#[test]
+fn no_script_makes_a_file_system_or_forgets_an_agent() {
+    for (path, text) in phalanx_recipes::find("dcos").unwrap() {
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if !path.starts_with("scripts/") {
+            continue;
+        }
+        // In a text it may stand as advice.
+        let commands = text.lines().map(str::trim_start);
+        let commands = commands.filter(|line| !line.starts_with(['"', '#']));
+        for line in commands {
+            for word in ["mkfs", "fstab", "meta/slaves", "/var/lib/mesos"] {
+                assert!(!line.contains(word), "{path}: {line}");
+            }
+        }
+    }
+}

@@ -41,14 +41,15 @@ impl Executor {
             let connection = self.link.get().await?;
             let mut done = Vec::with_capacity(left.len());
             let put = tokio::select! {
-                put = connection.put_all(left, &mut done) => put,
-                cut = self.cut_at(attempt) => return Err(cut),
+                put = connection.put_all(left, &mut done) => Ok(put),
+                cut = self.cut_at(attempt) => Err(cut),
             };
+            // What is there is there, also where the rest was cut short.
             for (file, outcome) in left.iter().zip(&done) {
                 tell(file, *outcome, attempt);
             }
             told += done.len();
-            match put {
+            match put? {
                 Ok(took) => {
                     attempt.put_took += took;
                     break;

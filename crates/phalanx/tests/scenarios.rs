@@ -265,23 +265,8 @@ fn a_reboot_by_hand(site: &Site) {
         "public1",
         "sed -i 's/^SELINUX=.*/SELINUX=enforcing/' /etc/selinux/config",
     );
-    let reboot = || {
-        let booted = boots(site, "public1");
-        site.place.phalanx(&[
-            "lab",
-            "exec",
-            "--lab",
-            "scenarios",
-            "--host",
-            "public1",
-            "--",
-            "systemctl",
-            "reboot",
-        ]);
-        wait_up(site, "public1", booted + 1);
-    };
-    reboot();
-    let before = boots(site, "public1");
+    site.place.reboot("public1");
+    let before = site.place.boots("public1");
     let mut child = site
         .place
         .command(&["lab", "exec", "--lab", "scenarios", "--", "phalanx"])
@@ -298,8 +283,12 @@ fn a_reboot_by_hand(site: &Site) {
             .unwrap_or_else(|| panic!("never asked: {said}"));
         said.push_str(&line.unwrap());
     }
-    assert_eq!(boots(site, "public1"), before, "nobody else reboots it");
-    reboot();
+    assert_eq!(
+        site.place.boots("public1"),
+        before,
+        "nobody else reboots it"
+    );
+    site.place.reboot("public1");
     for line in lines {
         said.push_str(&line.unwrap());
     }
@@ -578,41 +567,8 @@ fn passwords_and_installers(site: &Site) {
     );
 }
 
-fn wait_up(site: &Site, host: &str, boots: u64) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let status = site.place.json(&["lab", "status", "--json"]);
-        let hosts = status["labs"][0]["hosts"].as_array().unwrap();
-        let known = hosts.iter().find(|known| known["host"] == host).unwrap();
-        if known["state"] == "up" && known["boots"] == boots {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{status:#}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn boots(site: &Site, host: &str) -> u64 {
-    let status = site.place.json(&["lab", "status", "--json"]);
-    let hosts = status["labs"][0]["hosts"].as_array().unwrap();
-    let known = hosts.iter().find(|known| known["host"] == host).unwrap();
-    known["boots"].as_u64().unwrap()
-}
-
 fn an_agent_is_added_after_a_reboot_of_the_bootstrap_node(site: &Site) {
-    let booted = boots(site, "bootstrap");
-    site.place.phalanx(&[
-        "lab",
-        "exec",
-        "--lab",
-        "scenarios",
-        "--host",
-        "bootstrap",
-        "--",
-        "systemctl",
-        "reboot",
-    ]);
-    wait_up(site, "bootstrap", booted + 1);
+    site.place.reboot("bootstrap");
     // Its name servers are others than before; those that DC/OS has are kept while they answer.
     site.place.on("bootstrap", RESOLVER);
     let conf = fs::read_to_string(site.place.folder().join("cluster.conf")).unwrap();

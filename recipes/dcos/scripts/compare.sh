@@ -3,6 +3,17 @@
 # nothing.
 set -u
 
+# joined BETWEEN LINES: the lines as one.
+joined() {
+    text=
+    while read -r line; do
+        text="$text${text:+$1}$line"
+    done <<END
+$2
+END
+    printf '%s\n' "$text"
+}
+
 # Lines of host and address. A script of the operator's own is not asked before it is installed.
 detected=$PX_FACTS_DETECTED_ADDRESS
 
@@ -54,12 +65,7 @@ wrong=$(printf '%s\n' "$PX_FACTS_CLOCK_AHEAD_MS" | sort -k 2n | awk '
         }
     }')
 if [ -n "$wrong" ]; then
-    said=
-    while read -r line; do
-        said="$said${said:+, }$line"
-    done <<END
-$wrong
-END
+    said=$(joined ", " "$wrong")
     problem clock error "the hosts' clocks differ: $said" \
         "set these clocks (chronyc makestep, ntpd -gq), and see that a time service keeps them: DC/OS's services do not start with a clock out of step"
 fi
@@ -97,12 +103,7 @@ inside=$(printf '%s\n' "$PX_FACTS_NETWORKS" | awk -v overlays="$overlays $vips" 
                 if (meet($i, list[j])) print $1 " is in " $i ", DC/OS takes " list[j]
     }')
 if [ -n "$inside" ]; then
-    said=
-    while read -r line; do
-        said="$said${said:+; }$line"
-    done <<END
-$inside
-END
+    said=$(joined "; " "$inside")
     problem overlay_network error "networks that DC/OS takes for itself are the hosts' own: $said" \
         "give DC/OS others: \`dcos_overlay_network\`, \`minuteman_min_named_ip\` and \`minuteman_max_named_ip\` in \`config\`"
 fi

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -81,6 +82,36 @@ impl Place {
     pub(crate) fn on(&self, host: &str, script: &str) -> String {
         let enter = ["lab", "exec", "--lab", self.lab, "--host", host, "--"];
         self.well(&[&enter[..], &["sh", "-c", script]].concat())
+    }
+
+    /// A host as `lab status` has it.
+    fn status(&self, host: &str) -> Value {
+        let status = self.json(&["lab", "status", "--json"]);
+        let hosts = status["labs"][0]["hosts"].as_array().unwrap();
+        let known = hosts.iter().find(|known| known["host"] == host);
+        known.unwrap().clone()
+    }
+
+    /// How often the host has booted.
+    pub(crate) fn boots(&self, host: &str) -> u64 {
+        self.status(host)["boots"].as_u64().unwrap()
+    }
+
+    /// Reboots a host, and returns when it is up again.
+    pub(crate) fn reboot(&self, host: &str) {
+        let booted = self.boots(host);
+        let enter = ["lab", "exec", "--lab", self.lab, "--host", host, "--"];
+        // The answer may be cut off by the reboot.
+        self.phalanx(&[&enter[..], &["systemctl", "reboot"]].concat());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = self.status(host);
+            if status["state"] == "up" && status["boots"] == booted + 1 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{status:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// What all of these hosts look like, taken at the same time.
