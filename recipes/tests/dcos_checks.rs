@@ -28,6 +28,7 @@ fn fresh(role: &str) -> Host {
         ("PX_FACT_DCOS_VERSION", "none"),
         ("PX_FACT_DCOS_STATE", "none"),
         ("PX_FACT_FOUND_RESOLVERS", ""),
+        ("PX_SETTING_ENTERPRISE", "false"),
         ("PX_SETTING_IP_DETECT", "route"),
         ("PX_SETTING_BOOTSTRAP_PORT", "9999"),
         ("PX_SETTING_BOOTSTRAP_FOLDER", "/nowhere"),

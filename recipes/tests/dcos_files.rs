@@ -27,7 +27,7 @@ fn plan(name: &str, settings: &str) -> Plan {
     ));
     assert_eq!(problems.to_plain_text(), "");
     let text = format!("cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n");
-    let secret_names = BTreeSet::new();
+    let secret_names = BTreeSet::from(["superuser_password".to_owned()]);
     let context = ReadContext {
         home: None,
         key_file: &|_| KeyFile::Missing,
@@ -71,7 +71,7 @@ fn config(name: &str, settings: &str, ec2: bool, found_resolvers: &str) -> Strin
 #[test]
 fn config_yaml_as_in_the_article() {
     let (path, text) = put(&plan("dcos", ""), 0, false, "10.0.0.53 10.0.1.53");
-    assert_eq!(path, "/opt/phalanx-bootstrap/1.8.8/genconf/config.yaml");
+    assert_eq!(path, "/opt/phalanx-bootstrap/1.8.8/config.yaml");
     assert_eq!(
         text,
         "\
@@ -173,6 +173,24 @@ fn ip_detect_prints_one_address() {
             }
         }
     }
+}
+
+#[test]
+fn the_first_user_is_written_for_enterprise_only() {
+    let open = config("dcos", "", false, "");
+    assert!(
+        !open.contains("superuser") && !open.contains("security"),
+        "{open}"
+    );
+    let settings =
+        "enterprise: true, superuser_password: x, download_url: /root/x.sh, security: disabled";
+    let enterprise = config("dcos", settings, false, "");
+    assert!(
+        enterprise.contains("security: disabled\nsuperuser_username: bootstrapuser\n"),
+        "{enterprise}"
+    );
+    assert!(!enterprise.contains("oauth_enabled"), "{enterprise}");
+    assert!(!enterprise.contains("password_hash:"), "{enterprise}");
 }
 
 #[test]

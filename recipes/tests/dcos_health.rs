@@ -63,6 +63,7 @@ fn asked(role: &str, stage: &str, answer: &str) -> Host {
         ("PX_HOSTS_MASTER", "m1 m2 m3"),
         ("PX_HOSTS_PRIVATE", "a b c d e"),
         ("PX_HOSTS_PUBLIC", "p"),
+        ("PX_SETTING_ENTERPRISE", "false"),
         ("PX_SETTING_OAUTH_ENABLED", "true"),
         ("PX_WAITED", "5"),
         ("PX_WITHIN", "120"),

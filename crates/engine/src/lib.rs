@@ -15,6 +15,7 @@ mod last_lines;
 mod link;
 mod log_file;
 mod message;
+mod password_hash;
 mod permits;
 mod put_step;
 mod reboot;

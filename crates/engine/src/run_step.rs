@@ -1,5 +1,6 @@
 //! Runs a stage's script as a job and follows it to its end, across lost connections.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
     TaskEnd,
 };
-use phalanx_plan::{PlannedStage, TaskId, secrets_file};
+use phalanx_plan::{Handing, PlannedStage, Secret, TaskId, secrets_file};
 use phalanx_remote::{
     JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, ResultLines, Severity, parse_result,
 };
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::executor::{Attempt, Cut, Executor, done};
@@ -20,6 +22,7 @@ use crate::failure;
 use crate::link::{NoLink, at_least};
 use crate::log_file::LogFile;
 use crate::message::Report;
+use crate::password_hash;
 
 /// How long a job that is to be stopped may take to end politely.
 const GRACE: Duration = Duration::from_secs(10);
@@ -37,8 +40,7 @@ impl Executor {
         attempt: &mut Attempt,
     ) -> Result<TaskEnd, Cut> {
         let shared = Arc::clone(&self.shared);
-        let secrets =
-            (!stage.secrets.is_empty()).then(|| secrets_file(&shared.secrets, &stage.secrets));
+        let secrets = self.secrets(stage).await?;
         self.had_jobs = true;
         let mut watch = Watch {
             task: attempt.id.clone(),
@@ -119,6 +121,31 @@ impl Executor {
                 error => return Err(failure::job(&error).into()),
             }
         }
+    }
+
+    /// The file of secrets that the stage's script is handed.
+    async fn secrets(&self, stage: &PlannedStage) -> Result<Option<String>, Cut> {
+        if stage.secrets.is_empty() {
+            return Ok(None);
+        }
+        let mut handed = BTreeMap::new();
+        for (name, handing) in &stage.secrets {
+            let Some(secret) = self.shared.secrets.get(name) else {
+                continue;
+            };
+            let value = match handing {
+                Handing::Plain => secret.clone(),
+                Handing::Hashed { salt } => {
+                    let told = self.facts.get(salt).cloned();
+                    hashed(secret.clone(), told).await.map_err(|reason| {
+                        let text = format!("`{name}` cannot be handed to the script: {reason}");
+                        Failure::new(FailureKind::Expression, text)
+                    })?
+                }
+            };
+            handed.insert(handing.name(name), value);
+        }
+        Ok(Some(secrets_file(&handed)))
     }
 
     /// Stops the job on the host, and takes in what it still said.
@@ -238,7 +265,7 @@ impl Executor {
         let took = job.took.map(|took| took + attempt.put_took);
         end.host_ms = took.map(|took| took.as_millis() as u64);
         end.problems = problems;
-        let mut kept = std::collections::BTreeMap::new();
+        let mut kept = BTreeMap::new();
         for (name, value) in facts {
             self.take_fact(&mut kept, attempt.id.stage.as_str(), name, value)
                 .await;
@@ -252,6 +279,16 @@ impl Executor {
     pub(crate) async fn cut_at(&self, attempt: &Attempt) -> Cut {
         let mut cancel = self.cancel.clone();
         cut_at(attempt.deadline, &mut cancel, CancelLevel::StopJobs, "step").await
+    }
+}
+
+/// The hash of a secret. It takes half a second, in which others go on.
+async fn hashed(secret: Secret, salt: Option<String>) -> Result<Secret, String> {
+    let hashing = move || password_hash::hash(secret.reveal(), salt.as_deref());
+    match spawn_blocking(hashing).await {
+        Ok(Ok(hash)) => Ok(Secret::new(hash)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::expression::{ExpressionError, parse_expression};
 use crate::ids::RoleName;
 use crate::plan::{Action, ClusterHost, Facts, Plan, PlannedStage, PutSource, PutStep};
 use crate::prepared::Cache;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Severity};
 use crate::recipe::{Flow, Recipe, SettingsLine, Stage};
 use crate::settings::{Resolved, resolve};
 use crate::source::Span;
@@ -95,7 +95,7 @@ impl<'a> Builder<'a> {
                 planned_stage(stage, after, line, &resolved)
             })
             .collect();
-        let plan = Plan {
+        let mut plan = Plan {
             cluster: self.cluster.name.value.clone(),
             recipe: self.recipe.name.clone(),
             release_values: release
@@ -147,6 +147,7 @@ impl<'a> Builder<'a> {
             self.problems.push(problem.in_file(&self.cluster.source));
         }
         self.check_rules(&plan, line, &resolved);
+        self.withhold(&mut plan, line);
         self.try_out(&plan, stages);
         Some(plan)
     }
@@ -224,6 +225,48 @@ impl<'a> Builder<'a> {
                 ),
             }
         }
+    }
+
+    /// Takes secrets away from the stages where the condition on handing them is false.
+    fn withhold(&mut self, plan: &mut Plan, line: Option<&SettingsLine>) {
+        for (name, handed) in line.into_iter().flat_map(|line| &line.secrets) {
+            let (Some(when), false) = (&handed.when, self.problems.has_errors()) else {
+                continue;
+            };
+            let holds = plan.rule_holds(&when.value);
+            match holds {
+                Ok(true) => {}
+                Ok(false) => {
+                    let stages = plan.stages.iter_mut();
+                    let withheld = stages
+                        .filter_map(|stage| stage.secrets.remove(name))
+                        .count();
+                    if withheld > 0 {
+                        self.push_withheld(name, &when.value);
+                    }
+                }
+                Err(reason) => {
+                    let text = format!("this condition cannot be worked out: {reason}");
+                    let problem = Problem::error("plan::expression", text);
+                    let source = line.map_or(&self.recipe.source, |line| &line.source);
+                    self.problems
+                        .push(problem.at(source, when.span, "this condition"));
+                }
+            }
+        }
+    }
+
+    fn push_withheld(&mut self, name: &str, when: &str) {
+        let text = format!("`{name}` is sent nowhere: only where `{when}` holds is it of use");
+        let problem = Problem {
+            severity: Severity::Note,
+            ..Problem::warning("plan::secret-withheld", text)
+        };
+        let name = self.cluster.secrets.get(name).map(|secret| Spanned {
+            value: name.to_owned(),
+            span: secret.span,
+        });
+        self.problems.push(self.at_setting(problem, name.as_ref()));
     }
 
     fn at_setting(&self, problem: Problem, setting: Option<&Spanned<String>>) -> Problem {
@@ -325,11 +368,11 @@ fn planned_stage(
     let secrets = line
         .into_iter()
         .flat_map(|line| &line.secrets)
-        .filter(|(name, stages)| {
-            resolved.secrets.contains(*name)
-                && stages.iter().any(|handed| handed.value == stage.id.value)
+        .filter(|(name, handed)| {
+            let mut stages = handed.stages.iter();
+            resolved.secrets.contains(*name) && stages.any(|to| to.value == stage.id.value)
         })
-        .map(|(name, _)| name.clone())
+        .map(|(name, handed)| (name.clone(), handed.handing()))
         .collect();
     PlannedStage {
         id: stage.id.value.clone(),

@@ -1,6 +1,6 @@
 //! What a host's scripts are given: environment, secrets, conditions and rendered files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -79,18 +79,21 @@ pub fn setting_text(value: &Value) -> String {
     }
 }
 
-/// The content of the file that `PX_SECRETS` names: one `PX_SECRET_NAME='value'` for each of
-/// `names` that has a value, to be sourced by sh.
-pub fn secrets_file(secrets: &BTreeMap<String, Secret>, names: &BTreeSet<String>) -> String {
+/// The content of the file that `PX_SECRETS` names: one `PX_SECRET_NAME='value'` for each secret, to
+/// be sourced by sh.
+pub fn secrets_file(secrets: &BTreeMap<String, Secret>) -> String {
     let mut file = String::new();
-    for name in names {
-        if let Some(secret) = secrets.get(name) {
-            // No shell variable can hold a NUL. Writing to a String cannot fail.
-            let value = secret.reveal().replace('\0', "").replace('\'', r"'\''");
-            let _ = writeln!(file, "PX_SECRET_{}='{value}'", variable_name(name));
-        }
+    for (name, secret) in secrets {
+        // No shell variable can hold a NUL. Writing to a String cannot fail.
+        let value = secret.reveal().replace('\0', "").replace('\'', r"'\''");
+        let _ = writeln!(file, "{}='{value}'", secret_variable(name));
     }
     file
+}
+
+/// The variable by which a script has the secret of this name.
+pub(crate) fn secret_variable(name: &str) -> String {
+    format!("PX_SECRET_{}", variable_name(name))
 }
 
 /// The part of the environment that is the same for every host and stage.

@@ -40,8 +40,8 @@ pub use expression::ExpressionError;
 pub use ids::{HostName, RoleName, StageId, TaskId};
 pub use index::PlanIndex;
 pub use plan::{
-    Action, Allowance, ClusterHost, FactKind, Facts, Gate, Plan, PlannedHost, PlannedStage,
-    PlannedTask, PutSource, PutStep,
+    Action, Allowance, ClusterHost, FactKind, Facts, Gate, Handing, Plan, PlannedHost,
+    PlannedStage, PlannedTask, PutSource, PutStep,
 };
 pub use prepared::Cache;
 pub use problem::{Label, Problem, Problems, Severity};

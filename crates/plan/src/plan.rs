@@ -143,8 +143,31 @@ pub struct PlannedStage {
     /// Facts that its script is given of every host, as far as they were told by then.
     #[serde(default)]
     pub all_facts: BTreeSet<String>,
-    /// The secrets its script is handed.
-    pub secrets: BTreeSet<String>,
+    /// The secrets its script is handed, by name.
+    pub secrets: BTreeMap<String, Handing>,
+}
+
+/// In which form a script is handed a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handing {
+    /// As it is.
+    Plain,
+    /// Its SHA-512 crypt hash, under its name and `_hash`.
+    Hashed {
+        /// The fact by which the host tells with which salt; without it, a salt is drawn.
+        salt: String,
+    },
+}
+
+impl Handing {
+    /// The name under which a script has the secret `name`.
+    pub fn name(&self, name: &str) -> String {
+        match self {
+            Self::Plain => name.to_owned(),
+            Self::Hashed { .. } => format!("{name}_hash"),
+        }
+    }
 }
 
 /// What a stage does on a host once its files are there.

@@ -13,7 +13,7 @@ mod settings_file;
 pub(crate) use conditions::{fault_problem, inside};
 pub use counts::Counts;
 pub use files::RecipeFiles;
-pub use model::{Flow, Recipe, Role, Rule, SettingsLine, Stage};
+pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
 pub use schema::recipe_schema;
 
 use crate::problem::Problems;

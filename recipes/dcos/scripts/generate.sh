@@ -128,6 +128,7 @@ if [ -z "$known" ]; then
 fi
 
 # ip-detect: ours, or one of the operator's own.
+mkdir -p genconf || fail "could not write to $work"
 own=ip-detect
 case $PX_SETTING_IP_DETECT in
 /*)
@@ -148,6 +149,25 @@ if ! cmp -s "$own" genconf/ip-detect; then
     if ! cp "$own" genconf/ip-detect.new || ! mv genconf/ip-detect.new genconf/ip-detect; then
         fail "could not write $work/genconf/ip-detect"
     fi
+fi
+
+# config.yaml, and in it what only this node is told.
+compose_config() {
+    cat config.yaml || return
+    if [ -n "${PX_SECRETS:-}" ]; then
+        # shellcheck source=/dev/null
+        . "$PX_SECRETS"
+        # A hash has no quote and no line feed in it.
+        printf "superuser_password_hash: '%s'\n" "$PX_SECRET_SUPERUSER_PASSWORD_HASH"
+    fi
+}
+if ! (umask 077 && compose_config >genconf/config.yaml.new); then
+    fail "could not write $work/genconf/config.yaml"
+fi
+if cmp -s genconf/config.yaml.new genconf/config.yaml; then
+    rm -f genconf/config.yaml.new
+else
+    mv genconf/config.yaml.new genconf/config.yaml || fail "could not write $work/genconf/config.yaml"
 fi
 
 # The checksums of all that goes in are written when everything that comes out is there.

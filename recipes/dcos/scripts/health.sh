@@ -147,7 +147,8 @@ fi
 if [ "$PX_ROLE/$PX_STAGE" = master/verify ]; then
     fact ui_url "http://$PX_ADDRESS/"
     already "the user interface is at http://$PX_ADDRESS/"
-    if [ "$PX_SETTING_OAUTH_ENABLED" = true ] && [ "$PX_HOST" = "${PX_HOSTS_MASTER%% *}" ]; then
+    if [ "$PX_SETTING_ENTERPRISE/$PX_SETTING_OAUTH_ENABLED" = false/true ] &&
+        [ "$PX_HOST" = "${PX_HOSTS_MASTER%% *}" ]; then
         problem oauth note "signing in at http://$PX_ADDRESS/ needs auth.dcos.io and dcos.auth0.com, which may be gone" \
             "set \`oauth_enabled: false\` where the network keeps strangers out; then nobody is asked to sign in"
     fi

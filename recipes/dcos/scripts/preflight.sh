@@ -506,6 +506,19 @@ $target
     fi
 fi
 
+# On the bootstrap node: with which salt the superuser's password is hashed there. The controller hashes it
+# with the same one, and the hash stays what it is while the password does.
+config=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/genconf/config.yaml
+if [ "$PX_ROLE" = bootstrap ] && [ "$PX_SETTING_ENTERPRISE" = true ] && [ -r "$config" ]; then
+    while read -r name value; do
+        if [ "$name" = superuser_password_hash: ]; then
+            value=${value#\'}
+            # All but its last part, which is the hash itself.
+            fact superuser_salt "${value%\$*}"
+        fi
+    done <"$config"
+fi
+
 # On the bootstrap node: the name servers that DC/OS is to ask. What it was given before is kept as long
 # as all of it answers.
 if [ "$PX_ROLE" = bootstrap ] && [ -z "${PX_SETTING_RESOLVERS:-}" ] && have bash; then
@@ -523,7 +536,6 @@ if [ "$PX_ROLE" = bootstrap ] && [ -z "${PX_SETTING_RESOLVERS:-}" ] && have bash
             wait' bash "$@" | tr '\n' ' '
     }
     before=
-    config=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/genconf/config.yaml
     if [ -r "$config" ]; then
         inside=no
         while read -r line; do

@@ -91,6 +91,16 @@ impl Host {
 
     /// Exit status and output of a recipe's script, which has to be the same in every shell.
     pub(crate) fn run(&self, recipe: &str, script: &str) -> (i32, String) {
+        let mut results = SHELLS.map(|shell| self.run_in(shell, recipe, script));
+        let first = results[0].clone();
+        for (shell, result) in SHELLS.iter().zip(&mut results) {
+            assert_eq!(*result, first, "{shell:?}");
+        }
+        first
+    }
+
+    /// The same in one shell.
+    pub(crate) fn run_in(&self, shell: &[&str], recipe: &str, script: &str) -> (i32, String) {
         let files = phalanx_recipes::find(recipe).unwrap();
         let mut text = String::from_utf8(files[script].clone()).unwrap();
         for (path, instead) in &self.exchanged {
@@ -98,13 +108,7 @@ impl Host {
             text = text.replace(path.as_str(), instead);
         }
         let text = format!("{LIB}{text}");
-        let mut results =
-            SHELLS.map(|shell| run(shell, &text, self.folder.path(), &self.environment));
-        let first = results[0].clone();
-        for (shell, result) in SHELLS.iter().zip(&mut results) {
-            assert_eq!(*result, first, "{shell:?}");
-        }
-        first
+        run(shell, &text, self.folder.path(), &self.environment)
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::TaskId;
 use crate::index::PlanIndex;
-use crate::plan::{Gate, PlannedTask};
+use crate::plan::{Gate, Handing, PlannedTask};
 use crate::testing::{check_places, cluster, files, recipe};
 
 const RECIPE: &str = "\
@@ -288,7 +288,10 @@ fn what_a_plan_holds() {
     assert_eq!(plan.release.as_deref(), Some("1.9.0"));
     assert_eq!(plan.settings["port"], 82);
     let stage = |id: &str| plan.stage(&id.into()).expect(id);
-    assert_eq!(stage("lead").secrets, ["password".to_owned()].into());
+    assert_eq!(
+        stage("lead").secrets,
+        [("password".to_owned(), Handing::Plain)].into()
+    );
     assert_eq!(stage("own").secrets, [].into());
     assert_eq!(stage("lead").retries, 2);
     assert_eq!(stage("join").at_once, Some(2));
@@ -299,6 +302,39 @@ fn what_a_plan_holds() {
         plan_of(CLUSTER, &request()).release.as_deref(),
         Some("1.8.8"),
         "the recipe's default"
+    );
+}
+
+#[test]
+fn a_secret_is_handed_as_its_hash_and_only_where_it_is_of_use() {
+    let settings = SETTINGS.replace(
+        "secrets: { password: [lead, check] }",
+        "secrets: { password: { stages: [lead], when: port == 82, hash_salt: salt } }",
+    );
+    let facts = RECIPE.replace("names: {", "names: { salt: text,");
+    let recipe = recipe(&[("recipe.yaml", &facts), ("settings/any.yaml", &settings)]);
+    let planned = |port: u16| {
+        let text = format!(
+            "hosts: {{ l1: leader }}\nsettings: {{ port: {port} }}\nsecrets: {{ password: geheim }}\n"
+        );
+        build(&cluster(&text), &recipe, &request())
+            .unwrap_or_else(|p| panic!("{}", p.to_plain_text()))
+    };
+    let (plan, problems) = planned(82);
+    assert_eq!(problems.to_plain_text(), "");
+    let salt = "salt".to_owned();
+    assert_eq!(
+        plan.stage(&"lead".into()).expect("lead").secrets,
+        [("password".to_owned(), Handing::Hashed { salt })].into()
+    );
+    let (plan, problems) = planned(80);
+    assert!(plan.stages.iter().all(|stage| stage.secrets.is_empty()));
+    assert!(
+        problems.to_plain_text().starts_with(
+            "note[plan::secret-withheld]: cluster.yaml:3:22: `password` is sent nowhere"
+        ),
+        "{}",
+        problems.to_plain_text()
     );
 }
 

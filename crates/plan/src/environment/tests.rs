@@ -225,16 +225,9 @@ fn files_to_put() {
 
 #[test]
 fn secrets_are_quoted_for_sh() {
-    let secrets = [
-        (
-            "password".to_owned(),
-            Secret::new("it's $HOME `id` \\ \"x\"\nnext"),
-        ),
-        ("other".to_owned(), Secret::new("not asked for")),
-    ]
-    .into();
-    let names = ["password".to_owned(), "missing".to_owned()].into();
-    assert_snapshot!(secrets_file(&secrets, &names), @r#"
+    let secret = Secret::new("it's $HOME `id` \\ \"x\"\nnext");
+    let secrets = [("password".to_owned(), secret)].into();
+    assert_snapshot!(secrets_file(&secrets), @r#"
     PX_SECRET_PASSWORD='it'\''s $HOME `id` \ "x"
     next'
     "#);
@@ -254,7 +247,7 @@ fn a_shell_reads_back_what_was_written() {
         "",
     ] {
         let secrets = [("a_b".to_owned(), Secret::new(value))].into();
-        let mut script = secrets_file(&secrets, &["a_b".to_owned()].into());
+        let mut script = secrets_file(&secrets);
         script.push_str("printf %s \"$PX_SECRET_A_B\"");
         let output = Command::new("sh")
             .arg("-c")

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::{Counts, RecipeFiles};
 use crate::cluster::Spanned;
 use crate::cluster_conf::ConfMapping;
+use crate::environment::secret_variable;
 use crate::expression::{Names, SettingKind};
 use crate::ids::{RoleName, StageId};
-use crate::plan::{Action, Allowance, FactKind, Gate, PutStep};
+use crate::plan::{Action, Allowance, FactKind, Gate, Handing, PutStep};
 use crate::problem::Severity;
 use crate::release;
 use crate::source::{SourceFile, Span};
@@ -109,10 +110,39 @@ pub struct SettingsLine {
     pub schema: Value,
     /// What the schema cannot say.
     pub rules: Vec<Rule>,
-    /// Settings that must not be seen, and the stages whose scripts are handed the value.
-    pub secrets: BTreeMap<String, Vec<Spanned<StageId>>>,
+    /// Settings that must not be seen, and who is handed them.
+    pub secrets: BTreeMap<String, SecretUse>,
     /// The schema as it stands in the file.
     pub(super) schema_node: Node,
+}
+
+/// Who is handed a secret, and in which form.
+#[derive(Clone, Debug, Default)]
+pub struct SecretUse {
+    /// The stages whose scripts are handed it.
+    pub stages: Vec<Spanned<StageId>>,
+    /// A condition on settings; where it is false, nobody is handed it.
+    pub when: Option<Spanned<String>>,
+    /// The fact that tells with which salt it is hashed: where there is one, scripts are handed the
+    /// hash, and the secret itself stays here.
+    pub hash_salt: Option<Spanned<String>>,
+}
+
+impl SecretUse {
+    /// In which form it is handed.
+    pub(crate) fn handing(&self) -> Handing {
+        match &self.hash_salt {
+            Some(fact) => Handing::Hashed {
+                salt: fact.value.clone(),
+            },
+            None => Handing::Plain,
+        }
+    }
+
+    /// The variable by which a script has the secret of this name.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        secret_variable(&self.handing().name(name))
+    }
 }
 
 /// A condition that the settings must meet.

@@ -124,11 +124,10 @@ fn variables(recipe: &Recipe) -> BTreeSet<String> {
     }
     for line in &recipe.settings {
         for (setting, _) in line.properties() {
-            let kind = match line.secrets.contains_key(setting) {
-                true => "SECRET",
-                false => "SETTING",
-            };
-            variables.insert(format!("PX_{kind}_{}", variable_name(setting)));
+            variables.insert(match line.secrets.get(setting) {
+                Some(handed) => handed.variable(setting),
+                None => format!("PX_SETTING_{}", variable_name(setting)),
+            });
         }
     }
     variables
@@ -253,11 +252,13 @@ impl Script<'_> {
             && self.recipe.settings.iter().all(|line| {
                 line.secrets
                     .iter()
-                    .filter(|(name, _)| format!("PX_SECRET_{}", variable_name(name)) == variable)
+                    .filter(|(name, handed)| handed.variable(name) == variable)
                     .all(|(_, handed)| {
-                        stages
-                            .iter()
-                            .all(|stage| handed.iter().any(|to| to.value.as_str() == *stage))
+                        let handed_to = |stage: &str| {
+                            let mut stages = handed.stages.iter();
+                            stages.any(|to| to.value.as_str() == stage)
+                        };
+                        stages.iter().all(|stage| handed_to(stage))
                     })
             })
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::conditions::push_faults;
 use super::reader::{name_fault, unknown};
-use super::{Flow, RecipeFiles, Rule, SettingsLine};
+use super::{Flow, RecipeFiles, Rule, SecretUse, SettingsLine};
 use crate::cluster::Spanned;
 use crate::expression::Names;
 use crate::ids::StageId;
@@ -88,7 +88,7 @@ impl SettingsReader<'_> {
         };
         self.check_schema(&settings, facts);
         if let Some(secrets) = fields.get("secrets") {
-            settings.secrets = self.secrets(secrets, &settings);
+            settings.secrets = self.secrets(secrets, &settings, facts);
         }
         if let Some(rules) = fields.get("rules") {
             settings.rules = self.rules(rules, &settings, facts);
@@ -191,7 +191,10 @@ impl SettingsReader<'_> {
         &mut self,
         node: &Node,
         settings: &SettingsLine,
-    ) -> BTreeMap<String, Vec<Spanned<StageId>>> {
+        facts: &BTreeMap<String, FactKind>,
+    ) -> BTreeMap<String, SecretUse> {
+        let mut names = Names::default();
+        settings.add_names(&mut names);
         let mut secrets = BTreeMap::new();
         for (key, node) in self.yaml.map(node, "`secrets`").unwrap_or_default() {
             let name = Spanned {
@@ -200,20 +203,72 @@ impl SettingsReader<'_> {
             };
             self.check_setting(&name, settings);
             let what = format!("the secret `{}`", key.text.escape_debug());
-            let stages = match node.is_null() {
-                true => Vec::new(),
-                false => self.yaml.texts(node, &what).unwrap_or_default(),
+            let handed = match node.as_map().is_some() {
+                true => self.secret(node, &what, facts),
+                false => SecretUse {
+                    stages: self.stages(node, &what),
+                    ..SecretUse::default()
+                },
             };
-            let stages = stages
-                .into_iter()
-                .map(|stage| Spanned {
-                    value: StageId::new(stage.value),
-                    span: stage.span,
-                })
-                .collect();
-            secrets.insert(key.text.clone(), stages);
+            secrets.insert(key.text.clone(), handed);
+        }
+        // A condition that names one of them would tell what it is.
+        for handed in secrets.values() {
+            let Some(when) = &handed.when else { continue };
+            names.secrets.extend(secrets.keys().cloned());
+            let faults = names.check_condition(&when.value);
+            push_faults(
+                self.yaml.source,
+                when,
+                "condition",
+                faults,
+                &mut self.yaml.problems,
+            );
         }
         secrets
+    }
+
+    fn secret(&mut self, node: &Node, what: &str, facts: &BTreeMap<String, FactKind>) -> SecretUse {
+        let known = ["stages", "when", "hash_salt"];
+        let Some(fields) = self.yaml.fields(node, what, &known) else {
+            return SecretUse::default();
+        };
+        let stages = match fields.get("stages") {
+            Some(node) => self.stages(node, what),
+            None => Vec::new(),
+        };
+        let when = fields
+            .get("when")
+            .and_then(|node| self.yaml.text(node, "`when`"));
+        let hash_salt = fields
+            .get("hash_salt")
+            .and_then(|node| self.yaml.text(node, "`hash_salt`"));
+        if let Some(fact) = &hash_salt
+            && !facts.contains_key(&fact.value)
+        {
+            let known = facts.keys().map(String::as_str);
+            let problem = unknown(self.yaml.source, fact, "fact", known);
+            self.yaml.problems.push(problem);
+        }
+        SecretUse {
+            stages,
+            when,
+            hash_salt,
+        }
+    }
+
+    fn stages(&mut self, node: &Node, what: &str) -> Vec<Spanned<StageId>> {
+        if node.is_null() {
+            return Vec::new();
+        }
+        let stages = self.yaml.texts(node, what).unwrap_or_default();
+        stages
+            .into_iter()
+            .map(|stage| Spanned {
+                value: StageId::new(stage.value),
+                span: stage.span,
+            })
+            .collect()
     }
 
     fn rules(
@@ -301,7 +356,7 @@ pub(super) fn check_secret_stages(
 ) {
     let stages = || flows.iter().flat_map(|flow| &flow.stages);
     for line in settings {
-        for stage in line.secrets.values().flatten() {
+        for stage in line.secrets.values().flat_map(|handed| &handed.stages) {
             let mut named = stages()
                 .filter(|known| known.id.value == stage.value)
                 .peekable();

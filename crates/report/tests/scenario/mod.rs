@@ -23,7 +23,7 @@ pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
         at_once: None,
         retries: 0,
         all_facts: Default::default(),
-        secrets: BTreeSet::new(),
+        secrets: BTreeMap::new(),
     }
 }
 
