@@ -13,14 +13,15 @@ use phalanx_events::{
     CancelLevel, Event, EventKind, Failure, FailureKind, Outcome, RunOutcome, RunState, TaskEnd,
     TaskStatus,
 };
-use phalanx_plan::{Facts, Plan};
+use phalanx_plan::{Facts, Plan, TaskId};
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::board::{Board, Place, Verdict};
 use crate::journal::JournalWriter;
-use crate::message::{Order, Report};
+use crate::message::{Order, Report, Step};
+use crate::resume::Resumption;
 use crate::telling::{Telling, Told};
 
 /// How many reports are taken in one go.
@@ -38,6 +39,8 @@ pub(crate) struct Dispatcher {
     telling: Telling,
     orders: Vec<mpsc::UnboundedSender<Order>>,
     began: Instant,
+    /// The run's milliseconds at that moment.
+    began_ms: u64,
     /// Hosts that take tasks.
     ready: Vec<bool>,
     /// What goes out once the journal is on disk.
@@ -47,6 +50,8 @@ pub(crate) struct Dispatcher {
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
     cancel: Option<CancelLevel>,
+    /// Attempts that an earlier process has left without an end.
+    cut: Vec<(TaskId, u32)>,
     /// Whether any attempt of any task changed anything.
     changed: bool,
 }
@@ -66,15 +71,44 @@ impl Dispatcher {
             telling,
             orders,
             began: Instant::now(),
+            began_ms: 0,
             ready: vec![false; hosts],
             events: Vec::new(),
             answers: Vec::new(),
             to_order: Vec::new(),
             look_at: BTreeSet::new(),
             cancel: None,
+            cut: Vec::new(),
             changed: false,
             plan,
         }
+    }
+
+    /// The same, going on from what an earlier process has left.
+    pub(crate) fn go_on(mut self, state: RunState, resumption: &Resumption) -> Self {
+        self.began_ms = state.ms;
+        self.state = state;
+        self.changed = resumption.changed;
+        for (index, decision) in resumption.decisions.iter().enumerate() {
+            if decision.begin.is_none() {
+                self.board.end(&self.plan, index, Place::Done);
+            }
+        }
+        self.cut.clone_from(&resumption.cut);
+        self
+    }
+
+    /// Attempts that nobody will end any more are over. Each is followed by another.
+    fn end_cut(&mut self) -> std::io::Result<()> {
+        for (task, attempt) in std::mem::take(&mut self.cut) {
+            let text = "phalanx ended while this was under way";
+            let end = TaskEnd {
+                again: true,
+                ..TaskEnd::failed(Failure::new(FailureKind::Interrupted, text))
+            };
+            self.tell(EventKind::TaskEnded { task, attempt, end })?;
+        }
+        Ok(())
     }
 
     /// Takes the run from its first event to its last.
@@ -85,6 +119,7 @@ impl Dispatcher {
         mut cancel: watch::Receiver<Option<CancelLevel>>,
     ) -> std::io::Result<RunOutcome> {
         self.tell(first)?;
+        self.end_cut()?;
         self.commit()?;
         let mut taken = Vec::with_capacity(AT_A_TIME);
         let mut cancel_open = true;
@@ -121,8 +156,11 @@ impl Dispatcher {
         }
         let outcome = self.outcome();
         if self.cancel != Some(CancelLevel::Leave) {
-            // Hosts are about to forget; what they would forget is on disk first.
+            // Hosts are about to forget; what they would forget is on disk first, logs as well.
             self.journal.sync()?;
+            if outcome == RunOutcome::Done {
+                self.journal.sync_all_files()?;
+            }
             tokio::select! {
                 said = self.say_goodbye(outcome == RunOutcome::Done, &mut reports, &mut taken) => said?,
                 () = until_leaving(&mut cancel) => {}
@@ -206,8 +244,9 @@ impl Dispatcher {
                 task,
                 attempt,
                 job,
+                step,
                 go,
-            } => self.announce(task, attempt, job, go),
+            } => self.announce(task, attempt, job, step, go),
             Report::Ended { task, attempt, end } => self.ended(task, attempt, *end),
         }
     }
@@ -218,6 +257,7 @@ impl Dispatcher {
         index: usize,
         attempt: u32,
         job: Option<String>,
+        step: Step,
         go: oneshot::Sender<()>,
     ) -> std::io::Result<()> {
         let Some(task) = self.plan.tasks.get(index) else {
@@ -226,7 +266,7 @@ impl Dispatcher {
         let task = task.id.clone();
         if self.cancel.is_some() {
             // `go` is dropped here, which is the refusal.
-            if attempt == 1 {
+            if step != Step::Next {
                 self.board.withdraw(&self.plan, index, Place::Waiting);
                 return Ok(());
             }
@@ -237,6 +277,10 @@ impl Dispatcher {
             return self.tell(EventKind::TaskEnded { task, attempt, end });
         }
         self.answers.push(go);
+        if step == Step::GoOn {
+            // That it began is written down.
+            return Ok(());
+        }
         self.tell(EventKind::TaskStarted { task, attempt, job })
     }
 
@@ -359,7 +403,7 @@ impl Dispatcher {
         let event = Event {
             seq: self.state.seq + 1,
             at: Timestamp::now(),
-            ms: self.began.elapsed().as_millis() as u64,
+            ms: self.began_ms + self.began.elapsed().as_millis() as u64,
             kind,
         };
         self.state.apply(&event);

@@ -19,6 +19,7 @@ use crate::link::{Link, NoLink};
 use crate::log_file::LogFile;
 use crate::message::Report;
 use crate::permits::Permits;
+use crate::resume::Begin;
 use crate::run_folder::RunFolder;
 use crate::run_id::RunId;
 use crate::telling::Telling;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) telling: Telling,
     /// The number by which hosts tell this run from an older one.
     pub(crate) fence: u64,
+    /// How tasks begin that do not begin with their first attempt, by their index in the plan.
+    pub(crate) begins: BTreeMap<usize, Begin>,
     /// What all hosts have told so far: a fact's values by host.
     pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
 }
@@ -48,7 +51,11 @@ pub(crate) struct Executor {
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) cancel: watch::Receiver<Option<CancelLevel>>,
     pub(crate) facts: Facts,
+    /// Those of them that stages told: they count for more than what the facts script says again.
+    pub(crate) told: Facts,
     pub(crate) had_jobs: bool,
+    /// Attempts that ended before this process began, and whose logs lack bytes here.
+    pub(crate) short: Vec<(TaskId, u32)>,
 }
 
 /// A task under way.
@@ -56,6 +63,7 @@ pub(crate) struct Attempt {
     pub(crate) id: TaskId,
     pub(crate) stage: usize,
     pub(crate) job: JobId,
+    pub(crate) begin: Begin,
     pub(crate) deadline: Option<Instant>,
     pub(crate) log: LogFile,
     /// What its probe said last, when it said not yet.
@@ -126,6 +134,7 @@ impl Executor {
         for (name, value) in parse_result(&end.result).facts {
             self.take_fact(&mut facts, path, name, value).await;
         }
+        facts.extend(self.told.clone());
         self.keep_facts(&facts);
         self.link.note_boot(&end.boot);
         let host = self.planned().name.clone();
@@ -173,6 +182,12 @@ impl Executor {
             values.insert(self.host, value.clone());
         }
         self.facts.extend(facts.clone());
+    }
+
+    /// Keeps what a stage's script told.
+    pub(crate) fn keep_told(&mut self, facts: &Facts) {
+        self.told.extend(facts.clone());
+        self.keep_facts(facts);
     }
 
     /// What the host's script found, as far as the operator has not accepted it: an error of an

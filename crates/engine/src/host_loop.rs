@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, TaskEnd};
+use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
 use phalanx_plan::{Action, PlannedStage};
-use phalanx_remote::JobId;
+use phalanx_remote::{JobCall, JobId, JobWatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::executor::{Attempt, Cut, Executor, done};
 use crate::link::at_least;
 use crate::log_file::LogFile;
-use crate::message::{Order, Report};
+use crate::message::{Order, Report, Step};
 use crate::reboot;
+use crate::resume::Begin;
 
 /// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
 const INTERRUPTIONS_FORGIVEN: u32 = 2;
@@ -24,7 +25,10 @@ impl Executor {
     /// Works until the dispatcher says that the run is over.
     pub(crate) async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         match self.begin().await {
-            Ok(()) => self.send(Report::Ready { host: self.host }).await,
+            Ok(()) => {
+                self.fill_logs().await;
+                self.send(Report::Ready { host: self.host }).await;
+            }
             Err(Cut::Failed(failure)) => {
                 self.send(Report::Gone {
                     host: self.host,
@@ -63,6 +67,37 @@ impl Executor {
         }
     }
 
+    /// Fetches again what this machine has lost of the logs of jobs that are over.
+    async fn fill_logs(&mut self) {
+        for (task, number) in std::mem::take(&mut self.short) {
+            let shared = Arc::clone(&self.shared);
+            let Some(connection) = self.link.current() else {
+                return;
+            };
+            let (stage, host) = (task.stage.as_str(), task.host.as_str());
+            let id = JobId::new(shared.run.as_str(), stage, host, number);
+            let path = shared.folder.attempt_log_path(&task, number);
+            let filled = match LogFile::go_on(path, task.clone(), shared.telling.clone()) {
+                Ok(mut log) => {
+                    let call = JobCall {
+                        id: &id,
+                        fence: shared.fence,
+                        start: None,
+                        offset: log.bytes(),
+                    };
+                    let followed = connection.job(call, &mut Filling(&mut log)).await;
+                    followed.map(drop).map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(error) = filled {
+                let text = format!("the log of {task} is not complete: {error}");
+                let host = task.host.clone();
+                self.progress(EventKind::HostNotice { host, text }).await;
+            }
+        }
+    }
+
     /// Does one task, with all its attempts.
     async fn task(&mut self, task: usize) {
         let shared = Arc::clone(&self.shared);
@@ -74,7 +109,11 @@ impl Executor {
         };
         let mut deadline = None;
         let mut interruptions = 0;
-        for number in 1u32.. {
+        let mut begin = shared.begins.get(&task).cloned();
+        let first = begin.as_ref().map_or(1, Begin::attempt);
+        for number in first.. {
+            let begin = begin.take().unwrap_or(Begin::Anew { attempt: number });
+            let goes_on = !matches!(begin, Begin::Anew { .. });
             let job = JobId::new(
                 shared.run.as_str(),
                 stage.id.as_str(),
@@ -102,6 +141,11 @@ impl Executor {
                 task,
                 attempt: number,
                 job: named,
+                step: match (goes_on, number == first) {
+                    (true, _) => Step::GoOn,
+                    (false, true) => Step::First,
+                    (false, false) => Step::Next,
+                },
                 go,
             })
             .await;
@@ -110,18 +154,42 @@ impl Executor {
             }
             deadline = deadline.or_else(|| limit(stage).map(|within| Instant::now() + within));
             let path = shared.folder.attempt_log_path(&planned.id, number);
+            let (id, telling) = (planned.id.clone(), shared.telling.clone());
+            let log = match goes_on {
+                true => LogFile::go_on(path.clone(), id.clone(), telling.clone()),
+                false => Ok(LogFile::new(path.clone(), id.clone(), telling.clone())),
+            };
+            let (log, unreadable) = match log {
+                Ok(log) => (log, None),
+                Err(error) => (LogFile::new(path, id.clone(), telling), Some(error)),
+            };
+            let then_again = matches!(
+                begin,
+                Begin::Attach {
+                    then_again: true,
+                    ..
+                }
+            );
             let mut attempt = Attempt {
-                id: planned.id.clone(),
+                id,
                 stage: planned.stage,
                 job,
+                begin,
                 deadline,
-                log: LogFile::new(path, planned.id.clone(), shared.telling.clone()),
+                log,
                 waits_for: None,
                 changed: Vec::new(),
                 already: Vec::new(),
                 put_took: Duration::ZERO,
             };
-            let mut end = match self.attempt(stage, &mut attempt).await {
+            let tried = match unreadable {
+                None => self.attempt(stage, &mut attempt).await,
+                Some(error) => Err(Cut::Failed(Failure::new(
+                    FailureKind::Storage,
+                    format!("the log of what ran before cannot be gone on with: {error}"),
+                ))),
+            };
+            let mut end = match tried {
                 Ok(end) => end,
                 Err(Cut::Cancelled) => TaskEnd::new(Outcome::Cancelled),
                 Err(Cut::Failed(failure)) => TaskEnd::failed(failure),
@@ -136,8 +204,12 @@ impl Executor {
                     interruptions += 1;
                 }
                 let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-                in_time && may_try_again(failure.kind, number, interruptions, stage.retries)
+                let tries = number - first + 1;
+                in_time && may_try_again(failure.kind, tries, interruptions, stage.retries)
             });
+            // What it was made from is not the same any more: however it ended, it is begun anew.
+            let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
+            end.again |= then_again && !may_run && end.outcome != Outcome::Cancelled;
             let again = end.again;
             self.send(Report::Ended {
                 task,
@@ -148,7 +220,11 @@ impl Executor {
             if !again {
                 return;
             }
-            let pause = Duration::from_secs(1 << (number - 1).min(5));
+            if then_again {
+                deadline = None;
+                continue;
+            }
+            let pause = Duration::from_secs(1 << (number - first).min(5));
             tokio::select! {
                 () = sleep(pause) => {}
                 () = at_least(&mut self.cancel, CancelLevel::NoNewTasks) => {}
@@ -162,6 +238,20 @@ impl Executor {
         stage: &PlannedStage,
         attempt: &mut Attempt,
     ) -> Result<TaskEnd, Cut> {
+        match (&attempt.begin, &stage.action) {
+            // Who has the job has its files.
+            (
+                Begin::Attach {
+                    then_again: true, ..
+                },
+                _,
+            ) => return self.run_script(stage, None, attempt).await,
+            (Begin::Attach { accepted: true, .. }, Action::Run(script)) => {
+                return self.run_script(stage, Some(script), attempt).await;
+            }
+            (Begin::Reboot { .. }, Action::Reboot) => return self.reboot(attempt).await,
+            _ => {}
+        }
         match &stage.action {
             Action::Put => {
                 self.put_files(stage, attempt).await?;
@@ -172,7 +262,7 @@ impl Executor {
             }
             Action::Run(script) => {
                 self.put_files(stage, attempt).await?;
-                self.run_script(stage, script, attempt).await
+                self.run_script(stage, Some(script), attempt).await
             }
             Action::Until(script) => {
                 self.put_files(stage, attempt).await?;
@@ -199,6 +289,17 @@ impl Executor {
             self.progress(EventKind::HostNotice { host, text }).await;
         }
         self.link.drop_connection().await;
+    }
+}
+
+/// Follows a job that is over into its log.
+struct Filling<'a>(&'a mut LogFile);
+
+impl JobWatch for Filling<'_> {
+    fn accepted(&mut self) {}
+
+    fn output(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write(bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes the journal: what happened is on disk before anything follows from it.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 
 use phalanx_events::{Event, EventKind, journal};
 
@@ -41,6 +41,30 @@ impl JournalWriter {
             Ok(writer)
         };
         create().map_err(|source| RunFolderError::Io {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Goes on with a run's journal, behind its last whole line: what stands behind that was never
+    /// written as far as anybody knows.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened or cut.
+    pub fn go_on(folder: &RunFolder, whole_bytes: usize) -> Result<Self, RunFolderError> {
+        let path = folder.journal_path();
+        let open = || {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            file.set_len(whole_bytes as u64)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(Self {
+                file,
+                pending: Vec::new(),
+                sync_now: false,
+                sync_soon: false,
+            })
+        };
+        open().map_err(|source| RunFolderError::Io {
             path: path.clone(),
             source,
         })
@@ -91,6 +115,16 @@ impl JournalWriter {
     }
 }
 
+impl JournalWriter {
+    /// Flushes all files of the file system that the journal is on: one call for a thousand logs.
+    ///
+    /// # Errors
+    /// Where the disk will not take it.
+    pub(crate) fn sync_all_files(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.file)?)
+    }
+}
+
 /// When an event has to be on disk.
 enum Durability {
     /// Before anything follows from it.
@@ -107,9 +141,10 @@ fn durability(kind: &EventKind) -> Durability {
         | EventKind::TaskAccepted { .. }
         | EventKind::HostRetry { .. }
         | EventKind::HostNotice { .. } => Durability::Whenever,
-        EventKind::TaskStarted { .. } | EventKind::Reboot { .. } | EventKind::RunEnded { .. } => {
-            Durability::Before
-        }
+        EventKind::TaskStarted { .. }
+        | EventKind::Reboot { .. }
+        | EventKind::RunResumed(_)
+        | EventKind::RunEnded { .. } => Durability::Before,
         _ => Durability::Soon,
     }
 }

@@ -6,6 +6,7 @@
 //! afterwards, and cannot harm the run.
 
 mod board;
+mod cluster_lock;
 mod dispatcher;
 mod executor;
 mod failure;
@@ -19,6 +20,7 @@ mod password_hash;
 mod permits;
 mod put_step;
 mod reboot;
+mod resume;
 mod run;
 mod run_folder;
 mod run_id;
@@ -26,8 +28,10 @@ mod run_step;
 mod telling;
 mod until_step;
 
+pub use cluster_lock::{ClusterLock, Holder, LockError};
 pub use journal::JournalWriter;
-pub use run::{EngineError, RunRequest, run};
+pub use resume::{Begin, Decision, Reason, Resumption};
+pub use run::{EngineError, Resume, RunRequest, run};
 pub use run_folder::{RunFolder, RunFolderError};
 pub use run_id::RunId;
 pub use telling::Told;

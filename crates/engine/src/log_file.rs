@@ -32,6 +32,19 @@ impl LogFile {
         }
     }
 
+    /// Goes on with what an earlier process has written of the same attempt.
+    pub(crate) fn go_on(path: PathBuf, task: TaskId, telling: Telling) -> io::Result<Self> {
+        let bytes = match fs::metadata(&path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            bytes,
+            ..Self::new(path, task, telling)
+        })
+    }
+
     /// Appends output. A failure here must stop the task: no byte may be lost in silence.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {

@@ -24,6 +24,7 @@ pub(crate) enum Report {
         task: usize,
         attempt: u32,
         job: Option<String>,
+        step: Step,
         go: oneshot::Sender<()>,
     },
     /// An attempt is over, and with it the task, unless `end.again`.
@@ -32,6 +33,17 @@ pub(crate) enum Report {
         attempt: u32,
         end: Box<TaskEnd>,
     },
+}
+
+/// Where an attempt stands among its task's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The first that this process makes.
+    First,
+    /// Another one, after one that failed.
+    Next,
+    /// One that an earlier process has begun.
+    GoOn,
 }
 
 /// The dispatcher to an executor.

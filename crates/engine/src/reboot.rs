@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::executor::{Attempt, Cut, Executor};
 use crate::failure;
 use crate::link::{Identify, Miss, at_least};
+use crate::resume::Begin;
 
 /// How long a reboot may take where its stage does not say so.
 pub(crate) const WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -33,14 +34,26 @@ impl Executor {
             Some(deadline) => deadline.duration_since(Instant::now()),
             None => WITHIN,
         };
+        let before = match &attempt.begin {
+            Begin::Reboot { before, .. } => Some(BootIdentity(before.clone())),
+            _ => None,
+        };
         let asked = if self.shared.plan.manual_reboot {
             // Nobody knows how long that takes: time counts from when the host is down.
-            Some(tokio::select! {
-                before = self.wait_for_operator(attempt) => before?,
-                () = at_least(&mut cancel, CancelLevel::NoNewTasks) => return Err(Cut::Cancelled),
-            })
+            let (_, now) = self.boot_before().await?;
+            match before.filter(|before| *before != now) {
+                // It was rebooted while nobody looked.
+                Some(before) => Some((before, true)),
+                None => Some(tokio::select! {
+                    before = self.wait_for_operator(attempt) => (before?, true),
+                    () = at_least(&mut cancel, CancelLevel::NoNewTasks) => {
+                        return Err(Cut::Cancelled);
+                    }
+                }),
+            }
         } else {
-            None
+            // Whether the host has taken the request that was made before is seen by its boot.
+            before.map(|before| (before, false))
         };
         let began = Instant::now();
         let deadline = began + within;
@@ -59,10 +72,10 @@ impl Executor {
         &mut self,
         attempt: &Attempt,
         progress: &mut Progress,
-        asked: Option<BootIdentity>,
+        asked: Option<(BootIdentity, bool)>,
     ) -> Result<TaskEnd, Cut> {
         let (before, mut taken) = match asked {
-            Some(before) => (before, true),
+            Some(asked) => asked,
             None => self.ask_host(attempt).await?,
         };
         self.link.drop_connection().await;

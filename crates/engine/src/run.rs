@@ -1,13 +1,16 @@
 //! One run, from its folder to its outcome.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunStarted};
-use phalanx_plan::{Facts, Plan, Secret};
+use phalanx_events::journal::Journal;
+use phalanx_events::{
+    CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunResumed, RunStarted, RunState,
+};
+use phalanx_plan::{Plan, Secret, TaskId};
 use phalanx_remote::Transport;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -20,6 +23,7 @@ use crate::journal::JournalWriter;
 use crate::link::Link;
 use crate::message::Report;
 use crate::permits::Permits;
+use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
 use crate::telling::{Told, telling};
@@ -48,6 +52,16 @@ pub struct RunRequest {
     pub output: bool,
     /// The version of the program, for the journal.
     pub version: String,
+    /// What is left of the run, where it is gone on with.
+    pub resume: Option<Resume>,
+}
+
+/// A run that is gone on with.
+pub struct Resume {
+    /// What its journal says.
+    pub journal: Journal,
+    /// What remains.
+    pub resumption: Resumption,
 }
 
 /// Why a run could not be carried to its end. Whatever runs on a host goes on there.
@@ -61,6 +75,102 @@ pub enum EngineError {
         "the journal could not be written, so the run was stopped; running jobs go on on their hosts"
     )]
     Journal(#[source] std::io::Error),
+}
+
+/// A run's folder and what its journal gets first.
+struct Opened {
+    folder: RunFolder,
+    journal: JournalWriter,
+    first: EventKind,
+    /// What the journal says already.
+    state: Option<RunState>,
+}
+
+fn begin(home: &Path, run: &RunId, plan: &Plan, version: String) -> Result<Opened, RunFolderError> {
+    let folder = RunFolder::create(home, run, plan)?;
+    let journal = JournalWriter::create(&folder)?;
+    let first = EventKind::RunStarted(RunStarted {
+        run: run.to_string(),
+        cluster: plan.cluster.clone(),
+        recipe: plan.recipe.clone(),
+        release: plan.release.clone(),
+        flow: plan.flow.clone(),
+        hosts: plan.hosts.len(),
+        tasks: plan.tasks.len(),
+        version,
+    });
+    Ok(Opened {
+        folder,
+        journal,
+        first,
+        state: None,
+    })
+}
+
+fn go_on(
+    home: &Path,
+    run: &RunId,
+    plan: &Plan,
+    version: String,
+    resume: &Resume,
+) -> Result<Opened, RunFolderError> {
+    let folder = RunFolder::open(home, run)?;
+    let state = RunState::of(&resume.journal.events);
+    let number = state.plan + 1;
+    folder.add_plan(number, plan)?;
+    let journal = JournalWriter::go_on(&folder, resume.journal.whole_bytes)?;
+    let first = EventKind::RunResumed(RunResumed {
+        plan: number,
+        hosts: plan.hosts.len(),
+        tasks: plan.tasks.len(),
+        again: resume.resumption.again(),
+        forgotten: resume.resumption.forgotten.clone(),
+        version,
+    });
+    Ok(Opened {
+        folder,
+        journal,
+        first,
+        state: Some(state),
+    })
+}
+
+/// Logs of this machine that lack bytes, by host: this machine may have lost its power before they were
+/// on its disk. The hosts have them as long as the run is not done.
+fn short_logs(
+    plan: &Plan,
+    folder: &RunFolder,
+    state: &RunState,
+    resumption: &Resumption,
+) -> BTreeMap<usize, Vec<(TaskId, u32)>> {
+    let mut short: BTreeMap<usize, Vec<(TaskId, u32)>> = BTreeMap::new();
+    for (task, decision) in plan.tasks.iter().zip(&resumption.decisions) {
+        let Some(known) = state.tasks.get(&task.id) else {
+            continue;
+        };
+        let (None, Some(end), Some(_)) = (&decision.begin, known.end(), &known.job) else {
+            continue;
+        };
+        let path = folder.attempt_log_path(&task.id, known.attempt);
+        let has = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        if has < end.log_bytes {
+            let of_host = short.entry(task.host).or_default();
+            of_host.push((task.id.clone(), known.attempt));
+        }
+    }
+    short
+}
+
+/// What the hosts have told in the tasks that stay done: a fact's values by host.
+fn told_before(plan: &Plan, resumption: &Resumption) -> BTreeMap<String, BTreeMap<usize, String>> {
+    let mut told: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+    for (index, host) in plan.hosts.iter().enumerate() {
+        for (fact, value) in resumption.told.get(&host.name).into_iter().flatten() {
+            let values = told.entry(fact.clone()).or_default();
+            values.insert(index, value.clone());
+        }
+    }
+    told
 }
 
 /// Carries out a plan.
@@ -84,19 +194,18 @@ pub async fn run(
         parallel,
         output,
         version,
+        resume,
     } = request;
-    let folder = RunFolder::create(&home, &run, &plan)?;
-    let journal = JournalWriter::create(&folder)?;
-    let first = EventKind::RunStarted(RunStarted {
-        run: run.to_string(),
-        cluster: plan.cluster.clone(),
-        recipe: plan.recipe.clone(),
-        release: plan.release.clone(),
-        flow: plan.flow.clone(),
-        hosts: plan.hosts.len(),
-        tasks: plan.tasks.len(),
-        version,
-    });
+    let Opened {
+        folder,
+        journal,
+        first,
+        state,
+    } = match &resume {
+        None => begin(&home, &run, &plan, version)?,
+        Some(resume) => go_on(&home, &run, &plan, version, resume)?,
+    };
+    let resumption = resume.map(|resume| resume.resumption).unwrap_or_default();
     // Displays may be slow; the run never waits for them.
     let (telling, forward) = telling(output);
     let forward = tokio::spawn(forward.to(told));
@@ -110,8 +219,18 @@ pub async fn run(
         permits: Permits::new(parallel),
         telling: telling.clone(),
         fence: 0,
-        told: Mutex::default(),
+        begins: resumption
+            .decisions
+            .iter()
+            .enumerate()
+            .filter_map(|(index, decision)| Some((index, decision.begin.clone()?)))
+            .collect(),
+        told: Mutex::new(told_before(&plan, &resumption)),
     });
+    let mut short = match &state {
+        Some(state) => short_logs(&plan, &shared.folder, state, &resumption),
+        None => BTreeMap::new(),
+    };
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();
     let mut orders = Vec::with_capacity(plan.hosts.len());
@@ -130,8 +249,11 @@ pub async fn run(
             ),
             reports: reports.clone(),
             cancel: cancel.clone(),
-            facts: Facts::new(),
-            had_jobs: false,
+            facts: resumption.told.get(&host.name).cloned().unwrap_or_default(),
+            told: resumption.told.get(&host.name).cloned().unwrap_or_default(),
+            // What earlier processes have left is cleared up as well.
+            had_jobs: state.is_some(),
+            short: short.remove(&index).unwrap_or_default(),
         };
         // An executor that breaks must not leave the others waiting for its host.
         let reports = reports.clone();
@@ -153,6 +275,10 @@ pub async fn run(
     drop(shared);
 
     let dispatcher = Dispatcher::new(plan, journal, telling, orders);
+    let dispatcher = match state {
+        Some(state) => dispatcher.go_on(state, &resumption),
+        None => dispatcher,
+    };
     let outcome = dispatcher
         .run(first, inbox, cancel)
         .await

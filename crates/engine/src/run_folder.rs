@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use phalanx_events::EventKind;
 use phalanx_events::journal::{self, Journal, JournalError};
 use phalanx_plan::{Plan, TaskId};
 use thiserror::Error;
@@ -80,15 +81,7 @@ impl RunFolder {
             path,
             id: id.clone(),
         };
-        let plan_path = folder.plan_path();
-        let text = serde_json::to_vec(plan).map_err(|source| RunFolderError::Plan {
-            path: plan_path.clone(),
-            source,
-        })?;
-        let mut file = new_file(&plan_path).map_err(io_at(&plan_path))?;
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .map_err(io_at(&plan_path))?;
+        folder.write_plan(1, plan)?;
         // The folder's own entry and those in it are on disk before anything happens on a host.
         for dir in [&runs, &folder.path] {
             File::open(dir)
@@ -96,6 +89,37 @@ impl RunFolder {
                 .map_err(io_at(dir))?;
         }
         Ok(folder)
+    }
+
+    /// Keeps a plan under its number. One that is there already was written by somebody who then came
+    /// no further: nothing was done by it.
+    fn write_plan(&self, number: u32, plan: &Plan) -> Result<(), RunFolderError> {
+        let path = self.plan_path(number);
+        let text = serde_json::to_vec(plan).map_err(|source| RunFolderError::Plan {
+            path: path.clone(),
+            source,
+        })?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_at(&path)(error));
+            }
+            _ => {}
+        }
+        let mut file = new_file(&path).map_err(io_at(&path))?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .map_err(io_at(&path))
+    }
+
+    /// Keeps a further plan of the run.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`].
+    pub(crate) fn add_plan(&self, number: u32, plan: &Plan) -> Result<(), RunFolderError> {
+        self.write_plan(number, plan)?;
+        File::open(&self.path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io_at(&self.path))
     }
 
     /// The folder of a run that was.
@@ -152,12 +176,30 @@ impl RunFolder {
         &self.id
     }
 
-    /// The plan it began with.
+    /// The plan that holds, by the journal: the one it began with, or that of its last resumption.
     ///
     /// # Errors
     /// [`RunFolderError::Io`], [`RunFolderError::Plan`].
     pub fn plan(&self) -> Result<Plan, RunFolderError> {
-        let path = self.plan_path();
+        let journal = self.journal().ok();
+        let resumed = journal
+            .iter()
+            .flat_map(|journal| journal.events.iter().rev());
+        let number = resumed
+            .filter_map(|event| match &event.kind {
+                EventKind::RunResumed(resumed) => Some(resumed.plan),
+                _ => None,
+            })
+            .next();
+        self.numbered_plan(number.unwrap_or(1))
+    }
+
+    /// One of the run's plans; they are numbered from 1.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`], [`RunFolderError::Plan`].
+    pub fn numbered_plan(&self, number: u32) -> Result<Plan, RunFolderError> {
+        let path = self.plan_path(number);
         let text = fs::read(&path).map_err(io_at(&path))?;
         serde_json::from_slice(&text).map_err(|source| RunFolderError::Plan { path, source })
     }
@@ -167,10 +209,30 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::Io`], [`RunFolderError::Journal`].
     pub fn journal(&self) -> Result<Journal, RunFolderError> {
+        self.read_journal(journal::read)
+    }
+
+    /// What happened, to go on from there.
+    ///
+    /// # Errors
+    /// As [`RunFolder::journal`], and where a newer program has written it.
+    pub fn journal_to_continue(&self) -> Result<Journal, RunFolderError> {
+        self.read_journal(journal::read_to_continue)
+    }
+
+    fn read_journal(
+        &self,
+        read: impl FnOnce(&str) -> Result<Journal, JournalError>,
+    ) -> Result<Journal, RunFolderError> {
         let path = self.journal_path();
         let bytes = fs::read(&path).map_err(io_at(&path))?;
-        let text = String::from_utf8_lossy(&bytes);
-        journal::read(&text).map_err(|source| RunFolderError::Journal { path, source })
+        // What a power loss has left of a last line need not be text; all before it is.
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default());
+        read(&text).map_err(|source| RunFolderError::Journal { path, source })
     }
 
     /// The journal's file.
@@ -178,8 +240,11 @@ impl RunFolder {
         self.path.join("journal.jsonl")
     }
 
-    fn plan_path(&self) -> PathBuf {
-        self.path.join("plan.json")
+    fn plan_path(&self, number: u32) -> PathBuf {
+        self.path.join(match number {
+            0 | 1 => "plan.json".to_owned(),
+            _ => format!("plan.{number}.json"),
+        })
     }
 
     /// The log file of a task's first attempt. It exists once there was output.

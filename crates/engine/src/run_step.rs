@@ -23,20 +23,23 @@ use crate::link::{NoLink, at_least};
 use crate::log_file::LogFile;
 use crate::message::Report;
 use crate::password_hash;
+use crate::resume::Begin;
 
 /// How long a job that is to be stopped may take to end politely.
 const GRACE: Duration = Duration::from_secs(10);
 /// The pause between two tries to stop a job on a host that is lost meanwhile.
 const BETWEEN_STOPS: Duration = Duration::from_secs(1);
+/// How often a job is started anew that the host took and could not start.
+const STARTS: u32 = 2;
 /// How long we wait altogether for the news that it was stopped.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
 impl Executor {
-    /// Runs a script as a job.
+    /// Runs a script as a job. Without a script, only follows the job that was started before.
     pub(crate) async fn run_script(
         &mut self,
         stage: &PlannedStage,
-        path: &str,
+        path: Option<&str>,
         attempt: &mut Attempt,
     ) -> Result<TaskEnd, Cut> {
         let shared = Arc::clone(&self.shared);
@@ -45,9 +48,10 @@ impl Executor {
         let mut watch = Watch {
             task: attempt.id.clone(),
             reports: self.reports.clone(),
-            accepted: false,
+            accepted: matches!(attempt.begin, Begin::Attach { accepted: true, .. }),
         };
-        let mut sent = false;
+        let mut starts = 0;
+        let mut sent = watch.accepted;
         let mut held = (false, 0);
         loop {
             let connection = match self.link.get().await {
@@ -61,16 +65,16 @@ impl Executor {
             };
             sent = true;
             let job = attempt.job.clone();
-            let script = self.script(path, Some(attempt.stage));
-            let start = JobStart {
-                script: &script,
+            let script = path.map(|path| self.script(path, Some(attempt.stage)));
+            let start = script.as_ref().map(|script| JobStart {
+                script,
                 secrets: secrets.as_deref(),
-            };
+            });
             let call = JobCall {
                 id: &job,
                 fence: shared.fence,
                 // Once the host has it, it is never started again: only attached to.
-                start: (!watch.accepted).then_some(start),
+                start: start.filter(|_| !watch.accepted),
                 offset: attempt.log.bytes(),
             };
             if watch.accepted {
@@ -90,6 +94,17 @@ impl Executor {
                 }
             };
             let error = match followed {
+                // It has never run, so that starting it is no second time.
+                Ok(end)
+                    if matches!(end.state, JobState::NotStarted(_))
+                        && path.is_some()
+                        && starts < STARTS =>
+                {
+                    starts += 1;
+                    watch.accepted = false;
+                    sleep(BETWEEN_STOPS).await;
+                    continue;
+                }
                 Ok(end) => return Ok(self.job_end(end, attempt).await),
                 Err(error) => error,
             };
@@ -111,6 +126,10 @@ impl Executor {
                         Err(NoLink::Failed(failure)) => return Err(may_run(failure).into()),
                         other => other?,
                     }
+                }
+                JobError::Absent if path.is_none() && !watch.accepted => {
+                    let text = "the host never had the job";
+                    return Err(Failure::new(FailureKind::Interrupted, text).into());
                 }
                 JobError::Absent => {
                     let text = "the host has lost the job: its spool is gone, and what became of the \
@@ -194,13 +213,10 @@ impl Executor {
             (Ok(Ok(())), Cut::Failed(failure)) => Cut::Failed(failure.lines(lines)),
             (Ok(Ok(())), Cut::Cancelled) => Cut::Cancelled,
             (_, Cut::Failed(failure)) => Cut::Failed(may_run(failure).lines(lines)),
-            (_, Cut::Cancelled) => Cut::Failed(
-                Failure::new(
-                    FailureKind::Unreachable,
-                    "the job could not be stopped and may still run there",
-                )
-                .lines(lines),
-            ),
+            (_, Cut::Cancelled) => {
+                let text = "the job could not be stopped";
+                Cut::Failed(may_run(Failure::new(FailureKind::Unreachable, text)).lines(lines))
+            }
         })
     }
 
@@ -270,7 +286,7 @@ impl Executor {
             self.take_fact(&mut kept, attempt.id.stage.as_str(), name, value)
                 .await;
         }
-        self.keep_facts(&kept);
+        self.keep_told(&kept);
         end.facts = kept;
         end
     }
@@ -363,7 +379,11 @@ pub(crate) fn problem(reported: phalanx_remote::ReportedProblem) -> ReportedProb
 /// The same failure, where the script was started and nobody has stopped it.
 fn may_run(failure: Failure) -> Failure {
     let message = format!("{}; the script may still run there", failure.message);
-    Failure { message, ..failure }
+    Failure {
+        message,
+        may_run: true,
+        ..failure
+    }
 }
 
 /// The failure that reported errors are, where there are any; they themselves are told beside it.

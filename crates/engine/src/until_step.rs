@@ -99,7 +99,7 @@ impl Executor {
                     for (name, value) in result.facts {
                         self.take_fact(&mut facts, path, name, value).await;
                     }
-                    self.keep_facts(&facts);
+                    self.keep_told(&facts);
                     let problems = self.problems(result.problems);
                     if let Some(failure) = errors_among(&problems) {
                         return Ok(TaskEnd {

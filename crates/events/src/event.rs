@@ -15,7 +15,8 @@ pub struct Event {
     pub seq: u64,
     /// The wall clock, for people.
     pub at: Timestamp,
-    /// Milliseconds since the run (or its latest resumption) began, by a clock that never jumps.
+    /// Milliseconds since the run began, by a clock that never jumps; while nobody works on the run, it
+    /// stands still.
     pub ms: u64,
     /// What happened.
     #[serde(flatten)]
@@ -28,6 +29,8 @@ pub struct Event {
 pub enum EventKind {
     /// The run began.
     RunStarted(RunStarted),
+    /// The run goes on, after it ended or was cut short.
+    RunResumed(RunResumed),
     /// A host is connected.
     HostConnected {
         /// Which.
@@ -166,6 +169,25 @@ pub struct RunStarted {
     pub hosts: usize,
     /// How many tasks there are.
     pub tasks: usize,
+    /// The version of the program.
+    pub version: String,
+}
+
+/// How a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResumed {
+    /// Which of the run's plans holds from now on: they are numbered from 1.
+    pub plan: u32,
+    /// How many hosts take part now.
+    pub hosts: usize,
+    /// How many tasks there are now.
+    pub tasks: usize,
+    /// Tasks that were done and are to be done again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<TaskId>,
+    /// Tasks that there are no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<TaskId>,
     /// The version of the program.
     pub version: String,
 }

@@ -9,6 +9,6 @@ pub mod journal;
 pub mod outcome;
 pub mod state;
 
-pub use event::{CancelLevel, Event, EventKind, RebootPhase, RunStarted, TaskEnd};
+pub use event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
 pub use outcome::{Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity, RunOutcome};
 pub use state::{HostState, HostStatus, RunState, TaskState, TaskStatus};

@@ -55,6 +55,10 @@ pub struct Failure {
     /// What the operator can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// Whether the host is not known to be through with it: its script may still run there. An attempt
+    /// that ended so may end once more, when the host has told how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_run: bool,
     /// The last lines of output that matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<String>,
@@ -67,6 +71,7 @@ impl Failure {
             kind,
             message: message.into(),
             advice: None,
+            may_run: false,
             lines: Vec::new(),
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! The fold accepts a replay, a duplicate, and gaps in what is only progress.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phalanx_plan::{HostName, TaskId};
 
-use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunStarted, TaskEnd};
-use crate::outcome::{Failure, RunOutcome};
+use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
+use crate::outcome::{Failure, Outcome, RunOutcome};
 
 /// What is known of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,8 @@ pub struct RunState {
     pub tasks: BTreeMap<TaskId, TaskState>,
     /// How urgently the operator wants to stop.
     pub cancel: Option<CancelLevel>,
+    /// Which of its plans holds: they are numbered from 1.
+    pub plan: u32,
     /// How it ended, once it did.
     pub ended: Option<RunOutcome>,
     /// Milliseconds of the last event.
@@ -65,6 +67,12 @@ pub struct TaskState {
     pub status: TaskStatus,
     /// The attempt that was started last; 0 = none yet.
     pub attempt: u32,
+    /// Which of the run's plans that was under.
+    pub plan: u32,
+    /// The attempt's job, where it is one.
+    pub job: Option<String>,
+    /// Whether the host has taken the job.
+    pub accepted: bool,
     /// When the first attempt began, in milliseconds of the run.
     pub started_ms: Option<u64>,
     /// When the last attempt ended.
@@ -112,6 +120,15 @@ impl RunState {
         Self::default()
     }
 
+    /// What these events say together.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut state = Self::new();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
     /// Folds one event in. An event that is not newer than the last one changes nothing; returns
     /// whether it was taken.
     pub fn apply(&mut self, event: &Event) -> bool {
@@ -121,7 +138,11 @@ impl RunState {
         self.seq = event.seq;
         self.ms = self.ms.max(event.ms);
         match &event.kind {
-            EventKind::RunStarted(run) => self.run = Some(run.clone()),
+            EventKind::RunStarted(run) => {
+                self.run = Some(run.clone());
+                self.plan = 1;
+            }
+            EventKind::RunResumed(resumed) => self.resume(resumed),
             EventKind::HostConnected { host, boot, .. } => {
                 let host = self.host(host);
                 host.status = HostStatus::Connected;
@@ -148,19 +169,28 @@ impl RunState {
                 host.facts.extend(facts.clone());
                 host.boot = boot.clone().or(host.boot.take());
             }
-            EventKind::TaskStarted { task, attempt, .. } => {
+            EventKind::TaskStarted { task, attempt, job } => {
+                let plan = self.plan;
                 let task = self.task(task);
                 task.status = TaskStatus::Running;
                 task.attempt = *attempt;
+                task.plan = plan;
+                task.job.clone_from(job);
+                task.accepted = false;
                 task.waiting_for = None;
+                task.reboot = None;
                 task.started_ms.get_or_insert(event.ms);
             }
-            EventKind::TaskAccepted { .. } => {}
+            EventKind::TaskAccepted { task } => self.task(task).accepted = true,
             EventKind::TaskWaiting { task, text } => {
                 self.task(task).waiting_for = Some(text.clone());
             }
             EventKind::TaskDetached { task, .. } => self.task(task).status = TaskStatus::Detached,
-            EventKind::TaskAttached { task, .. } => self.task(task).status = TaskStatus::Running,
+            EventKind::TaskAttached { task, .. } => {
+                let task = self.task(task);
+                task.status = TaskStatus::Running;
+                task.accepted = true;
+            }
             EventKind::Reboot { task, phase, boot } => {
                 let task = self.task(task);
                 let before = match (&task.reboot, phase) {
@@ -191,6 +221,41 @@ impl RunState {
         true
     }
 
+    /// What was done stays done, and everything else is open again.
+    fn resume(&mut self, resumed: &RunResumed) {
+        self.plan = resumed.plan;
+        self.ended = None;
+        self.cancel = None;
+        if let Some(run) = &mut self.run {
+            run.hosts = resumed.hosts;
+            run.tasks = resumed.tasks;
+        }
+        for task in &resumed.forgotten {
+            self.tasks.remove(task);
+        }
+        let hosts: BTreeSet<HostName> = self.tasks.keys().map(|task| task.host.clone()).collect();
+        self.hosts.retain(|host, _| hosts.contains(host));
+        for host in self.hosts.values_mut() {
+            host.status = HostStatus::Unknown;
+        }
+        for (id, task) in &mut self.tasks {
+            let open = match &task.status {
+                TaskStatus::Ended(end) => match end.outcome {
+                    Outcome::Changed | Outcome::Already => resumed.again.contains(id),
+                    // Whether it is needed is asked again.
+                    _ => true,
+                },
+                _ => false,
+            };
+            task.waiting_for = None;
+            match &task.status {
+                _ if open => task.status = TaskStatus::Pending,
+                TaskStatus::Running if task.job.is_some() => task.status = TaskStatus::Detached,
+                _ => {}
+            }
+        }
+    }
+
     fn host(&mut self, name: &HostName) -> &mut HostState {
         self.hosts.entry(name.clone()).or_default()
     }
@@ -205,7 +270,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outcome::Outcome;
 
     fn kinds() -> impl Strategy<Value = EventKind> {
         let task = (0..3u8, 0..3u8)

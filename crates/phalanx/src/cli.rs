@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Install(InstallArgs),
     /// Prove that the cluster is healthy
     Verify,
+    /// Go on with a run that was left, cut short or failed
+    Resume(ResumeArgs),
     /// List the runs
     Runs,
     /// Show what came of a run
@@ -207,6 +209,16 @@ pub(crate) struct Extent {
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) extent: Extent,
+}
+
+/// Options of `resume`.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    /// The run, or the beginning or end of its name [default: the newest of the cluster that is unfinished]
+    pub(crate) run: Option<String>,
+    /// Only say what becomes of each task, and why; contacts nothing
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 /// Options of `show`.

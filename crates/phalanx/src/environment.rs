@@ -22,6 +22,10 @@ pub(crate) struct Environment {
     pub(crate) utf8: bool,
     /// What this program was started as; inside of a lab, outside of it.
     pub(crate) program: Option<String>,
+    /// Who runs this program: `SUDO_USER`, `USER` or `LOGNAME`.
+    pub(crate) user: Option<String>,
+    /// What this machine calls itself.
+    pub(crate) machine: String,
     /// `PATH`: where a shell looks for programs.
     pub(crate) path: Vec<PathBuf>,
 }
@@ -50,6 +54,13 @@ impl Environment {
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
             program: text(program::OUTSIDE).or_else(|| std::env::args().next()),
+            user: text("SUDO_USER")
+                .or_else(|| text("USER"))
+                .or_else(|| text("LOGNAME")),
+            machine: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
             path: path("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect()),
         }
     }

@@ -19,6 +19,7 @@ mod plan_cmd;
 mod program;
 mod recipe_cmd;
 mod recipe_source;
+mod resume_cmd;
 mod run_cmd;
 mod run_list;
 mod runs;
@@ -60,6 +61,7 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Check => run_cmd::check(global, environment, terminal),
         Command::Install(args) => run_cmd::install(global, args, environment, terminal),
         Command::Verify => run_cmd::verify(global, environment, terminal),
+        Command::Resume(args) => resume_cmd::resume(global, args, environment, terminal),
         Command::Runs => runs::runs(global, environment, terminal),
         Command::Show(args) => show::show(global, args, environment, terminal),
         Command::Logs(args) => logs::logs(global, args, environment, terminal),

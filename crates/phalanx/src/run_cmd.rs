@@ -7,8 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use phalanx_engine::{EngineError, RunFolder, RunId, RunRequest, Told};
-use phalanx_events::{CancelLevel, RunOutcome};
+use jiff::tz::TimeZone;
+use phalanx_engine::{
+    ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest, Told,
+};
+use phalanx_events::{CancelLevel, Event, RunOutcome};
 use phalanx_plan::{Plan, secret_values};
 use phalanx_report::count;
 use phalanx_report::{LineDisplay, LineOptions, Verbosity};
@@ -20,7 +23,7 @@ use crate::connect;
 use crate::diagnostics;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
-use crate::load::load;
+use crate::load::{Loaded, load};
 use crate::run_list;
 use crate::show;
 use crate::signals::Signals;
@@ -77,9 +80,94 @@ fn carry_out(
     if flow == "install" && !global.yes {
         ask::go_on(&question(&plan))?;
     }
-    let plan = Arc::new(plan);
-    let line = loaded.recipe.settings_for(plan.release.as_deref());
     let run = RunId::draw(Timestamp::now());
+    let lock = match changes_hosts(flow) {
+        true => Some(lock(&loaded, &run, environment)?),
+        false => None,
+    };
+    let work = Work {
+        loaded: &loaded,
+        plan: Arc::new(plan),
+        run,
+        resume: None,
+        lock,
+    };
+    carry_out_work(work, global, environment, terminal)
+}
+
+/// Whether a flow is one that only one run of a cluster may carry out at a time.
+pub(crate) fn changes_hosts(flow: &str) -> bool {
+    !matches!(flow, "check" | "verify")
+}
+
+/// Takes the cluster for a run.
+pub(crate) fn lock(
+    loaded: &Loaded,
+    run: &RunId,
+    environment: &Environment,
+) -> Result<ClusterLock, Trouble> {
+    let holder = Holder {
+        run: run.to_string(),
+        owner: environment
+            .user
+            .clone()
+            .unwrap_or_else(|| "somebody".to_owned()),
+        machine: environment.machine.clone(),
+        pid: std::process::id(),
+        since: Timestamp::now(),
+    };
+    ClusterLock::take(&loaded.home, &holder).map_err(|error| match error {
+        LockError::Held(holder) => held(holder.as_ref()),
+        LockError::Io { .. } => Trouble::new("run::lock", chain(&error)),
+    })
+}
+
+fn held(holder: Option<&Holder>) -> Trouble {
+    let text = match holder {
+        Some(holder) => format!(
+            "{} is at work on this cluster, with run {}, since {} (process {} on {})",
+            holder.owner,
+            holder.run,
+            holder
+                .since
+                .to_zoned(TimeZone::system())
+                .strftime("%Y-%m-%d %H:%M:%S"),
+            holder.pid,
+            holder.machine,
+        ),
+        None => "somebody else is at work on this cluster".to_owned(),
+    };
+    Trouble::new("run::held", text)
+        .help("wait for that run to end; `phalanx runs` and `phalanx show` tell how far it is")
+        .exit(Exit::Locked)
+}
+
+/// What is to be done.
+pub(crate) struct Work<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) run: RunId,
+    /// What is left of the run, where it is gone on with.
+    pub(crate) resume: Option<Resume>,
+    /// Held until it is done.
+    pub(crate) lock: Option<ClusterLock>,
+}
+
+/// Carries out a plan, or the rest of it.
+pub(crate) fn carry_out_work(
+    work: Work<'_>,
+    global: &Global,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let Work {
+        loaded,
+        plan,
+        run,
+        resume,
+        lock,
+    } = work;
+    let line = loaded.recipe.settings_for(plan.release.as_deref());
     let request = RunRequest {
         plan: Arc::clone(&plan),
         run: run.clone(),
@@ -89,6 +177,7 @@ fn carry_out(
         parallel: global.parallel.0.get(),
         output: global.verbose,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        resume,
     };
     // One thread for everything but the display: that is the cheapest for each host, and enough to
     // fill a network. More threads mostly wake each other.
@@ -101,6 +190,7 @@ fn carry_out(
     let ended = runtime.block_on(drive(request, &plan, global, terminal));
     // Whatever hangs on a host that does not answer is not waited for.
     runtime.shutdown_background();
+    drop(lock);
     let outcome = ended?;
     let folder = run_list::open(&loaded.home, &run)?;
     let report = report(global, &folder, &plan)?;
@@ -146,7 +236,11 @@ async fn drive(
     })?;
     let (tell, told) = mpsc::channel(TOLD);
     let (cancel, cancelled) = watch::channel(None);
-    let display = display(plan, global, terminal, told);
+    let past = request
+        .resume
+        .as_ref()
+        .map(|resume| resume.journal.events.clone());
+    let display = display(plan, global, terminal, past.unwrap_or_default(), told);
     let engine = Box::pin(phalanx_engine::run(request, tell, cancelled.clone()));
     let ended = tokio::select! {
         ended = engine => ended.map_err(|error| engine_trouble(&error)),
@@ -199,6 +293,7 @@ fn display(
     plan: &Arc<Plan>,
     global: &Global,
     terminal: &Terminal,
+    past: Vec<Event>,
     told: mpsc::Receiver<Told>,
 ) -> Display {
     let options = LineOptions {
@@ -216,7 +311,8 @@ fn display(
     } else {
         Box::new(anstream::stdout())
     };
-    let lines = LineDisplay::new(Arc::clone(plan), out, options);
+    let mut lines = LineDisplay::new(Arc::clone(plan), out, options);
+    lines.catch_up(&past);
     let (alive, ended) = thread_mpsc::channel();
     // A display that cannot be started, or breaks, harms nothing but itself.
     let _ = thread::Builder::new()

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use phalanx_engine::RunId;
+use phalanx_engine::{ClusterLock, Holder, RunId};
 use phalanx_events::{RunOutcome, RunState};
 use phalanx_report::count;
 use phalanx_report::duration::took;
@@ -31,6 +31,8 @@ struct RunLine {
     hosts: Option<usize>,
     outcome: Option<RunOutcome>,
     took_ms: u64,
+    /// Whether somebody works on it right now.
+    running: bool,
     /// Why the run can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<String>,
@@ -43,9 +45,10 @@ pub(crate) fn runs(
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
+    let holder = ClusterLock::holder(&home);
     let lines: Vec<RunLine> = run_list::list(&home)?
         .iter()
-        .map(|run| line(&home, run))
+        .map(|run| line(&home, run, holder.as_ref()))
         .collect();
     if global.json {
         terminal.print_json(&RunsDocument {
@@ -63,7 +66,7 @@ pub(crate) fn runs(
     Ok(Exit::Done)
 }
 
-fn line(home: &std::path::Path, run: &RunId) -> RunLine {
+fn line(home: &std::path::Path, run: &RunId, holder: Option<&Holder>) -> RunLine {
     let mut line = RunLine {
         run: run.to_string(),
         started_at: None,
@@ -72,6 +75,7 @@ fn line(home: &std::path::Path, run: &RunId) -> RunLine {
         hosts: None,
         outcome: None,
         took_ms: 0,
+        running: holder.is_some_and(|holder| holder.run == run.as_str()),
         damage: None,
     };
     let journal = phalanx_engine::RunFolder::open(home, run).and_then(|folder| folder.journal());
@@ -106,7 +110,8 @@ fn text(line: &RunLine) -> String {
         (Some(RunOutcome::Failed), _) => "failed",
         (Some(RunOutcome::ProblemsFound), _) => "problems found",
         (Some(RunOutcome::Interrupted), _) => "interrupted",
-        (None, _) => "not ended",
+        (None, _) if line.running => "running",
+        (None, _) => "cut short",
     };
     format!(
         "{}  {:19}  {:8}  {:20}  {:>9}  {:>10}  {outcome}\n",

@@ -354,7 +354,7 @@ fn a_dropped_connection_loses_neither_job_nor_output() {
         &[("long.sh", script)],
         vec![host("w1", "worker", plain())],
     );
-    let go = home_of(&site).join("go");
+    let go = site.first_home().join("go");
     let ran = site.phalanx_and(&["install", "--yes"], "task-accepted", |_| {
         assert!(site.hosts[0].host.drop_connections() > 0);
         site.wait_for("task-attached");
@@ -368,15 +368,6 @@ fn a_dropped_connection_loses_neither_job_nor_output() {
         .filter(|e| e["event"] == "task-started")
         .count();
     assert_eq!(starts, 1);
-}
-
-fn home_of(site: &Site) -> std::path::PathBuf {
-    let home = site.hosts[0].host.home_path().unwrap();
-    if home.join("operator").is_dir() {
-        home.join("operator")
-    } else {
-        home
-    }
 }
 
 fn signal(child: &std::process::Child, signal: Signal) {
@@ -399,7 +390,7 @@ fn waiting_site() -> Site {
 #[test]
 fn interrupted_once_the_running_script_ends_and_no_other_begins() {
     let site = waiting_site();
-    let go = home_of(&site).join("go");
+    let go = site.first_home().join("go");
     let ran = site.phalanx_and(&["install", "--yes"], "task-accepted", |child| {
         signal(child, Signal::INT);
         site.wait_for("no-new-tasks");
@@ -450,7 +441,7 @@ fn interrupted_thrice_we_leave_and_the_job_goes_on() {
     assert!(site.journal_text().contains("\"leave\""));
     // The job is still there and comes to its end by itself.
     let spool = site.hosts[0].host.spool_path();
-    fs::write(home_of(&site).join("go"), "").unwrap();
+    fs::write(site.first_home().join("go"), "").unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !all_text(&spool).contains("went on") {
         assert!(

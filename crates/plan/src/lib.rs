@@ -17,6 +17,7 @@ pub mod environment;
 pub mod expression;
 pub mod ids;
 pub mod index;
+mod inputs;
 pub mod plan;
 mod prepared;
 pub mod problem;
@@ -39,6 +40,7 @@ pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
 pub use ids::{HostName, RoleName, StageId, TaskId};
 pub use index::PlanIndex;
+pub use inputs::{Inputs, differences};
 pub use plan::{
     Action, Allowance, ClusterHost, FactKind, Facts, Gate, Handing, Plan, PlannedHost,
     PlannedStage, PlannedTask, PutSource, PutStep,

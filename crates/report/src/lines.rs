@@ -103,6 +103,14 @@ impl<W: Write> LineDisplay<W> {
         }
     }
 
+    /// Takes in what happened before this display was there, without showing it.
+    pub fn catch_up(&mut self, events: &[Event]) {
+        for event in events {
+            self.state.apply(event);
+        }
+        self.last_line_ms = self.state.ms;
+    }
+
     /// What is known of the run so far.
     pub fn state(&self) -> &RunState {
         &self.state
@@ -136,6 +144,7 @@ impl<W: Write> LineDisplay<W> {
                 );
                 self.normal_line(event.ms, &text)
             }
+            EventKind::RunResumed(_) => self.resumed(event.ms),
             EventKind::TaskWaiting { task, text } if self.is_verbose() => {
                 self.prefixed(event.ms, task, &format!("waiting: {}", harmless(text)))
             }
@@ -159,6 +168,24 @@ impl<W: Write> LineDisplay<W> {
                 Ok(())
             }
         }
+    }
+
+    /// Says what remains, and counts anew what is open.
+    fn resumed(&mut self, now: u64) -> io::Result<()> {
+        self.open.clear();
+        for task in &self.plan.tasks {
+            let still = usize::from(!self.is_over(&task.id));
+            *self.open.entry(task.id.stage.clone()).or_insert(0) += still;
+        }
+        let remain: usize = self.open.values().sum();
+        let run = self.state.run.as_ref();
+        let text = format!(
+            "run {} goes on: {} of {} remain",
+            run.map_or("?", |run| run.run.as_str()),
+            remain,
+            count(self.plan.tasks.len(), "task"),
+        );
+        self.normal_line(now, &text)
     }
 
     /// Holds what an event has to say about a host or a task that has not ended.
@@ -210,6 +237,7 @@ impl<W: Write> LineDisplay<W> {
                 self.hold(now, Said::of_task("reboot", NOTE, task, text));
             }
             EventKind::RunStarted(_)
+            | EventKind::RunResumed(_)
             | EventKind::FactsRead { .. }
             | EventKind::TaskStarted { .. }
             | EventKind::TaskAccepted { .. }

@@ -22,6 +22,8 @@ pub struct ReportContext<'a> {
     pub command: &'a str,
     /// Options that a flow has to be given again to be about the same: ` --on worker1`, or nothing.
     pub again: &'a str,
+    /// Whether somebody works on it right now.
+    pub running: bool,
     /// The lab that the hosts are of, where they are no real servers.
     pub lab: Option<&'a str>,
     /// Where the log of a task's attempt is, as it is shown.
@@ -188,6 +190,7 @@ fn failures(
                 .advice
                 .as_deref()
                 .map(|text| folding.neutral(host, text)),
+            may_run: failure.may_run,
             lines: failure
                 .lines
                 .iter()
@@ -395,25 +398,25 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
         (Some(RunOutcome::Failed), flow @ ("check" | "verify")) => {
             add(flow.to_owned(), "once that is mended");
         }
-        (Some(RunOutcome::Failed), flow) => {
+        (Some(RunOutcome::Failed), _) => {
             let why = if errors {
-                "once the problems are mended"
+                "go on, once the problems are mended"
             } else {
-                "try again: what is right already is left alone"
+                "go on: what failed is tried again, what is done stays done"
             };
-            add(flow.to_owned(), why);
+            add(format!("resume {}", report.run), why);
         }
-        (Some(RunOutcome::Interrupted) | None, flow @ ("check" | "verify")) => {
+        (Some(RunOutcome::Interrupted) | None, flow @ ("check" | "verify")) if !context.running => {
             add(flow.to_owned(), "once more");
         }
-        (Some(RunOutcome::Interrupted) | None, flow) => {
-            // What we left behind goes on there, and must not be begun a second time beside itself.
+        (None, _) if context.running => {}
+        (Some(RunOutcome::Interrupted) | None, _) => {
             let why = if report.total.unfinished > 0 {
-                "go on, but only once what was left running on the hosts has ended"
+                "go on: what was left running on the hosts is attached to"
             } else {
-                "go on: what is right already is left alone"
+                "go on: what is done stays done"
             };
-            add(flow.to_owned(), why);
+            add(format!("resume {}", report.run), why);
         }
     }
     next

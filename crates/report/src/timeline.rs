@@ -1,9 +1,11 @@
 //! When everything began and ended, out of a run's events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use phalanx_events::{Event, EventKind, Failure, RunOutcome, RunStarted, TaskEnd};
+use phalanx_events::{
+    Event, EventKind, Failure, Outcome, RunOutcome, RunResumed, RunStarted, TaskEnd,
+};
 use phalanx_plan::{HostName, TaskId};
 
 /// Times of neighbouring events may be out of order by this much; more is a resumption, whose time
@@ -76,9 +78,35 @@ impl Timeline {
         timeline
     }
 
+    /// What was done stays done, and everything else is open again.
+    fn resume(&mut self, resumed: &RunResumed) {
+        self.outcome = None;
+        if let Some(run) = &mut self.run {
+            run.hosts = resumed.hosts;
+            run.tasks = resumed.tasks;
+        }
+        for task in &resumed.forgotten {
+            self.tasks.remove(task);
+        }
+        for host in self.hosts.values_mut() {
+            host.failure = None;
+        }
+        let again: BTreeSet<&TaskId> = resumed.again.iter().collect();
+        for (id, task) in &mut self.tasks {
+            let done = task
+                .end
+                .as_ref()
+                .is_some_and(|end| matches!(end.outcome, Outcome::Changed | Outcome::Already));
+            if !done || again.contains(id) {
+                (task.ended, task.end) = (None, None);
+            }
+        }
+    }
+
     fn apply(&mut self, kind: &EventKind, now: u64) {
         match kind {
             EventKind::RunStarted(run) => self.run = Some(run.clone()),
+            EventKind::RunResumed(resumed) => self.resume(resumed),
             EventKind::HostConnected { host, .. } => {
                 let host = self.hosts.entry(host.clone()).or_default();
                 host.connected.get_or_insert(now);

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use phalanx_engine::{RunId, RunRequest, Told, run};
+use phalanx_engine::{Resume, RunId, RunRequest, Told, run};
 use phalanx_events::{CancelLevel, Event, EventKind, Outcome, RunOutcome};
 use phalanx_plan::{
     Action, Allowance, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask, SshSettings,
@@ -96,6 +96,7 @@ struct HostScript {
     /// How long a reboot takes to go down and to come up; none: it never goes down.
     reboot: Option<(Duration, Option<Duration>)>,
     down_until: Option<Option<Instant>>,
+    going_down: bool,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -161,7 +162,12 @@ impl World {
 
     /// The host reboots now, if it does so at all.
     pub(crate) fn reboot(&self, host: &str) {
-        let Some((down, up)) = self.with(host, |host| host.reboot) else {
+        let asked = self.with(host, |host| {
+            // A host that is going down already does not do so twice.
+            let again = std::mem::replace(&mut host.going_down, true);
+            host.reboot.filter(|_| !again)
+        });
+        let Some((down, up)) = asked else {
             return; // it says yes and does nothing
         };
         let (world, host) = (self.clone(), host.to_owned());
@@ -174,6 +180,7 @@ impl World {
                 world.with(&host, |script| {
                     script.boot += 1;
                     script.down_until = None;
+                    script.going_down = false;
                 });
             }
         });
@@ -201,6 +208,10 @@ impl World {
 
     pub(crate) fn collected(&self, host: &str) -> Vec<String> {
         self.with(host, |script| script.collected.clone())
+    }
+
+    pub(crate) fn boot(&self, host: &str) -> u32 {
+        self.with(host, |script| script.boot)
     }
 
     pub(crate) fn connections(&self, host: &str) -> usize {
@@ -246,6 +257,17 @@ impl World {
         cancel: watch::Receiver<Option<CancelLevel>>,
         parallel: usize,
     ) -> Ran {
+        self.go_on_in(home, plan, None, cancel, parallel).await
+    }
+
+    pub(crate) async fn go_on_in(
+        &self,
+        home: &Path,
+        plan: Plan,
+        resume: Option<Resume>,
+        cancel: watch::Receiver<Option<CancelLevel>>,
+        parallel: usize,
+    ) -> Ran {
         let (told, mut telling) = mpsc::channel(16);
         let listen = tokio::spawn(async move {
             let mut events = Vec::new();
@@ -257,6 +279,7 @@ impl World {
             events
         });
         let request = RunRequest {
+            resume,
             plan: Arc::new(plan),
             run: RunId::new("r1"),
             home: home.to_owned(),
@@ -453,6 +476,12 @@ impl Connection for Scripted {
             return Err(JobError::Protocol("unexpected".into()));
         };
         watch.accepted();
+        // Half of its output comes at once.
+        let output = job.output.as_bytes();
+        let told = (output.len() / 2).max(call.offset as usize);
+        watch
+            .output(&output[call.offset as usize..told])
+            .map_err(JobError::Output)?;
         let over = async {
             let ends = sleep_until(began + job.takes);
             let cancelled = async {
@@ -472,10 +501,7 @@ impl Connection for Scripted {
             state = over => state,
             lost = self.gone() => return Err(JobError::Lost(lost)),
         };
-        let output = job.output.as_bytes();
-        watch
-            .output(&output[call.offset as usize..])
-            .map_err(JobError::Output)?;
+        watch.output(&output[told..]).map_err(JobError::Output)?;
         Ok(JobEnd {
             state,
             size: output.len() as u64,

@@ -79,6 +79,22 @@ impl Site {
         self.write_cluster();
     }
 
+    /// Facts that scripts tell, as YAML fields.
+    pub(crate) fn with_facts(self, names: &str) -> Self {
+        let path = self.path().join("recipe/recipe.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let facts = format!("facts: {{ names: {{ {names} }} }}\nflows:");
+        fs::write(&path, text.replace("flows:", &facts)).unwrap();
+        self
+    }
+
+    /// The home folder of the first host's login.
+    pub(crate) fn first_home(&self) -> PathBuf {
+        let home = self.hosts[0].host.home_path().unwrap();
+        let login = home.join("operator");
+        if login.is_dir() { login } else { home }
+    }
+
     pub(crate) fn write_cluster(&self) {
         let mut text = format!(
             "cluster: site\nrecipe: {}\nssh:\n  agent: false\n  jobs: session\n  known_hosts: {}\n  \

@@ -1,0 +1,273 @@
+//! `phalanx resume`: goes on with a run that was left, cut short or failed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use phalanx_engine::{Begin, Decision, Reason, Resume, Resumption, RunFolder};
+use phalanx_events::{RunOutcome, RunState};
+use phalanx_plan::Plan;
+use phalanx_report::count;
+
+use crate::ask;
+use crate::cli::{Extent, Global, ResumeArgs};
+use crate::diagnostics;
+use crate::environment::Environment;
+use crate::exit_code::Exit;
+use crate::load::{Loaded, load};
+use crate::run_cmd::{self, Work, changes_hosts};
+use crate::run_list;
+use crate::terminal::Terminal;
+use crate::trouble::Trouble;
+
+/// Goes on with a run.
+pub(crate) fn resume(
+    global: &Global,
+    args: &ResumeArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let loaded = load(global, environment)?;
+    // Before the journal is read: whoever works on the run still writes it.
+    let folder = find(&loaded, args.run.as_deref())?;
+    let lock = match args.explain {
+        true => None,
+        false => Some(run_cmd::lock(&loaded, folder.id(), environment)?),
+    };
+    let journal = folder
+        .journal_to_continue()
+        .map_err(|error| run_list::unreadable(&error))?;
+    let state = RunState::of(&journal.events);
+    let before = plans(&folder, &state)?;
+    let Some(old) = before.get(&state.plan) else {
+        let text = format!(
+            "the run {} was not begun: there is nothing to go on with",
+            folder.id()
+        );
+        return Err(Trouble::new("resume::empty", text));
+    };
+    may_go_on(&loaded, &folder, &state, old)?;
+    let (plan, remarks) = plan_again(&loaded, old, global)?;
+    diagnostics::show(&remarks, terminal);
+    let resumption = Resumption::of(&plan, &before, &state);
+    if args.explain {
+        terminal.print(&explanation(&folder, &resumption));
+        return Ok(Exit::Done);
+    }
+    if resumption.remaining() == 0 && state.ended == Some(RunOutcome::Done) {
+        terminal.remark(&format!("nothing remains of the run {}", folder.id()));
+        return Ok(Exit::Done);
+    }
+    if changes_hosts(&plan.flow) && !global.yes {
+        ask::go_on(&question(&folder, &plan, &resumption))?;
+    }
+    let run = folder.id().clone();
+    let resume = Resume {
+        journal,
+        resumption,
+    };
+    let work = Work {
+        loaded: &loaded,
+        plan: Arc::new(plan),
+        run,
+        resume: Some(resume),
+        lock,
+    };
+    run_cmd::carry_out_work(work, global, environment, terminal)
+}
+
+/// The run that is meant: the one named, or else the newest of this cluster that is not finished.
+fn find(loaded: &Loaded, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
+    if wanted.is_some() {
+        return run_list::find(&loaded.home, wanted);
+    }
+    let cluster = &loaded.cluster.name.value;
+    for run in run_list::list(&loaded.home)? {
+        let folder = run_list::open(&loaded.home, &run)?;
+        let Ok(journal) = folder.journal() else {
+            continue;
+        };
+        let state = RunState::of(&journal.events);
+        let Some(known) = &state.run else { continue };
+        if known.cluster != *cluster || !changes_hosts(&known.flow) {
+            continue;
+        }
+        if is_unfinished(&state) {
+            return Ok(folder);
+        }
+        // What came before it was finished by it.
+        break;
+    }
+    Err(Trouble::new(
+        "resume::nothing",
+        format!("no run of {cluster} is unfinished"),
+    )
+    .help("`phalanx runs` lists all; `phalanx install` begins a new one"))
+}
+
+/// Whether there is something to go on with.
+pub(crate) fn is_unfinished(state: &RunState) -> bool {
+    match state.ended {
+        None | Some(RunOutcome::Interrupted | RunOutcome::Failed) => true,
+        Some(RunOutcome::Done | RunOutcome::ProblemsFound) => false,
+    }
+}
+
+/// Every plan that the run had, by number.
+fn plans(folder: &RunFolder, state: &RunState) -> Result<BTreeMap<u32, Plan>, Trouble> {
+    (1..=state.plan)
+        .map(|number| {
+            let plan = folder.numbered_plan(number);
+            Ok((number, plan.map_err(|error| run_list::unreadable(&error))?))
+        })
+        .collect()
+}
+
+fn may_go_on(
+    loaded: &Loaded,
+    folder: &RunFolder,
+    state: &RunState,
+    old: &Plan,
+) -> Result<(), Trouble> {
+    let cluster = &loaded.cluster.name.value;
+    if old.cluster != *cluster || old.recipe != loaded.recipe.name {
+        let text = format!(
+            "the run {} is of {} by {}, and the cluster file is of {cluster} by {}",
+            folder.id(),
+            old.cluster,
+            old.recipe,
+            loaded.recipe.name
+        );
+        return Err(Trouble::new("resume::other-cluster", text)
+            .help("name its cluster file with `-c FILE`"));
+    }
+    if state.ended == Some(RunOutcome::Done) {
+        let text = format!("the run {} is done: nothing remains of it", folder.id());
+        return Err(Trouble::new("resume::done", text)
+            .help("`phalanx install` brings the cluster to what the cluster file says by now"));
+    }
+    Ok(())
+}
+
+/// The plan of the same flow, as far, and as strict as before, by what the cluster file says now.
+fn plan_again(
+    loaded: &Loaded,
+    old: &Plan,
+    global: &Global,
+) -> Result<(Plan, phalanx_plan::Problems), Trouble> {
+    let flow = loaded.recipe.flow(&old.flow);
+    let last = old.stages.last().map(|stage| stage.id.clone());
+    let whole = flow
+        .and_then(|flow| flow.stages.last())
+        .is_none_or(|stage| Some(&stage.id.value) == last.as_ref());
+    let known = flow.is_some_and(|flow| {
+        let mut stages = flow.stages.iter();
+        stages.any(|stage| Some(&stage.id.value) == last.as_ref())
+    });
+    let extent = Extent {
+        to: last
+            .filter(|_| !whole && known)
+            .map(|stage| stage.to_string()),
+        lockstep: old.lockstep,
+        repair: old.repair,
+        manual_reboot: old.manual_reboot,
+    };
+    let mut global = global.clone();
+    if global.on.is_empty() {
+        // A host that was named and is no more in the file is simply gone.
+        let there = |on: &&String| {
+            let hosts = &loaded.cluster.hosts;
+            let is_old_host = old
+                .roster
+                .iter()
+                .any(|host| host.name.as_str() == on.as_str());
+            !is_old_host
+                || hosts
+                    .iter()
+                    .any(|host| host.name.value.as_str() == on.as_str())
+        };
+        global.on = old.on.iter().filter(there).cloned().collect();
+    }
+    global.accept.extend(old.accept.iter().cloned());
+    loaded.plan(&old.flow, &extent, &global)
+}
+
+fn question(folder: &RunFolder, plan: &Plan, resumption: &Resumption) -> String {
+    format!(
+        "go on with {} of {} on {} (run {}): {} of {} remain?",
+        plan.flow,
+        plan.recipe,
+        plan.cluster,
+        folder.id(),
+        resumption.remaining(),
+        count(plan.tasks.len(), "task"),
+    )
+}
+
+/// What becomes of each task, and why: those that share both are one line.
+fn explanation(folder: &RunFolder, resumption: &Resumption) -> String {
+    let mut text = format!(
+        "run {}: {} of {} remain\n",
+        folder.id(),
+        resumption.remaining(),
+        count(resumption.decisions.len(), "task"),
+    );
+    let mut folded: Vec<(String, String, Vec<&str>)> = Vec::new();
+    for decision in &resumption.decisions {
+        let (stage, host) = (decision.task.stage.to_string(), decision.task.host.as_str());
+        let why = why(decision);
+        match folded.iter_mut().find(|(s, w, _)| *s == stage && *w == why) {
+            Some((_, _, hosts)) => hosts.push(host),
+            None => folded.push((stage, why, vec![host])),
+        }
+    }
+    let width = folded
+        .iter()
+        .map(|(stage, ..)| stage.len())
+        .max()
+        .unwrap_or(0);
+    for (stage, why, hosts) in folded {
+        let shown: Vec<&str> = hosts.iter().copied().take(4).collect();
+        let more = match hosts.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {stage:width$}  {why}: {}{more}", shown.join(", "));
+    }
+    for task in &resumption.forgotten {
+        let _ = writeln!(
+            text,
+            "  {:width$}  forgotten, for the cluster file has no such host or stage any more: {}",
+            task.stage.to_string(),
+            task.host
+        );
+    }
+    text
+}
+
+fn why(decision: &Decision) -> String {
+    let anew = |changed: &[String]| format!("another one now: {}", changed.join(", "));
+    match (&decision.reason, &decision.begin) {
+        (Reason::Done, _) => "stays done".to_owned(),
+        (Reason::NotBegun, _) => "begins: it was not begun".to_owned(),
+        (Reason::Changed(changed), _) => format!("again, though it was done; {}", anew(changed)),
+        (Reason::Failed, _) => "again: it failed or was stopped".to_owned(),
+        (Reason::Rebooting, _) => {
+            "goes on: the host was asked to reboot, and its boot tells whether it did".to_owned()
+        }
+        (Reason::UnderWayChanged(changed), _) => {
+            format!(
+                "what runs there is followed to its end, then again; {}",
+                anew(changed)
+            )
+        }
+        (Reason::UnderWay, Some(Begin::Attach { accepted: true, .. })) => {
+            "attached to: its job was on the host".to_owned()
+        }
+        (Reason::UnderWay, Some(Begin::Attach { .. })) => {
+            "attached to where the host has its job, else begun".to_owned()
+        }
+        (Reason::UnderWay, _) => "again: it was under way, and no job".to_owned(),
+    }
+}
