@@ -50,6 +50,8 @@ pub(crate) struct Dispatcher {
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
     cancel: Option<CancelLevel>,
+    /// Whether another run holds a host.
+    held: bool,
     /// Attempts that an earlier process has left without an end.
     cut: Vec<(TaskId, u32)>,
     /// Whether any attempt of any task changed anything.
@@ -78,6 +80,7 @@ impl Dispatcher {
             to_order: Vec::new(),
             look_at: BTreeSet::new(),
             cancel: None,
+            held: false,
             cut: Vec::new(),
             changed: false,
             plan,
@@ -219,6 +222,11 @@ impl Dispatcher {
                     return Ok(());
                 };
                 let name = planned.name.clone();
+                if failure.kind == FailureKind::Held {
+                    // What is under way ends; nothing more begins anywhere.
+                    self.held = true;
+                    self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
+                }
                 self.board
                     .stop_host(host, &format!("{name} could not be reached"));
                 // An executor that gave up with a task in hand will not say how that ended.
@@ -469,6 +477,9 @@ impl Dispatcher {
         let all_ended = self.board.open() == 0 && self.all_heard_of();
         if all_ended && !host_gone && ends().all(|end| end.outcome.is_done()) {
             return RunOutcome::Done;
+        }
+        if self.held {
+            return RunOutcome::Held;
         }
         if self.cancel.is_some() {
             return RunOutcome::Interrupted;

@@ -1,6 +1,7 @@
 //! One host's executor: what it holds, and what its steps have in common.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
 };
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
-use phalanx_remote::{BootIdentity, JobId, Script, parse_result};
+use phalanx_remote::{BootIdentity, HolderWords, JobId, Script, parse_result};
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -35,8 +36,8 @@ pub(crate) struct Shared {
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) permits: Permits,
     pub(crate) telling: Telling,
-    /// The number by which hosts tell this run from an older one.
-    pub(crate) fence: u64,
+    /// Who we are to the hosts, where the run is one that has to hold them.
+    pub(crate) holder: Option<HolderWords>,
     /// How tasks begin that do not begin with their first attempt, by their index in the plan.
     pub(crate) begins: BTreeMap<usize, Begin>,
     /// What all hosts have told so far: a fact's values by host.
@@ -53,6 +54,8 @@ pub(crate) struct Executor {
     pub(crate) facts: Facts,
     /// Those of them that stages told: they count for more than what the facts script says again.
     pub(crate) told: Facts,
+    /// The number by which the host tells this run from others; 0 for one that only looks.
+    pub(crate) fence: Arc<AtomicU64>,
     pub(crate) had_jobs: bool,
     /// Attempts that ended before this process began, and whose logs lack bytes here.
     pub(crate) short: Vec<(TaskId, u32)>,

@@ -41,6 +41,7 @@ fn sudo(error: &SudoError) -> Failure {
 pub(crate) fn probe(error: &ProbeError) -> Failure {
     match error {
         ProbeError::Sudo(error) => sudo(error),
+        ProbeError::Fenced { .. } => Failure::new(FailureKind::Fenced, chain(error)),
         ProbeError::Lost(_) | ProbeError::Stalled(_) => {
             Failure::new(FailureKind::Unreachable, chain(error))
         }
@@ -71,6 +72,7 @@ pub(crate) fn job(error: &JobError) -> Failure {
 pub(crate) fn put(error: &PutError) -> Failure {
     let kind = match error {
         PutError::Sudo(error) => return sudo(error),
+        PutError::Fenced { .. } => FailureKind::Fenced,
         PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
         PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,
         PutError::Protocol(_) => FailureKind::Protocol,

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
 use phalanx_plan::{Action, PlannedStage};
-use phalanx_remote::{JobCall, JobId, JobWatch};
+use phalanx_remote::{Connection, JobCall, JobId, JobWatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::executor::{Attempt, Cut, Executor, done};
+use crate::hold;
 use crate::link::at_least;
 use crate::log_file::LogFile;
 use crate::message::{Order, Report, Step};
@@ -22,8 +23,17 @@ use crate::resume::Begin;
 const INTERRUPTIONS_FORGIVEN: u32 = 2;
 
 impl Executor {
-    /// Works until the dispatcher says that the run is over.
-    pub(crate) async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+    /// Works until the dispatcher says that the run is over, and gives signs of life.
+    pub(crate) async fn work(self, orders: mpsc::UnboundedReceiver<Order>) {
+        let holder = self.shared.holder.clone();
+        let heart = hold::heart(holder, self.link.slot(), Arc::clone(&self.fence));
+        tokio::select! {
+            () = self.follow_orders(orders) => {}
+            () = heart => {}
+        }
+    }
+
+    async fn follow_orders(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         match self.begin().await {
             Ok(()) => {
                 self.fill_logs().await;
@@ -55,16 +65,22 @@ impl Executor {
             let connection = self.link.get().await?;
             let mut cancel = self.cancel.clone();
             let read = tokio::select! {
-                read = self.read_facts(&*connection) => read,
+                read = self.hold_and_read(&*connection) => read,
                 () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
             };
             match read {
                 Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
                     self.link.after_loss(false).await?;
                 }
-                other => return other.map(drop),
+                other => return other,
             }
         }
+    }
+
+    /// The host is ours before it tells what it is like.
+    async fn hold_and_read(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
+        self.hold(connection).await?;
+        self.read_facts(connection).await.map(drop)
     }
 
     /// Fetches again what this machine has lost of the logs of jobs that are over.
@@ -81,7 +97,7 @@ impl Executor {
                 Ok(mut log) => {
                     let call = JobCall {
                         id: &id,
-                        fence: shared.fence,
+                        fence: self.fence(),
                         start: None,
                         offset: log.bytes(),
                     };
@@ -277,16 +293,22 @@ impl Executor {
 
     /// The end of the run: what its jobs left on the host is removed, if all went well.
     async fn finish(&mut self, collect: bool) {
-        if collect
-            && self.had_jobs
-            && let Some(connection) = self.link.current()
-            && let Err(error) = connection
-                .collect_jobs(self.shared.run.as_str(), self.shared.fence)
-                .await
-        {
-            let text = format!("what the run's jobs left in the spool was not removed: {error}");
-            let host = self.planned().name.clone();
-            self.progress(EventKind::HostNotice { host, text }).await;
+        let fence = self.fence();
+        if let Some(connection) = self.link.current() {
+            let (done, what) = if collect && self.had_jobs {
+                let run = self.shared.run.as_str();
+                let what = "what the run's jobs left in the spool was not removed";
+                (connection.collect_jobs(run, fence).await, what)
+            } else if fence > 0 {
+                (connection.release(fence).await, "the host was not let go")
+            } else {
+                (Ok(()), "")
+            };
+            if let Err(error) = done {
+                let text = format!("{what}: {error}");
+                let host = self.planned().name.clone();
+                self.progress(EventKind::HostNotice { host, text }).await;
+            }
         }
         self.link.drop_connection().await;
     }

@@ -1,6 +1,6 @@
 //! An executor's hold on its host: the connection, made again when it is lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::failure;
+use crate::hold::Slot;
 use crate::message::Report;
 
 /// The longest pause between two attempts to connect.
@@ -27,6 +28,8 @@ pub(crate) struct Link {
     reports: mpsc::Sender<Report>,
     cancel: watch::Receiver<Option<CancelLevel>>,
     held: Option<Held>,
+    /// The same connection, for whoever gives signs of life beside us.
+    slot: Slot,
     said: Vec<String>,
     seen: bool,
     /// Whether something is asked of the host first thing, which tells its boot identity as well, or
@@ -74,6 +77,7 @@ impl Link {
             reports,
             cancel,
             held: None,
+            slot: Slot::default(),
             said: Vec::new(),
             seen: false,
             fruitless: None,
@@ -186,6 +190,7 @@ impl Link {
             }
         }
         self.seen = true;
+        self.fill_slot(Some(&connection));
         self.held = Some(Held {
             connection: Arc::clone(&connection),
             boot,
@@ -244,8 +249,19 @@ impl Link {
     /// Lets a connection go that is of no more use.
     pub(crate) async fn drop_connection(&mut self) {
         if let Some(held) = self.held.take() {
+            self.fill_slot(None);
             held.connection.close().await;
         }
+    }
+
+    /// Where others find the connection.
+    pub(crate) fn slot(&self) -> Slot {
+        Arc::clone(&self.slot)
+    }
+
+    fn fill_slot(&self, connection: Option<&Arc<dyn Connection>>) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = connection.map(Arc::clone);
     }
 
     /// The connection, if there is one.

@@ -40,8 +40,9 @@ impl Executor {
         {
             let connection = self.link.get().await?;
             let mut done = Vec::with_capacity(left.len());
+            let fence = self.fence();
             let put = tokio::select! {
-                put = connection.put_all(left, &mut done) => Ok(put),
+                put = connection.put_all(left, fence, &mut done) => Ok(put),
                 cut = self.cut_at(attempt) => Err(cut),
             };
             // What is there is there, also where the rest was cut short.

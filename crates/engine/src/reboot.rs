@@ -94,7 +94,7 @@ impl Executor {
                 Ok(_) => {
                     progress.phase = RebootPhase::Up;
                     if !taken && let Some(connection) = self.link.current() {
-                        taken = request(&*connection).await?;
+                        taken = request(&*connection, self.fence()).await?;
                     }
                 }
                 // A host that boots refuses logins for a while (pam_nologin).
@@ -127,7 +127,7 @@ impl Executor {
     async fn ask_host(&mut self, attempt: &Attempt) -> Result<(BootIdentity, bool), Cut> {
         let (connection, before) = self.boot_before().await?;
         self.tell_requested(attempt, &before).await;
-        let taken = request(&*connection).await?;
+        let taken = request(&*connection, self.fence()).await?;
         Ok((before, taken))
     }
 
@@ -228,8 +228,8 @@ impl Executor {
 
 /// Asks for the reboot, and returns once the connection is lost. Says whether the host has taken the
 /// request; where the connection was lost before that, it may have or not.
-async fn request(connection: &dyn Connection) -> Result<bool, Cut> {
-    match connection.request_reboot().await {
+async fn request(connection: &dyn Connection, fence: u64) -> Result<bool, Cut> {
+    match connection.request_reboot(fence).await {
         Ok(()) => {
             connection.lost().await;
             Ok(true)

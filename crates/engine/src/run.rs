@@ -11,18 +11,20 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunResumed, RunStarted, RunState,
 };
 use phalanx_plan::{Plan, Secret, TaskId};
-use phalanx_remote::Transport;
+use phalanx_remote::{HolderWords, Transport};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::cluster_lock::Holder;
 use crate::dispatcher::Dispatcher;
 use crate::executor::{Executor, Shared};
 use crate::journal::JournalWriter;
 use crate::link::Link;
 use crate::message::Report;
 use crate::permits::Permits;
+use crate::process_token;
 use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
@@ -54,6 +56,9 @@ pub struct RunRequest {
     pub version: String,
     /// What is left of the run, where it is gone on with.
     pub resume: Option<Resume>,
+    /// Who we are to the hosts, where the run is one that has to hold them: only one such works on a host
+    /// at a time. None: the run only looks.
+    pub hold_as: Option<Holder>,
 }
 
 /// A run that is gone on with.
@@ -195,7 +200,17 @@ pub async fn run(
         output,
         version,
         resume,
+        hold_as,
     } = request;
+    let holder = hold_as.map(|holder| HolderWords {
+        // Where nobody can say whether we live, we do as long as we give signs of it.
+        process: process_token::own().unwrap_or_else(|| format!("{run}.{}", holder.pid)),
+        beats: 0,
+        run: holder.run,
+        owner: holder.owner,
+        machine: format!("{}/{}", holder.machine, holder.pid),
+        since: holder.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
     let Opened {
         folder,
         journal,
@@ -218,7 +233,7 @@ pub async fn run(
         secrets,
         permits: Permits::new(parallel),
         telling: telling.clone(),
-        fence: 0,
+        holder,
         begins: resumption
             .decisions
             .iter()
@@ -253,6 +268,7 @@ pub async fn run(
             told: resumption.told.get(&host.name).cloned().unwrap_or_default(),
             // What earlier processes have left is cleared up as well.
             had_jobs: state.is_some(),
+            fence: Arc::default(),
             short: short.remove(&index).unwrap_or_default(),
         };
         // An executor that breaks must not leave the others waiting for its host.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{
@@ -42,7 +41,6 @@ impl Executor {
         path: Option<&str>,
         attempt: &mut Attempt,
     ) -> Result<TaskEnd, Cut> {
-        let shared = Arc::clone(&self.shared);
         let secrets = self.secrets(stage).await?;
         self.had_jobs = true;
         let mut watch = Watch {
@@ -72,7 +70,7 @@ impl Executor {
             });
             let call = JobCall {
                 id: &job,
-                fence: shared.fence,
+                fence: self.fence(),
                 // Once the host has it, it is never started again: only attached to.
                 start: start.filter(|_| !watch.accepted),
                 offset: attempt.log.bytes(),
@@ -175,7 +173,7 @@ impl Executor {
         cut: Cut,
     ) -> Result<TaskEnd, Cut> {
         let job = attempt.job.clone();
-        let fence = self.shared.fence;
+        let fence = self.fence();
         let stopping = async {
             loop {
                 let connection = self.link.get_to_stop().await?;

@@ -388,3 +388,62 @@ async fn who_waits_for_a_permit_loses_no_time_and_begins_nothing_after_a_stop() 
         .count();
     assert_eq!(begun, 1);
 }
+
+fn holding(world: &mut World) {
+    world.holds_as = Some(phalanx_engine::Holder {
+        run: "r1".into(),
+        owner: "lee".into(),
+        machine: "laptop".into(),
+        pid: 9,
+        since: jiff::Timestamp::UNIX_EPOCH,
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_lives_under_another_run_stops_this_one() {
+    let mut world = World::default();
+    holding(&mut world);
+    world.held_by("b", "other.4026531836.7.7", Some(10));
+    world.job("a", "one", Job::ok(1));
+    let plan = PlanMaker::new(&["a:m", "b:m"])
+        .stage("one", "", script(), &[])
+        .stage("two", "", script(), &["*one"])
+        .plan();
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Held);
+    assert!(ran.never_started("two@a") && ran.never_started("one@b"));
+    let failure = ran
+        .events
+        .iter()
+        .find_map(|event| match &event.kind {
+            EventKind::HostFailed { host, failure } => Some((host.to_string(), failure)),
+            _ => None,
+        })
+        .unwrap();
+    assert_eq!(failure.0, "b");
+    assert_eq!(failure.1.kind, FailureKind::Held);
+    assert!(
+        failure
+            .1
+            .message
+            .contains("kim on desk/7 holds it with run r0")
+    );
+    // What was ours is let go.
+    assert!(!world.is_held("a") && world.is_held("b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_taken_from_a_run_that_gives_no_sign_of_life() {
+    let mut world = World::default();
+    holding(&mut world);
+    world.held_by("a", "other.4026531836.7.7", None);
+    world.job("a", "one", Job::ok(1));
+    let plan = PlanMaker::new(&["a:m"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let after = ran.started("one@a");
+    assert!((30_000..34_000).contains(&after), "{after}");
+    assert!(!world.is_held("a"));
+}

@@ -115,6 +115,8 @@ pub enum FailureKind {
     Spool,
     /// Another run has taken over the host.
     Fenced,
+    /// Another run holds the host.
+    Held,
     /// A file could not be brought to the host.
     Put,
     /// The host was asked to reboot and did not.
@@ -164,4 +166,6 @@ pub enum RunOutcome {
     ProblemsFound,
     /// The operator stopped it; it can be resumed.
     Interrupted,
+    /// Another run holds a host.
+    Held,
 }

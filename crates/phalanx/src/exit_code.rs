@@ -50,6 +50,7 @@ impl From<RunOutcome> for Exit {
             RunOutcome::Failed => Self::HostFailed,
             RunOutcome::ProblemsFound => Self::ProblemsFound,
             RunOutcome::Interrupted => Self::Interrupted,
+            RunOutcome::Held => Self::Locked,
         }
     }
 }

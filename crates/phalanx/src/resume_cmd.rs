@@ -109,6 +109,8 @@ fn find(loaded: &Loaded, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
 pub(crate) fn is_unfinished(state: &RunState) -> bool {
     match state.ended {
         None | Some(RunOutcome::Interrupted | RunOutcome::Failed) => true,
+        // Where it had done something, it was a resumption that found the hosts held.
+        Some(RunOutcome::Held) => state.tasks.values().any(|task| task.attempt > 0),
         Some(RunOutcome::Done | RunOutcome::ProblemsFound) => false,
     }
 }

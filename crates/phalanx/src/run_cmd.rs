@@ -122,6 +122,20 @@ pub(crate) fn lock(
     })
 }
 
+/// Who works on a run here.
+fn myself(run: &RunId, environment: &Environment) -> Holder {
+    Holder {
+        run: run.to_string(),
+        owner: environment
+            .user
+            .clone()
+            .unwrap_or_else(|| "somebody".to_owned()),
+        machine: environment.machine.clone(),
+        pid: std::process::id(),
+        since: Timestamp::now(),
+    }
+}
+
 fn held(holder: Option<&Holder>) -> Trouble {
     let text = match holder {
         Some(holder) => format!(
@@ -178,6 +192,7 @@ pub(crate) fn carry_out_work(
         output: global.verbose,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resume,
+        hold_as: lock.is_some().then(|| myself(&run, environment)),
     };
     // One thread for everything but the display: that is the cheapest for each host, and enough to
     // fill a network. More threads mostly wake each other.

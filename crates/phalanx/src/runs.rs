@@ -110,6 +110,7 @@ fn text(line: &RunLine) -> String {
         (Some(RunOutcome::Failed), _) => "failed",
         (Some(RunOutcome::ProblemsFound), _) => "problems found",
         (Some(RunOutcome::Interrupted), _) => "interrupted",
+        (Some(RunOutcome::Held), _) => "held by another run",
         (None, _) if line.running => "running",
         (None, _) => "cut short",
     };

@@ -180,6 +180,12 @@ impl ConnectError {
 /// Why a probe gave no answer.
 #[derive(Debug, Error)]
 pub enum ProbeError {
+    /// Somebody with a higher number works on this host.
+    #[error("another run has taken over this host (its number is {by})")]
+    Fenced {
+        /// The number it has.
+        by: u64,
+    },
     /// The connection went away.
     #[error(transparent)]
     Lost(#[from] LostError),
@@ -264,6 +270,12 @@ pub enum JobError {
 /// Why a file was not brought to a host.
 #[derive(Debug, Error)]
 pub enum PutError {
+    /// Somebody with a higher number works on this host.
+    #[error("another run has taken over this host (its number is {by})")]
+    Fenced {
+        /// The number it has.
+        by: u64,
+    },
     /// The connection went away; the host has the old file or the new one, whole.
     #[error(transparent)]
     Lost(#[from] LostError),

@@ -31,6 +31,7 @@
 
 mod clock;
 mod content;
+mod hold;
 mod job;
 mod put;
 mod request;
@@ -170,10 +171,17 @@ impl HostProtocol {
     ///
     /// # Errors
     /// [`ProbeError::Protocol`] where the host will not.
-    pub async fn request_reboot(&self) -> Result<(), ProbeError> {
-        let request = Request::new().piece(&PIECES.reboot);
+    pub async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
+        let request = Request::new()
+            .set("spool", &self.options.spool)
+            .number("fence", fence)
+            .piece(&PIECES.unfenced)
+            .piece(&PIECES.reboot);
         let (mut talk, head) = self.ask(&request, &[]).await?;
-        taken(head).map_err(ProbeError::Protocol)?;
+        taken(head).map_err(|why| match fenced(&why) {
+            Some(by) => ProbeError::Fenced { by },
+            None => ProbeError::Protocol(why),
+        })?;
         loop {
             match talk.next().await {
                 // Whatever cuts us off now is the reboot.
@@ -301,6 +309,11 @@ fn taken(answer: Answer) -> Result<String, String> {
         Answer::Fail(why) => Err(why),
         other => Err(format!("{other:?}")),
     }
+}
+
+/// The number of whoever has taken over the host, where that is why something is not done.
+fn fenced(why: &str) -> Option<u64> {
+    why.strip_prefix("fenced ")?.trim().parse().ok()
 }
 
 /// The boot identity that a head tells.

@@ -15,8 +15,8 @@ pub mod ssh;
 pub use error::{ConnectError, JobError, LostError, ProbeError, PutError, SudoError};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
-    BootIdentity, Connection, Content, FileToPut, Greeting, JobCall, JobEnd, JobId, JobStart,
-    JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
+    BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
+    JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
 };
 pub use result::{ReportedProblem, ResultLines, Severity, parse_result};
 pub use ssh::{HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, raise_fd_limit};

@@ -42,12 +42,23 @@ pub trait Connection: Send + Sync {
     /// Removes everything that the ended jobs of a run left in the spool. Jobs still running stay.
     async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError>;
 
+    /// Takes the host for a run, where nobody else holds it. `seen` is a holder that was found before and
+    /// is known to be dead: it is taken from that one, if nothing has changed since.
+    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError>;
+
+    /// Gives a sign of life to whoever else would take the host.
+    async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError>;
+
+    /// Lets the host go. Collecting does so as well.
+    async fn release(&self, fence: u64) -> Result<(), JobError>;
+
     /// Brings files to the host, in order: each complete or not at all, and not at all where it is
     /// there already. What came of each goes to `done`, also where a later one fails. Gives how long the
     /// host worked on it, by its own clock.
     async fn put_all(
         &self,
         files: &[FileToPut],
+        fence: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError>;
 
@@ -56,13 +67,42 @@ pub trait Connection: Send + Sync {
 
     /// Asks the host to reboot. Returns once the host has taken the request; the connection is then
     /// lost at some moment.
-    async fn request_reboot(&self) -> Result<(), ProbeError>;
+    async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError>;
 
     /// Returns when the connection is no more.
     async fn lost(&self) -> LostError;
 
     /// Says goodbye.
     async fn close(&self);
+}
+
+/// Who holds a host. All texts are single words on the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HolderWords {
+    /// The process, so named that no other has this name, ever and anywhere.
+    pub process: String,
+    /// How often it has given a sign of life.
+    pub beats: u64,
+    /// The run.
+    pub run: String,
+    /// Who started it.
+    pub owner: String,
+    /// On which machine.
+    pub machine: String,
+    /// Since when, by that machine's clock: for people.
+    pub since: String,
+}
+
+/// What became of taking a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It is ours.
+    Taken {
+        /// The number that our requests carry from now on: lower ones are refused.
+        fence: u64,
+    },
+    /// Somebody else has it.
+    Busy(HolderWords),
 }
 
 /// What was learned while connecting.
@@ -139,7 +179,8 @@ impl fmt::Display for JobId {
 pub struct JobCall<'a> {
     /// Which job.
     pub id: &'a JobId,
-    /// The fencing number of the run: a host refuses a number lower than the highest it has seen.
+    /// The fencing number of the run on this host: a host refuses a number lower than the highest it has
+    /// given. 0 is a run that only looks, and is not refused.
     pub fence: u64,
     /// Given: start the job unless it exists. Not given: only attach.
     pub start: Option<JobStart<'a>>,

@@ -136,6 +136,9 @@ async fn what_does_not_run_is_cancelled_too() {
         within(protocol.cancel_job(&id("never"), 1, Duration::ZERO))
             .await
             .unwrap();
+        // Its start was still on its way.
+        let (end, seen) = host.run(&id("never"), "echo ran").await;
+        assert_eq!((end.state, seen.text().as_str()), (JobState::Cancelled, ""));
         let id = id("over");
         host.run(&id, "exit 3").await;
         within(protocol.cancel_job(&id, 1, Duration::ZERO))

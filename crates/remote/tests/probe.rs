@@ -235,7 +235,7 @@ async fn a_reboot_is_asked_for_the_most_orderly_way_that_works() {
             "no() {{ echo \"$*\" >>{}; echo not now; return 1; }}; ",
             log.display()
         );
-        let error = within(with("none", &format!("{tell}{all}")).request_reboot()).await;
+        let error = within(with("none", &format!("{tell}{all}")).request_reboot(0)).await;
         let Err(ProbeError::Protocol(said)) = error else {
             panic!("{error:?}")
         };
@@ -243,9 +243,13 @@ async fn a_reboot_is_asked_for_the_most_orderly_way_that_works() {
         let asked = std::fs::read_to_string(&log).unwrap();
         assert!(asked.contains("shutdown\nreboot\n"), "{asked}");
         let takes = format!("{tell}{all}shutdown() {{ [ \"$*\" = \"-r now\" ]; }}; ");
-        assert!(within(with("takes", &takes).request_reboot()).await.is_ok());
+        assert!(
+            within(with("takes", &takes).request_reboot(0))
+                .await
+                .is_ok()
+        );
         // The reboot is faster than its own answer.
         let fast = format!("{tell}{all}shutdown() {{ kill -9 $$; }}; ");
-        assert!(within(with("fast", &fast).request_reboot()).await.is_ok());
+        assert!(within(with("fast", &fast).request_reboot(0)).await.is_ok());
     }
 }

@@ -283,14 +283,18 @@ async fn several_files_go_together() {
         use PutOutcome::{Already, Mended, Written};
         let protocol = host.protocol();
         let mut done = Vec::new();
-        within(protocol.put_all(&files, &mut done)).await.unwrap();
+        within(protocol.put_all(&files, 0, &mut done))
+            .await
+            .unwrap();
         assert_eq!(done, [Written; 5]);
         // What is there is passed over, so that the next one gets its own bytes.
         std::fs::write(path("c"), b"other\n").unwrap();
         std::fs::set_permissions(path("a"), std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::remove_file(path("d")).unwrap();
         done.clear();
-        within(protocol.put_all(&files, &mut done)).await.unwrap();
+        within(protocol.put_all(&files, 0, &mut done))
+            .await
+            .unwrap();
         assert_eq!(done, [Mended, Already, Written, Already, Written]);
         for wanted in &files {
             let Content::Bytes(bytes) = &wanted.content else {
@@ -309,7 +313,9 @@ async fn several_files_go_together() {
             file(&path("f"), b"six", 0o644),
         ];
         done.clear();
-        let error = within(protocol.put_all(&bad, &mut done)).await.unwrap_err();
+        let error = within(protocol.put_all(&bad, 0, &mut done))
+            .await
+            .unwrap_err();
         assert_eq!(done, [Written]);
         assert!(error.to_string().contains("deep"), "{error}");
         assert_eq!(std::fs::read(path("e")).unwrap(), b"five");

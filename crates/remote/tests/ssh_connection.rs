@@ -105,7 +105,7 @@ async fn a_host_can_be_worked_with(builder: LoopbackHostBuilder) {
     };
     let mut done = Vec::new();
     for _ in 0..2 {
-        let put = connection.put_all(std::slice::from_ref(&file), &mut done);
+        let put = connection.put_all(std::slice::from_ref(&file), 0, &mut done);
         put.await.unwrap();
     }
     assert_eq!(done, [PutOutcome::Written, PutOutcome::Already]);
@@ -218,7 +218,7 @@ async fn a_reboot_is_proven_and_interrupts_jobs() {
             assert!(Instant::now() < deadline, "nothing came");
             tokio::task::yield_now().await;
         }
-        timeout(WITHIN, connection.request_reboot())
+        timeout(WITHIN, connection.request_reboot(0))
             .await
             .unwrap()
             .unwrap();

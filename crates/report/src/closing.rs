@@ -287,6 +287,7 @@ fn last_words(text: &mut String, report: &RunReport) {
         Some(RunOutcome::Done) => (GOOD, "done".to_owned()),
         Some(RunOutcome::Failed) => (BAD, format!("failed: {}", not_fine(report))),
         Some(RunOutcome::ProblemsFound) => (BAD, "found problems; nothing was changed".to_owned()),
+        Some(RunOutcome::Held) => (WARN, "another run is at work".to_owned()),
         Some(RunOutcome::Interrupted) => (WARN, "interrupted".to_owned()),
         None => (
             WARN,

@@ -410,6 +410,15 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
             add(flow.to_owned(), "once more");
         }
         (None, _) if context.running => {}
+        (Some(RunOutcome::Held), flow) if report.total.done() == 0 => {
+            add(flow.to_owned(), "once that run has ended");
+        }
+        (Some(RunOutcome::Held), _) => {
+            add(
+                format!("resume {}", report.run),
+                "go on, once that run has ended",
+            );
+        }
         (Some(RunOutcome::Interrupted) | None, _) => {
             let why = if report.total.unfinished > 0 {
                 "go on: what was left running on the hosts is attached to"

@@ -14,16 +14,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use phalanx_engine::{Resume, RunId, RunRequest, Told, run};
+use phalanx_engine::{Holder, Resume, RunId, RunRequest, Told, run};
 use phalanx_events::{CancelLevel, Event, EventKind, Outcome, RunOutcome};
 use phalanx_plan::{
     Action, Allowance, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask, SshSettings,
     TaskId,
 };
 use phalanx_remote::{
-    BootIdentity, ConnectError, Connection, FileToPut, Greeting, JobCall, JobEnd, JobError, JobId,
-    JobState, JobWatch, LostError, OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Script,
-    Transport,
+    BootIdentity, ConnectError, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall,
+    JobEnd, JobError, JobId, JobState, JobWatch, LostError, OutputSink, ProbeEnd, ProbeError,
+    PutError, PutOutcome, Script, Transport,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -97,6 +97,8 @@ struct HostScript {
     reboot: Option<(Duration, Option<Duration>)>,
     down_until: Option<Option<Instant>>,
     going_down: bool,
+    holder: Option<HolderWords>,
+    fence: u64,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -107,6 +109,8 @@ struct HostScript {
 pub(crate) struct World {
     hosts: Arc<Mutex<BTreeMap<String, HostScript>>>,
     unexpected: Arc<Mutex<Vec<String>>>,
+    /// Who works on the hosts, where they have to be held.
+    pub(crate) holds_as: Option<Holder>,
 }
 
 impl World {
@@ -210,6 +214,41 @@ impl World {
         self.with(host, |script| script.collected.clone())
     }
 
+    fn hold_as(&self) -> Option<Holder> {
+        self.holds_as.clone()
+    }
+
+    /// The host is held by somebody who gives a sign of life every so many seconds, or never.
+    pub(crate) fn held_by(&self, host: &str, process: &str, every: Option<u64>) {
+        let holder = HolderWords {
+            process: process.to_owned(),
+            run: "r0".into(),
+            owner: "kim".into(),
+            machine: "desk/7".into(),
+            since: "2026-01-01T00:00:00Z".into(),
+            beats: 0,
+        };
+        self.with(host, |script| script.holder = Some(holder));
+        let (world, host) = (self.clone(), host.to_owned());
+        if let Some(every) = every {
+            tokio::spawn(async move {
+                loop {
+                    sleep(Duration::from_secs(every)).await;
+                    world.with(&host, |script| {
+                        if let Some(holder) = &mut script.holder {
+                            holder.beats += 1;
+                        }
+                    });
+                }
+            });
+        }
+    }
+
+    /// Whether somebody holds the host.
+    pub(crate) fn is_held(&self, host: &str) -> bool {
+        self.with(host, |script| script.holder.is_some())
+    }
+
     pub(crate) fn boot(&self, host: &str) -> u32 {
         self.with(host, |script| script.boot)
     }
@@ -280,6 +319,7 @@ impl World {
         });
         let request = RunRequest {
             resume,
+            hold_as: self.hold_as(),
             plan: Arc::new(plan),
             run: RunId::new("r1"),
             home: home.to_owned(),
@@ -519,14 +559,49 @@ impl Connection for Scripted {
     }
 
     async fn collect_jobs(&self, run: &str, _: u64) -> Result<(), JobError> {
-        self.world
-            .with(&self.host, |host| host.collected.push(run.to_owned()));
+        self.world.with(&self.host, |host| {
+            host.collected.push(run.to_owned());
+            host.holder = None;
+        });
+        Ok(())
+    }
+
+    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        Ok(self.world.with(&self.host, |host| {
+            let free = host.holder.is_none()
+                || host
+                    .holder
+                    .as_ref()
+                    .is_some_and(|them| them.process == me.process)
+                || host.holder.as_ref() == seen;
+            if free {
+                host.holder = Some(me.clone());
+                host.fence += 1;
+                Hold::Taken { fence: host.fence }
+            } else {
+                Hold::Busy(host.holder.clone().unwrap())
+            }
+        }))
+    }
+
+    async fn beat(&self, _: &HolderWords, _: u64) -> Result<(), JobError> {
+        self.world.with(&self.host, |host| {
+            if let Some(holder) = &mut host.holder {
+                holder.beats += 1;
+            }
+        });
+        Ok(())
+    }
+
+    async fn release(&self, _: u64) -> Result<(), JobError> {
+        self.world.with(&self.host, |host| host.holder = None);
         Ok(())
     }
 
     async fn put_all(
         &self,
         files: &[FileToPut],
+        _: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError> {
         self.world
@@ -540,7 +615,7 @@ impl Connection for Scripted {
         Ok(BootIdentity(format!("boot-{boot}")))
     }
 
-    async fn request_reboot(&self) -> Result<(), ProbeError> {
+    async fn request_reboot(&self, _: u64) -> Result<(), ProbeError> {
         self.world.reboot(&self.host);
         Ok(())
     }

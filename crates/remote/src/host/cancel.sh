@@ -2,9 +2,10 @@
 decide
 over() { say 'head over'; exit 0; }
 case $state in
-absent | ended | rebooted) over ;;
-staged)
-  # It has never run; now it never will.
+ended | rebooted) over ;;
+absent | staged)
+  # It has never run; now it never will, not even where its start is still on its way to us.
+  [ -d "$job" ] || why=$(mkdir "$job" 2>&1) || cannot "$why"
   { echo "$grace" >"$job/cancel" && echo "$boot" >"$job/boot"; } 2>/dev/null ||
     cannot ''
   rm -f "$job/secrets"

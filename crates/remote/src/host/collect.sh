@@ -1,4 +1,5 @@
-# Removes what the ended jobs of a run left. In: run prefix keeper; after spool.sh and tree.sh.
+# Removes what the ended jobs of a run left. Whoever holds the host lets it go, and removes also what
+# runs before it left: they are superseded. In: run prefix keeper; after spool.sh and tree.sh.
 # Jobs leave j/ by a rename, so that none is ever seen in part.
 # ending: the wrapper has written the record, and its end was perhaps told already, but it is still on
 # its way out. Waits for that.
@@ -9,8 +10,13 @@ ending() {
   flock -x -w 10 9
 }
 set --
-for job in "$spool/j/$run".*; do
+for job in "$spool/j"/*; do
   id=${job##*/}
+  case $id in
+  "$run".*) ;;
+  # Others' only where they were over before we took the host.
+  *) [ "$fence" != 0 ] && [ "$job" -ot "$spool/fence" ] || continue ;;
+  esac
   decide
   case $state in
   absent) continue ;;
@@ -29,6 +35,7 @@ gone=$spool/gone.$$
 if [ $# -gt 0 ]; then
   { mkdir "$gone" && mv -t "$gone" "$@"; } 2>/dev/null || rm -rf "$@"
 fi
+[ "$fence" = 0 ] || rm -f "$spool/holder"
 exec 8>&-
 # Also what an earlier, interrupted call has left.
 rm -rf "$spool"/gone.* 2>/dev/null

@@ -1,6 +1,7 @@
 # The spool: who may use it, and what is known of a job.
 #   lock     flock, held for milliseconds, never while the network is read
-#   fence    highest run number seen; lower ones are refused
+#   fence    highest number given to a holder; lower ones are refused
+#   holder   who works on the host, and its signs of life
 #   j/ID/    one job:
 #     main script secrets wrapper   what is run, and by what
 #     lock     flock, held exclusively by the wrapper and nobody else: the job runs
@@ -33,10 +34,13 @@ exec 8>>"$spool/lock"
 flock -x -w 60 8 || fail 'spool its lock has been held for a minute'
 highest=0
 [ ! -s "$spool/fence" ] || read -r highest <"$spool/fence"
-[ "$fence" -ge "$highest" ] || fail "fenced $highest"
-[ "$fence" -eq "$highest" ] ||
-  { echo "$fence" >"$spool/fence.new" && mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null ||
-  cannot ''
+# 0 is somebody who only looks, and needs no number.
+if [ "$fence" != 0 ]; then
+  [ "$fence" -ge "$highest" ] || fail "fenced $highest"
+  [ "$fence" -eq "$highest" ] ||
+    { echo "$fence" >"$spool/fence.new" && mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null ||
+    cannot ''
+fi
 # Sets `state`; for an ended job also `record`. Call it with the global lock held. In the states
 # staged, died and cancelled the job's lock is held as fd 9 afterwards.
 decide() {

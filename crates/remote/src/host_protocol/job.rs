@@ -118,7 +118,7 @@ impl HostProtocol {
     }
 
     /// What every request that touches the spool begins with.
-    fn spool_request(&self, id: &str, fence: u64) -> Result<Request, JobError> {
+    pub(super) fn spool_request(&self, id: &str, fence: u64) -> Result<Request, JobError> {
         if i64::try_from(fence).is_err() {
             return Err(JobError::Protocol(format!(
                 "{fence} is too high for a fence"
@@ -139,7 +139,7 @@ impl HostProtocol {
         }
     }
 
-    fn refusal(&self, why: &str, held: u64) -> JobError {
+    pub(super) fn refusal(&self, why: &str, held: u64) -> JobError {
         let spool = || self.options.spool.clone();
         let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
         match (word, rest.trim().parse()) {

@@ -9,7 +9,7 @@ use crate::port::{FileToPut, PutOutcome};
 use super::content::{EAGER, Outgoing, eager_size};
 use super::request::{PIECES, Request};
 use super::talk::Talk;
-use super::{HostProtocol, clock, taken, unexpected};
+use super::{HostProtocol, clock, fenced, taken, unexpected};
 
 /// So many small files are brought by one request at most.
 const TOGETHER: usize = 64;
@@ -21,7 +21,9 @@ impl HostProtocol {
     /// See [`PutError`].
     pub async fn put(&self, file: &FileToPut) -> Result<PutOutcome, PutError> {
         let mut done = Vec::new();
-        let _took = self.put_all(std::slice::from_ref(file), &mut done).await?;
+        let _took = self
+            .put_all(std::slice::from_ref(file), 0, &mut done)
+            .await?;
         let nothing = || PutError::Protocol("no answer for the file".into());
         done.pop().ok_or_else(nothing)
     }
@@ -34,6 +36,7 @@ impl HostProtocol {
     pub async fn put_all(
         &self,
         files: &[FileToPut],
+        fence: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError> {
         for file in files {
@@ -43,7 +46,7 @@ impl HostProtocol {
         let mut rest = files;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(together(rest));
-            took += self.put_some(now, done).await?;
+            took += self.put_some(now, fence, done).await?;
             rest = later;
         }
         Ok(took)
@@ -53,9 +56,14 @@ impl HostProtocol {
     async fn put_some(
         &self,
         files: &[FileToPut],
+        fence: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError> {
-        let mut request = Request::new().piece(&PIECES.put);
+        let mut request = Request::new()
+            .set("spool", &self.options.spool)
+            .number("fence", fence)
+            .piece(&PIECES.unfenced)
+            .piece(&PIECES.put);
         let mut sent_along = Vec::new();
         let mut outgoing = Vec::with_capacity(files.len());
         for file in files {
@@ -72,7 +80,10 @@ impl HostProtocol {
         }
         let request = request.piece("finish\n");
         let (mut talk, head) = self.ask(&request, &sent_along).await?;
-        taken(head).map_err(PutError::Protocol)?;
+        taken(head).map_err(|why| match fenced(&why) {
+            Some(by) => PutError::Fenced { by },
+            None => PutError::Protocol(why),
+        })?;
         let mut files = files.iter().zip(&mut outgoing);
         let mut current = files.next();
         let mut early = None;

@@ -30,8 +30,8 @@ pub use target::{HostKeyPolicy, SshOptions, SshTarget};
 use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
 use crate::host_protocol::{HostOptions, HostProtocol};
 use crate::port::{
-    BootIdentity, Connection, FileToPut, Greeting, JobCall, JobEnd, JobId, JobWatch, OutputSink,
-    ProbeEnd, PutOutcome, Script, Transport,
+    BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd, JobId,
+    JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
@@ -124,20 +124,33 @@ impl Connection for SshConnection {
         self.protocol.collect_jobs(run, fence).await
     }
 
+    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        self.protocol.hold(me, seen).await
+    }
+
+    async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
+        self.protocol.beat(me, fence).await
+    }
+
+    async fn release(&self, fence: u64) -> Result<(), JobError> {
+        self.protocol.release(fence).await
+    }
+
     async fn put_all(
         &self,
         files: &[FileToPut],
+        fence: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError> {
-        self.protocol.put_all(files, done).await
+        self.protocol.put_all(files, fence, done).await
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
         self.protocol.boot_identity().await
     }
 
-    async fn request_reboot(&self) -> Result<(), ProbeError> {
-        self.protocol.request_reboot().await
+    async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
+        self.protocol.request_reboot(fence).await
     }
 
     async fn lost(&self) -> LostError {

@@ -1,0 +1,103 @@
+//! Who works on a host: one at a time, and whoever comes late is refused.
+
+use crate::answer::field;
+use crate::error::JobError;
+use crate::port::{Hold, HolderWords};
+
+use super::request::{PIECES, Request};
+use super::{HostProtocol, taken};
+
+impl HostProtocol {
+    /// Takes the host for a run. See [`crate::Connection::hold`].
+    ///
+    /// # Errors
+    /// See [`JobError`].
+    pub async fn hold(
+        &self,
+        me: &HolderWords,
+        seen: Option<&HolderWords>,
+    ) -> Result<Hold, JobError> {
+        let seen = seen.map(|them| format!("{} {}", them.process, them.beats));
+        let request = self
+            .holder_request("hold", me, 0)?
+            .set("seen", seen.as_deref().unwrap_or_default())
+            .piece(&PIECES.holder);
+        let words = self.holder_answer(&request).await?;
+        let (word, rest) = words.split_once(' ').unwrap_or((&words, ""));
+        let number = |name| field(rest, name).and_then(|number| number.parse().ok());
+        match (word, number("fence"), number("beats")) {
+            ("held", Some(fence), _) => Ok(Hold::Taken { fence }),
+            ("busy", _, Some(beats)) => {
+                let text = |name| field(rest, name).unwrap_or_default().to_owned();
+                Ok(Hold::Busy(HolderWords {
+                    process: text("process"),
+                    beats,
+                    run: text("run"),
+                    owner: text("owner"),
+                    machine: text("machine"),
+                    since: text("since"),
+                }))
+            }
+            _ => Err(JobError::Protocol(words)),
+        }
+    }
+
+    /// Gives a sign of life. See [`crate::Connection::beat`].
+    ///
+    /// # Errors
+    /// [`JobError::Fenced`] where somebody else has taken over.
+    pub async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
+        let request = self
+            .holder_request("beat", me, fence)?
+            .piece(&PIECES.holder);
+        self.holder_answer(&request).await.map(drop)
+    }
+
+    /// Lets the host go. See [`crate::Connection::release`].
+    ///
+    /// # Errors
+    /// [`JobError::Fenced`] where somebody else has taken over.
+    pub async fn release(&self, fence: u64) -> Result<(), JobError> {
+        let request = self
+            .holder_request("release", &HolderWords::default(), fence)?
+            .piece(&PIECES.holder);
+        self.holder_answer(&request).await.map(drop)
+    }
+
+    fn holder_request(
+        &self,
+        verb: &str,
+        me: &HolderWords,
+        fence: u64,
+    ) -> Result<Request, JobError> {
+        let word = |text: &str| -> String {
+            let letter = |c: char| {
+                if c.is_ascii_graphic() && c != '=' {
+                    c
+                } else {
+                    '_'
+                }
+            };
+            text.chars().map(letter).collect()
+        };
+        let about = format!(
+            "run={} owner={} machine={} since={}",
+            word(&me.run),
+            word(&me.owner),
+            word(&me.machine),
+            word(&me.since)
+        );
+        Ok(self
+            .spool_request("", fence)?
+            .alone()
+            .set("verb", verb)
+            .set("me", &word(&me.process))
+            .set("about", &about))
+    }
+
+    async fn holder_answer(&self, request: &Request) -> Result<String, JobError> {
+        let (talk, head) = self.ask(request, &[]).await?;
+        talk.close().await;
+        taken(head).map_err(|why| self.refusal(&why, 0))
+    }
+}
