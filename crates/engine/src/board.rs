@@ -15,8 +15,16 @@ pub(crate) enum Place {
     Running,
     /// It is done, or was not needed.
     Done,
+    /// It was left behind with its host, which may come back.
+    Parked,
     /// It failed, was cancelled, or will never run.
     Missing,
+}
+
+impl Place {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
 }
 
 /// What a gate says.
@@ -202,7 +210,7 @@ impl Board {
                 None => Verdict::Open,
                 Some(task) => match self.place(*task) {
                     Place::Done => Verdict::Open,
-                    Place::Waiting | Place::Running => Verdict::Shut,
+                    Place::Waiting | Place::Running | Place::Parked => Verdict::Shut,
                     Place::Missing => Verdict::Never(format!("{id} did not succeed here")),
                 },
             },
@@ -265,33 +273,45 @@ impl Board {
     }
 
     fn move_to(&mut self, plan: &Plan, index: usize, to: Place) {
+        let from = self.place(index);
+        // What is over stays as it ended.
+        if !matches!(from, Place::Done | Place::Missing) {
+            self.put(plan, index, to);
+        }
+    }
+
+    fn put(&mut self, plan: &Plan, index: usize, to: Place) {
+        let from = self.place(index);
         let Some(task) = plan.tasks.get(index) else {
             return;
         };
-        let from = self.place(index);
-        let Some(stage) = self.stages.get_mut(task.stage) else {
+        let (Some(stage), Some(host)) =
+            (self.stages.get_mut(task.stage), plan.hosts.get(task.host))
+        else {
             return;
         };
         match from {
             Place::Waiting => stage.waiting -= 1,
             Place::Running => stage.running -= 1,
-            Place::Done | Place::Missing => return, // what is over stays as it ended
+            Place::Parked | Place::Missing => {
+                if let Some(count) = stage.roles.get_mut(&host.role) {
+                    count.missing -= 1;
+                }
+            }
+            Place::Done => {}
         }
         match to {
             Place::Waiting => stage.waiting += 1,
             Place::Running => stage.running += 1,
-            Place::Done => self.open -= 1,
-            Place::Missing => {
-                self.open -= 1;
-                if let Some(count) = plan
-                    .hosts
-                    .get(task.host)
-                    .and_then(|host| stage.roles.get_mut(&host.role))
-                {
+            Place::Parked | Place::Missing => {
+                if let Some(count) = stage.roles.get_mut(&host.role) {
                     count.missing += 1;
                 }
             }
+            Place::Done => {}
         }
+        self.open -= usize::from(from.is_open());
+        self.open += usize::from(to.is_open());
         self.places[index] = to;
         if to == Place::Missing {
             let lacking = self.stages.get(task.stage).and_then(|stage| {
@@ -307,6 +327,60 @@ impl Board {
                 stage.never = lacking;
             }
         }
+    }
+
+    /// Whether the others can go on though this task is missing.
+    pub(crate) fn can_do_without(&self, plan: &Plan, task: usize) -> bool {
+        let stage = plan
+            .tasks
+            .get(task)
+            .and_then(|task| self.stages.get(task.stage));
+        stage.is_some_and(|stage| stage.never.is_none())
+    }
+
+    /// Leaves a host behind for now, if everybody else can go on without it. Its tasks count as missing at
+    /// gates until it is back. Gives the stages that it would have taken part in, or nothing where it
+    /// cannot be left behind.
+    pub(crate) fn park(&mut self, plan: &Plan, host: usize) -> Option<Vec<usize>> {
+        let role = &plan.hosts.get(host)?.role;
+        let tasks = self.waiting_of(host);
+        let stages: Vec<usize> = tasks
+            .iter()
+            .filter_map(|task| Some(plan.tasks.get(*task)?.stage))
+            .collect();
+        let spare = |stage: &usize| {
+            let count = self
+                .stages
+                .get(*stage)
+                .and_then(|stage| stage.roles.get(role));
+            count.is_some_and(|count| count.missing < count.allowed)
+        };
+        if self.is_busy(host) || !stages.iter().all(spare) {
+            return None;
+        }
+        for task in tasks {
+            self.put(plan, task, Place::Parked);
+        }
+        Some(stages)
+    }
+
+    /// A host that was left behind is back, and with it the task that failed there.
+    pub(crate) fn unpark(&mut self, plan: &Plan, host: usize, failed: Option<usize>) {
+        let parked = self.parked_of(host);
+        for task in parked.into_iter().chain(failed) {
+            self.put(plan, task, Place::Waiting);
+        }
+    }
+
+    /// The host's tasks that were left behind with it.
+    pub(crate) fn parked_of(&self, host: usize) -> Vec<usize> {
+        self.of_host
+            .get(host)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|task| self.place(*task) == Place::Parked)
+            .collect()
     }
 
     /// Whether the stage's `all` gate has just been decided for good, so that others may move.

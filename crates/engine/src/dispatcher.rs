@@ -4,7 +4,7 @@
 //! one flush, and only then do answers and displays go out: nothing follows from what is not on
 //! disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +13,16 @@ use phalanx_events::{
     CancelLevel, Event, EventKind, Failure, FailureKind, Outcome, RunOutcome, RunState, TaskEnd,
     TaskStatus,
 };
-use phalanx_plan::{Facts, Plan, TaskId};
+use phalanx_plan::{Facts, HostName, Plan, TaskId};
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::board::{Board, Place, Verdict};
 use crate::journal::JournalWriter;
+use crate::late::{self, Late};
 use crate::message::{Order, Report, Step};
-use crate::resume::Resumption;
+use crate::resume::{Begin, Resumption};
 use crate::telling::{Telling, Told};
 
 /// How many reports are taken in one go.
@@ -50,6 +51,11 @@ pub(crate) struct Dispatcher {
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
     cancel: Option<CancelLevel>,
+    /// How tasks begin that do not begin with their first attempt.
+    begins: BTreeMap<usize, Begin>,
+    /// Hosts that are left behind for now, and how often each was before.
+    late: BTreeMap<usize, Late>,
+    times_late: BTreeMap<usize, u32>,
     /// Whether another run holds a host.
     held: bool,
     /// Attempts that an earlier process has left without an end.
@@ -80,6 +86,9 @@ impl Dispatcher {
             to_order: Vec::new(),
             look_at: BTreeSet::new(),
             cancel: None,
+            begins: BTreeMap::new(),
+            late: BTreeMap::new(),
+            times_late: BTreeMap::new(),
             held: false,
             cut: Vec::new(),
             changed: false,
@@ -93,8 +102,9 @@ impl Dispatcher {
         self.state = state;
         self.changed = resumption.changed;
         for (index, decision) in resumption.decisions.iter().enumerate() {
-            if decision.begin.is_none() {
-                self.board.end(&self.plan, index, Place::Done);
+            match &decision.begin {
+                Some(begin) => drop(self.begins.insert(index, begin.clone())),
+                None => self.board.end(&self.plan, index, Place::Done),
             }
         }
         self.cut.clone_from(&resumption.cut);
@@ -128,6 +138,7 @@ impl Dispatcher {
         let mut cancel_open = true;
         let mut sync_at = None;
         while !self.is_over() {
+            let late_at = self.next_late();
             tokio::select! {
                 biased;
                 changed = cancel.changed(), if cancel_open => {
@@ -145,6 +156,9 @@ impl Dispatcher {
                 }
                 // What only tells that something is over may wait a little for more of its kind.
                 () = sleep_until(sync_at.unwrap_or_else(Instant::now)), if sync_at.is_some() => {}
+                () = sleep_until(late_at.unwrap_or_else(Instant::now)), if late_at.is_some() => {
+                    self.try_late();
+                }
             }
             self.advance()?;
             self.commit()?;
@@ -156,6 +170,9 @@ impl Dispatcher {
                 None => Some(Instant::now() + SYNC_AFTER),
                 some => some,
             };
+        }
+        for (host, late) in std::mem::take(&mut self.late) {
+            self.tell_not_run(host, &late.reason)?;
         }
         let outcome = self.outcome();
         if self.cancel != Some(CancelLevel::Leave) {
@@ -185,8 +202,10 @@ impl Dispatcher {
     }
 
     fn all_heard_of(&self) -> bool {
-        (0..self.ready.len())
-            .all(|host| self.ready[host] || self.board.host_stopped(host).is_some())
+        (0..self.ready.len()).all(|host| {
+            let late = self.late.contains_key(&host);
+            self.ready[host] || late || self.board.host_stopped(host).is_some()
+        })
     }
 
     fn take_cancel(&mut self, level: Option<CancelLevel>) -> std::io::Result<()> {
@@ -214,6 +233,9 @@ impl Dispatcher {
                 if let Some(ready) = self.ready.get_mut(host) {
                     *ready = true;
                 }
+                if self.late.remove(&host).is_some() {
+                    self.board.unpark(&self.plan, host, None);
+                }
                 self.look_at.insert(host);
                 Ok(())
             }
@@ -227,8 +249,12 @@ impl Dispatcher {
                     self.held = true;
                     self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
                 }
-                self.board
-                    .stop_host(host, &format!("{name} could not be reached"));
+                let reason = format!("{name} could not be reached");
+                let parked =
+                    failure.kind == FailureKind::Unreachable && self.park(host, &reason, None);
+                if !parked {
+                    self.give_up(host, &reason)?;
+                }
                 // An executor that gave up with a task in hand will not say how that ended.
                 if let Some(index) = self.board.running_on(host)
                     && let Some(task) = self.plan.tasks.get(index)
@@ -244,9 +270,13 @@ impl Dispatcher {
                 }
                 self.look_at.insert(host);
                 self.tell(EventKind::HostFailed {
-                    host: name,
+                    host: name.clone(),
                     failure,
-                })
+                })?;
+                if parked {
+                    self.tell_parked(name)?;
+                }
+                Ok(())
             }
             Report::Announce {
                 task,
@@ -298,18 +328,136 @@ impl Dispatcher {
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.changed |= !end.changed.is_empty();
+        let mut parked = None;
         if !end.again {
             let done = end.outcome.is_done();
             self.settle(index, stage, host, done);
             if end.outcome == Outcome::Failed {
-                self.board.stop_host(host, &format!("{id} failed"));
+                let reason = format!("{id} failed");
+                let begin = end
+                    .failure
+                    .as_ref()
+                    .filter(|failure| late::may_pass(failure));
+                let begin = begin.map(|failure| match failure.may_run {
+                    true => Begin::Attach {
+                        attempt,
+                        accepted: true,
+                        then_again: false,
+                    },
+                    false => Begin::Anew {
+                        attempt: attempt + 1,
+                    },
+                });
+                let is_parked =
+                    begin.is_some_and(|begin| self.park(host, &reason, Some((index, begin))));
+                if is_parked {
+                    parked = Some(id.host.clone());
+                } else {
+                    self.board.stop_host(host, &reason);
+                }
             }
         }
         self.tell(EventKind::TaskEnded {
             task: id,
             attempt,
             end,
-        })
+        })?;
+        match parked {
+            Some(host) => self.tell_parked(host),
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves a host behind for now, if everybody else can go on without it.
+    fn park(&mut self, host: usize, reason: &str, failed: Option<(usize, Begin)>) -> bool {
+        if self.cancel.is_some() {
+            return false;
+        }
+        // The task that failed counts as missing already; that must not be too much either.
+        let bearable = failed
+            .as_ref()
+            .is_none_or(|(task, _)| self.board.can_do_without(&self.plan, *task));
+        let Some(stages) = bearable
+            .then(|| self.board.park(&self.plan, host))
+            .flatten()
+        else {
+            return false;
+        };
+        if stages.iter().any(|stage| self.board.is_decided(*stage)) {
+            self.look_at.extend(0..self.plan.hosts.len());
+        }
+        let times = self.times_late.entry(host).or_insert(0);
+        let at = failed
+            .is_some()
+            .then(|| Instant::now() + late::pause(*times));
+        *times += 1;
+        let late = Late {
+            at,
+            failed,
+            reason: reason.to_owned(),
+        };
+        self.late.insert(host, late);
+        true
+    }
+
+    fn tell_parked(&mut self, host: HostName) -> std::io::Result<()> {
+        let text = "left behind for now; it is tried again as long as the run goes on".to_owned();
+        self.tell(EventKind::HostNotice { host, text })
+    }
+
+    /// When the next host is to be tried again.
+    fn next_late(&self) -> Option<Instant> {
+        match self.cancel {
+            None => self.late.values().filter_map(|late| late.at).min(),
+            Some(_) => None,
+        }
+    }
+
+    /// Hosts whose time has come go on where they failed.
+    fn try_late(&mut self) {
+        let now = Instant::now();
+        let due: Vec<usize> = self
+            .late
+            .iter()
+            .filter(|(_, late)| late.at.is_some_and(|at| at <= now))
+            .map(|(host, _)| *host)
+            .collect();
+        for host in due {
+            let failed = self.late.remove(&host).and_then(|late| late.failed);
+            let task = failed.as_ref().map(|(task, _)| *task);
+            self.board.unpark(&self.plan, host, task);
+            self.begins.extend(failed);
+            self.look_at.insert(host);
+        }
+    }
+
+    /// Nobody waits for this host any more.
+    fn give_up(&mut self, host: usize, reason: &str) -> std::io::Result<()> {
+        self.board.stop_host(host, reason);
+        match self.late.remove(&host) {
+            Some(late) => self.tell_not_run(host, &late.reason),
+            None => Ok(()),
+        }
+    }
+
+    /// What was left behind with a host is not run any more.
+    fn tell_not_run(&mut self, host: usize, reason: &str) -> std::io::Result<()> {
+        for index in self.board.parked_of(host) {
+            let Some(task) = self.plan.tasks.get(index) else {
+                continue;
+            };
+            let (task, stage) = (task.id.clone(), task.stage);
+            self.settle(index, stage, host, false);
+            let end = TaskEnd::new(Outcome::NotRun {
+                reason: reason.to_owned(),
+            });
+            self.tell(EventKind::TaskEnded {
+                task,
+                attempt: 0,
+                end,
+            })?;
+        }
+        Ok(())
     }
 
     /// Notes on the board that a task is over, and who has to be looked at because of it.
@@ -382,7 +530,9 @@ impl Dispatcher {
                     }
                     Ok(true) if self.board.has_room(task.stage) => {
                         self.board.start(&plan, index);
-                        self.to_order.push((host, Order::Task(index)));
+                        let begin = self.begins.remove(&index);
+                        let begin = begin.unwrap_or(Begin::Anew { attempt: 1 });
+                        self.to_order.push((host, Order::Task(index, begin)));
                         busy = true;
                     }
                     Ok(true) => {}

@@ -38,8 +38,6 @@ pub(crate) struct Shared {
     pub(crate) telling: Telling,
     /// Who we are to the hosts, where the run is one that has to hold them.
     pub(crate) holder: Option<HolderWords>,
-    /// How tasks begin that do not begin with their first attempt, by their index in the plan.
-    pub(crate) begins: BTreeMap<usize, Begin>,
     /// What all hosts have told so far: a fact's values by host.
     pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::executor::{Attempt, Cut, Executor, done};
 use crate::hold;
+use crate::late;
 use crate::link::at_least;
 use crate::log_file::LogFile;
 use crate::message::{Order, Report, Step};
@@ -34,10 +35,60 @@ impl Executor {
     }
 
     async fn follow_orders(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        let mut away = self.first_contact().await;
+        loop {
+            let order = tokio::select! {
+                order = orders.recv() => order,
+                // As long as the run goes on, a host that did not answer may yet.
+                later = self.try_later(away) => {
+                    away = later;
+                    continue;
+                }
+            };
+            match order {
+                Some(Order::Task(task, begin)) => self.task(task, begin).await,
+                Some(Order::Finish { collect }) => {
+                    self.finish(collect).await;
+                    break;
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Connects, and tells what came of it. Gives the pause before it is worth trying again.
+    async fn first_contact(&mut self) -> Option<Duration> {
+        let host = self.host;
+        match self.begin().await {
+            Ok(()) => {
+                self.fill_logs().await;
+                self.send(Report::Ready { host }).await;
+                None
+            }
+            Err(Cut::Failed(failure)) => {
+                let may_come = failure.kind == FailureKind::Unreachable;
+                self.send(Report::Gone { host, failure }).await;
+                may_come.then_some(late::pause(0))
+            }
+            Err(Cut::Cancelled) => None,
+        }
+    }
+
+    /// After the pause, tries to connect once more; nobody is told where that fails. Never returns where
+    /// there is nothing to try.
+    async fn try_later(&mut self, away: Option<Duration>) -> Option<Duration> {
+        let Some(pause) = away else {
+            return std::future::pending().await;
+        };
+        sleep(pause).await;
         match self.begin().await {
             Ok(()) => {
                 self.fill_logs().await;
                 self.send(Report::Ready { host: self.host }).await;
+                None
+            }
+            Err(Cut::Failed(failure)) if failure.kind == FailureKind::Unreachable => {
+                Some(late::longer(pause))
             }
             Err(Cut::Failed(failure)) => {
                 self.send(Report::Gone {
@@ -45,17 +96,9 @@ impl Executor {
                     failure,
                 })
                 .await;
+                None
             }
-            Err(Cut::Cancelled) => {}
-        }
-        while let Some(order) = orders.recv().await {
-            match order {
-                Order::Task(task) => self.task(task).await,
-                Order::Finish { collect } => {
-                    self.finish(collect).await;
-                    break;
-                }
-            }
+            Err(Cut::Cancelled) => None,
         }
     }
 
@@ -115,7 +158,7 @@ impl Executor {
     }
 
     /// Does one task, with all its attempts.
-    async fn task(&mut self, task: usize) {
+    async fn task(&mut self, task: usize, begin: Begin) {
         let shared = Arc::clone(&self.shared);
         let Some(planned) = shared.plan.tasks.get(task) else {
             return;
@@ -125,8 +168,8 @@ impl Executor {
         };
         let mut deadline = None;
         let mut interruptions = 0;
-        let mut begin = shared.begins.get(&task).cloned();
-        let first = begin.as_ref().map_or(1, Begin::attempt);
+        let first = begin.attempt();
+        let mut begin = Some(begin);
         for number in first.. {
             let begin = begin.take().unwrap_or(Begin::Anew { attempt: number });
             let goes_on = !matches!(begin, Begin::Anew { .. });

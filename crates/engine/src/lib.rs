@@ -14,6 +14,7 @@ mod hold;
 mod host_loop;
 mod journal;
 mod last_lines;
+mod late;
 mod link;
 mod log_file;
 mod message;

@@ -3,6 +3,8 @@
 use phalanx_events::{EventKind, Failure, TaskEnd};
 use tokio::sync::oneshot;
 
+use crate::resume::Begin;
+
 /// An executor to the dispatcher.
 pub(crate) enum Report {
     /// Something happened that changes nothing.
@@ -47,10 +49,10 @@ pub(crate) enum Step {
 }
 
 /// The dispatcher to an executor.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Order {
-    /// Do this task, by its index in the plan.
-    Task(usize),
+    /// Do this task, by its index in the plan, and begin it so.
+    Task(usize, Begin),
     /// The run is over: clear up on the host where `collect` says so, and say goodbye.
     Finish {
         /// Whether the run ended well, so that the spool has served its purpose.

@@ -234,12 +234,6 @@ pub async fn run(
         permits: Permits::new(parallel),
         telling: telling.clone(),
         holder,
-        begins: resumption
-            .decisions
-            .iter()
-            .enumerate()
-            .filter_map(|(index, decision)| Some((index, decision.begin.clone()?)))
-            .collect(),
         told: Mutex::new(told_before(&plan, &resumption)),
     });
     let mut short = match &state {

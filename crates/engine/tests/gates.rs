@@ -4,7 +4,7 @@
 mod support;
 
 use phalanx_events::{FailureKind, Outcome, ReportedSeverity, RunOutcome};
-use phalanx_plan::{Allowance, FactKind};
+use phalanx_plan::{Allowance, FactKind, Plan};
 use support::{Dial, Job, PlanMaker, World, script, until};
 
 #[tokio::test(start_paused = true)]
@@ -386,4 +386,78 @@ async fn a_refused_login_fails_the_host_at_once_and_a_silent_one_after_a_while()
             reason: "silent could not be reached".into()
         }
     );
+}
+
+/// Five workers, of which one may be missing; the first two stages are for all, and the run goes on for
+/// some minutes after them.
+fn five_workers(world: &World) -> Plan {
+    for host in ["w1", "w2", "w3", "w4", "w5"] {
+        world.job(host, "long", Job::ok(200));
+        for stage in ["one", "last"] {
+            world.job(host, stage, Job::ok(1));
+        }
+    }
+    PlanMaker::new(&["w1:w", "w2:w", "w3:w", "w4:w", "w5:w"])
+        .may_miss("w", Allowance::Hosts(1))
+        .stage("one", "", script(), &[])
+        .stage("long", "", script(), &["*one"])
+        .stage("last", "", script(), &["long"])
+        .plan()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_host_joins_at_its_own_next_stage() {
+    let world = World::default();
+    let plan = five_workers(&world);
+    // It answers after about a minute.
+    world.dials("w3", &[Dial::TimesOut; 12]);
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    assert!(
+        ran.started("long@w1") < 40_000,
+        "the others did not wait for it"
+    );
+    let joined = ran.started("one@w3");
+    assert!((40_000..200_000).contains(&joined), "{joined}");
+    assert!(ran.started("last@w1") < ran.started("last@w3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_failed_is_tried_again_while_the_others_go_on() {
+    let world = World::default();
+    world
+        .job("w2", "one", Job::fails(1, 1))
+        .job("w2", "one", Job::fails(1, 1));
+    let plan = five_workers(&world);
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let mut attempts = world.started("w2");
+    attempts.retain(|job| job.contains(".one."));
+    assert_eq!(attempts, ["r1.one.w2.1", "r1.one.w2.2", "r1.one.w2.3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_still_away_at_the_end_is_told_with_all_that_was_not_done() {
+    let world = World::default();
+    let plan = five_workers(&world);
+    world.dials("w3", &[Dial::TimesOut; 1_000]);
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Failed);
+    for stage in ["one", "long", "last"] {
+        let (_, end) = ran.end(&format!("{stage}@w3"));
+        let reason = "w3 could not be reached".to_owned();
+        assert_eq!(end.outcome, Outcome::NotRun { reason });
+        assert!(ran.outcome_of(&format!("{stage}@w1")).is_done());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_the_others_cannot_do_without_is_not_waited_for() {
+    let world = World::default();
+    let plan = five_workers(&world);
+    world.dials("w3", &[Dial::TimesOut; 12]);
+    world.dials("w4", &[Dial::TimesOut; 1_000]);
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Failed);
+    assert!(ran.never_started("long@w1"));
 }

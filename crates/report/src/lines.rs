@@ -122,7 +122,9 @@ impl<W: Write> LineDisplay<W> {
     /// What the writer says.
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         let was_over = match &event.kind {
-            EventKind::TaskEnded { task, .. } => self.is_over(task),
+            EventKind::TaskStarted { task, .. } | EventKind::TaskEnded { task, .. } => {
+                self.is_over(task)
+            }
             _ => false,
         };
         if !self.state.apply(event) {
@@ -145,6 +147,11 @@ impl<W: Write> LineDisplay<W> {
                 self.normal_line(event.ms, &text)
             }
             EventKind::RunResumed(_) => self.resumed(event.ms),
+            EventKind::TaskStarted { task, .. } if was_over => {
+                // A host that was left behind goes on.
+                *self.open.entry(task.stage.clone()).or_insert(0) += 1;
+                Ok(())
+            }
             EventKind::TaskWaiting { task, text } if self.is_verbose() => {
                 self.prefixed(event.ms, task, &format!("waiting: {}", harmless(text)))
             }
