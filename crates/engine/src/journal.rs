@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 
 use phalanx_events::{Event, EventKind, journal};
 
@@ -111,7 +112,15 @@ impl JournalWriter {
     pub fn sync(&mut self) -> io::Result<()> {
         self.sync_now = false;
         self.sync_soon = false;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        // A file that somebody has removed takes everything, and keeps nothing.
+        match self.file.metadata()?.nlink() {
+            0 => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "somebody has removed it",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

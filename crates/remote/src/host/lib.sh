@@ -29,7 +29,8 @@ px_tell() {
     esac
     px_line=$px_line$px_tab$px_text
   done
-  printf '%s\n' "$px_line" >>"$PX_RESULT"
+  # What cannot be told must not be passed over.
+  printf '%s\n' "$px_line" >>"$PX_RESULT" || { echo 'the result cannot be written' >&2; exit 74; }
 }
 # changed TEXT: this was changed just now.
 changed() { px_tell changed "$1"; }

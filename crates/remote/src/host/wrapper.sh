@@ -60,8 +60,9 @@ if list_tree $$; then
 fi
 [ ! -e "$job/secrets" ] || { true >"$job/secrets"; rm -f "$job/secrets"; } 2>/dev/null
 full=0
-# Where the folder itself is gone, the script has removed it.
-{ printf '%4096s' '' >"$job/launch"; } 2>/dev/null || [ ! -d "$job" ] || full=1
+# Appended: what a truncation frees would seem to be room. Where the folder itself is gone, the script has
+# removed it.
+{ printf '%16384s' '' >>"$job/launch"; } 2>/dev/null || [ ! -d "$job" ] || full=1
 { true >"$job/launch"; } 2>/dev/null
 # TERM that did not come from a cancel is a shutdown, whatever status the script made of it.
 term=0

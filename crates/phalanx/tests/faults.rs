@@ -1,0 +1,594 @@
+//! Faults on real local hosts, and what is lost by them: nothing. After each, a checker that shares no
+//! code with the engine compares the journal with what the hosts counted themselves. Needs Linux and root.
+//!
+//! `PHALANX_FAULT_KILLS` says how often the controller is killed (5), `PHALANX_FAULT_SEED` from which seed on
+//! (1), and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
+
+#[path = "faults/checker.rs"]
+mod checker;
+mod labs;
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use checker::{Checked, check};
+use labs::{Place, machine};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const HOSTS: [&str; 4] = ["bootstrap", "master1", "private1", "public1"];
+
+/// One lab, and a table of what was tried.
+struct Site {
+    place: Place,
+    hosts: String,
+    rows: RefCell<Vec<Row>>,
+}
+
+struct Row {
+    fault: String,
+    tries: usize,
+    checked: Checked,
+}
+
+/// A cluster file of its own for one fault, and with it runs of its own.
+struct Case<'a> {
+    site: &'a Site,
+    name: &'static str,
+    lines: usize,
+}
+
+impl Site {
+    fn new() -> Self {
+        let place = Place::new("faults");
+        place.well(&["lab", "up", "faults", "--size", "minimal"]);
+        let made = place.inside(&["init", "--from", "cluster.conf", "--output", "-"]);
+        let yaml = String::from_utf8(made.stdout).unwrap();
+        let hosts = yaml.split("\n# The recipe's settings.").next().unwrap();
+        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/faults");
+        let hosts = hosts
+            .replace("cluster: dcos", "cluster: faults")
+            .replace("recipe: dcos", &format!("recipe: {}", recipe.display()));
+        Self {
+            place,
+            hosts,
+            rows: RefCell::default(),
+        }
+    }
+
+    /// A cluster file in a folder of its own.
+    fn case(&self, name: &'static str, lines: usize, settings: &str, ssh: &str) -> Case<'_> {
+        let case = Case {
+            site: self,
+            name,
+            lines,
+        };
+        fs::create_dir_all(case.folder()).unwrap();
+        let hosts = self.hosts.replace("ssh:\n", &format!("ssh:\n{ssh}"));
+        let text = format!("{hosts}settings:\n  lines: {lines}\n{settings}");
+        fs::write(case.folder().join("phalanx.yaml"), text).unwrap();
+        for host in HOSTS {
+            self.place.on(host, "rm -rf /var/lib/faults");
+        }
+        case
+    }
+
+    fn row(&self, fault: &str, tries: usize, checked: Checked) {
+        println!("{fault}: {tries} tries, {} attempts", checked.attempts);
+        self.rows.borrow_mut().push(Row {
+            fault: fault.to_owned(),
+            tries,
+            checked,
+        });
+    }
+
+    /// The control group of a host.
+    fn group(&self, host: &str) -> PathBuf {
+        let root = Path::new("/sys/fs/cgroup");
+        let inner = root.read_dir().unwrap().flatten().map(|entry| entry.path());
+        let labs = [root.to_owned()].into_iter().chain(inner);
+        let labs = labs.filter_map(|folder| folder.join("phalanx-lab").read_dir().ok());
+        let groups = labs.flatten().flatten().map(|entry| entry.path());
+        let mut ours = groups.filter(|group| {
+            let name = group.file_name().unwrap().to_string_lossy();
+            name.starts_with("faults-") && group.join("hosts").join(host).is_dir()
+        });
+        ours.next().unwrap().join("hosts").join(host)
+    }
+}
+
+impl Case<'_> {
+    fn folder(&self) -> PathBuf {
+        self.site.place.folder().join("cases").join(self.name)
+    }
+
+    fn args<'a>(&self, file: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+        [
+            &[
+                "lab", "exec", "--lab", "faults", "--", "phalanx", "-c", file,
+            ],
+            args,
+        ]
+        .concat()
+    }
+
+    fn file(&self) -> String {
+        self.folder().join("phalanx.yaml").display().to_string()
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let file = self.file();
+        let mut command = self.site.place.command(&self.args(&file, args));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.start(args).wait_with_output().unwrap()
+    }
+
+    /// The process that works on a run, once there is one that is not `before`.
+    fn controller(&self, before: Option<u32>) -> u32 {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = fs::read_to_string(self.folder().join(".phalanx/lock")).unwrap_or_default();
+            let holder: Value = serde_json::from_str(&text).unwrap_or_default();
+            let pid = holder["pid"].as_u64().map(|pid| pid as u32);
+            if let Some(pid) = pid.filter(|pid| Some(*pid) != before) {
+                return pid;
+            }
+            assert!(Instant::now() < deadline, "no controller: {text}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn run_folder(&self) -> PathBuf {
+        let runs = fs::read_dir(self.folder().join(".phalanx/runs")).unwrap();
+        let mut runs: Vec<PathBuf> = runs.map(|run| run.unwrap().path()).collect();
+        runs.sort();
+        runs.pop().unwrap()
+    }
+
+    /// Whether there is a run whose journal has this in it.
+    fn journal_has(&self, word: &str) -> bool {
+        let runs = self.folder().join(".phalanx/runs");
+        let mut runs = runs.read_dir().into_iter().flatten().flatten();
+        runs.any(|run| {
+            let journal = fs::read_to_string(run.path().join("journal.jsonl"));
+            journal.is_ok_and(|journal| journal.contains(word))
+        })
+    }
+
+    /// Waits until the journal has this in it, so often.
+    fn wait_for(&self, seen: &str, times: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let journal = self
+                .folder()
+                .join(".phalanx/runs")
+                .read_dir()
+                .ok()
+                .and_then(|_| fs::read_to_string(self.run_folder().join("journal.jsonl")).ok())
+                .unwrap_or_default();
+            if journal.matches(seen).count() >= times {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never saw {seen}:\n{journal}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn well(&self, output: &Output) {
+        assert!(
+            output.status.success(),
+            "{}: {}\n{}\n{}",
+            self.name,
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+
+    /// Nothing was lost, nothing ran twice, nothing is left on any host.
+    fn check(&self) -> Checked {
+        let books = HOSTS.map(|host| {
+            let book = self
+                .site
+                .place
+                .on(host, "cat /var/lib/faults/book 2>/dev/null; true");
+            (host.to_owned(), book)
+        });
+        let checked = check(&self.run_folder(), &books.into_iter().collect(), self.lines);
+        for host in HOSTS {
+            let left = self.site.place.on(
+                host,
+                "ls -A /var/lib/phalanx/j /var/lib/phalanx/holder 2>/dev/null; \
+                 systemctl list-units --plain --no-legend 'phalanx-*'; \
+                 find /var/lib/phalanx -name 'gone.*'; true",
+            );
+            let left: Vec<&str> = left
+                .lines()
+                .filter(|line| !line.is_empty() && !line.ends_with(':'))
+                .collect();
+            assert!(
+                left.is_empty(),
+                "{}: on {host} is left: {left:?}",
+                self.name
+            );
+        }
+        checked
+    }
+}
+
+fn kill(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// Numbers that a seed leads to.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        // xorshift64*
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(otherwise)
+}
+
+#[test]
+fn nothing_is_lost_whatever_breaks() {
+    let before = machine();
+    let site = Site::new();
+    killed_at_random(&site);
+    hosts_in_trouble(&site);
+    two_controllers(&site);
+    full_disks(&site);
+    much_output(&site);
+    clock_steps(&site);
+    let table = table(&site.rows.borrow());
+    println!("{table}");
+    if let Ok(path) = std::env::var("PHALANX_FAULT_TABLE") {
+        fs::write(path, &table).unwrap();
+    }
+    site.place.well(&["lab", "down", "faults"]);
+    assert_eq!(machine(), before, "left on this machine");
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut text =
+        "| fault | tries | attempts of scripts | bytes of output | lost or run twice |\n\
+                    |---|---|---|---|---|\n"
+            .to_owned();
+    for row in rows {
+        let (attempts, bytes) = (row.checked.attempts, row.checked.bytes);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {attempts} | {bytes} | 0 |",
+            row.fault, row.tries
+        );
+    }
+    text
+}
+
+/// `kill -9` at seeded moments of a run and of its resumptions.
+fn killed_at_random(site: &Site) {
+    let kills = number("PHALANX_FAULT_KILLS", 5);
+    let seed = number("PHALANX_FAULT_SEED", 1);
+    let (mut done, mut sum) = (0, Checked::default());
+    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    while done < kills {
+        let case = site.case("killed", 100, "", "");
+        let _ = fs::remove_dir_all(case.folder().join(".phalanx"));
+        let mut last = None;
+        // Not more than three in one run: the next one begins with nothing again.
+        for round in 0..4 {
+            let args: &[&str] = match case.journal_has("\"run-started\"") {
+                false => &["install", "--yes"],
+                true => &["resume", "--yes"],
+            };
+            let mut child = case.start(args);
+            if done == kills || round == 3 {
+                case.well(&child.wait_with_output().unwrap());
+                break;
+            }
+            let pid = case.controller(last);
+            let moment = Duration::from_millis(random.below(2_500));
+            std::thread::sleep(moment);
+            if child.try_wait().unwrap().is_none() {
+                println!("seed {seed}, kill {done}: {moment:?} after it began (round {round})");
+                kill(pid, Signal::KILL);
+                let _ = child.wait();
+                last = Some(pid);
+                done += 1;
+            }
+            // It may have been over before.
+            if case.journal_has("\"outcome\":\"done\"") {
+                break;
+            }
+        }
+        let checked = case.check();
+        sum.attempts += checked.attempts;
+        sum.bytes += checked.bytes;
+    }
+    site.row(
+        "the controller killed (`kill -9`) at random moments, and resumed",
+        done as usize,
+        sum,
+    );
+}
+
+/// Four hosts, and to each of them something else happens in the same run.
+fn hosts_in_trouble(site: &Site) {
+    let case = site.case("trouble", 2_000, "", "  keepalive: 3s\n");
+    let child = case.start(&["install", "--yes"]);
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    std::thread::sleep(Duration::from_millis(500));
+    // Nothing comes or goes any more, for longer than the keepalive allows.
+    let wall =
+        "iptables -I INPUT -p tcp --dport 22 -j DROP; iptables -I OUTPUT -p tcp --sport 22 -j DROP";
+    let down = wall.replace("-I", "-D");
+    site.place.on(
+        "master1",
+        &format!("systemd-run -q sh -c '{wall}; sleep 16; {down}'"),
+    );
+    // The servers of the login are killed under it, twice.
+    site.place
+        .on("public1", "pkill -9 -f '[s]shd: ec2-user'; true");
+    // Everything on the host stands still.
+    let group = site.group("bootstrap");
+    fs::write(group.join("cgroup.freeze"), "1").unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    fs::write(group.join("cgroup.freeze"), "0").unwrap();
+    site.place
+        .on("public1", "pkill -9 -f '[s]shd: ec2-user'; true");
+    // And one loses its power: its job is cut short.
+    site.place.reboot("private1");
+    case.well(&child.wait_with_output().unwrap());
+    let checked = case.check();
+    for fault in [
+        "no packets to or from a host for 16 s, longer than the keepalive",
+        "sshd of the connection killed under a running script, twice",
+        "everything on a host stopped for 5 s",
+        "a host rebooted under a running script",
+    ] {
+        site.row(fault, 1, checked);
+    }
+
+    let case = site.case("short-cut", 600, "  reboots: false\n", "");
+    let child = case.start(&["install", "--yes"]);
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    let cut = format!("systemd-run -q sh -c '{wall}; sleep 5; {down}'");
+    site.place.on("master1", &cut);
+    case.well(&child.wait_with_output().unwrap());
+    site.row("no packets to or from a host for 5 s", 1, case.check());
+}
+
+/// Two at once: in the same folder, and from a copy of it, as if on another machine.
+fn two_controllers(site: &Site) {
+    let case = site.case("two", 2_400, "  reboots: false\n", "");
+    let first = case.start(&["install", "--yes"]);
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    let second = case.run(&["install", "--yes"]);
+    assert_eq!(second.status.code(), Some(4), "{second:?}");
+
+    let copy = Case {
+        name: "two-copy",
+        ..case
+    };
+    fs::create_dir_all(copy.folder()).unwrap();
+    fs::copy(
+        case.folder().join("phalanx.yaml"),
+        copy.folder().join("phalanx.yaml"),
+    )
+    .unwrap();
+    let other = copy.run(&["install", "--yes"]);
+    let said = String::from_utf8_lossy(&other.stdout).into_owned();
+    assert_eq!(other.status.code(), Some(4), "{said}");
+    assert!(said.contains("holds it with run"), "{said}");
+    // Who only looks is in nobody's way.
+    let looked = copy.run(&["check"]);
+    assert!(looked.status.success(), "{looked:?}");
+    case.well(&first.wait_with_output().unwrap());
+    site.row(
+        "a second controller, in the same folder and from elsewhere",
+        2,
+        case.check(),
+    );
+
+    // One falls asleep, is taken for dead, and wakes up again.
+    let case = site.case("asleep", 1_200, "  reboots: false\n", "");
+    let asleep = case.start(&["install", "--yes"]);
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    let pid = case.controller(None);
+    kill(pid, Signal::STOP);
+    let copy = Case {
+        name: "asleep-copy",
+        ..case
+    };
+    fs::create_dir_all(copy.folder()).unwrap();
+    fs::copy(
+        case.folder().join("phalanx.yaml"),
+        copy.folder().join("phalanx.yaml"),
+    )
+    .unwrap();
+    let taken = copy.run(&["install", "--yes"]);
+    kill(pid, Signal::CONT);
+    let woken = asleep.wait_with_output().unwrap();
+    copy.well(&taken);
+    let said = String::from_utf8_lossy(&woken.stdout).into_owned();
+    assert_eq!(woken.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("another run has taken over this host"),
+        "{said}"
+    );
+    // What the sleeper had running ran to its end; nobody began it again, and it began no more.
+    for host in HOSTS {
+        let book = site.place.on(host, "cat /var/lib/faults/book");
+        let run = case.run_folder();
+        let run = run.file_name().unwrap().to_string_lossy();
+        let begun = book
+            .lines()
+            .filter(|line| line.starts_with(&format!("begin {run}.")))
+            .count();
+        assert_eq!(begun, 1, "{book}");
+    }
+    site.row(
+        "a controller asleep for more than 30 s, taken for dead, and awake again",
+        1,
+        Checked::default(),
+    );
+}
+
+/// No room: on a host, and here. And somebody removes the run's folder.
+fn full_disks(site: &Site) {
+    let much = "  reboots: false\n  megabytes: 2\n";
+    let case = site.case("full-host", 100, much, "");
+    site.place.on(
+        "private1",
+        "mount -t tmpfs -o size=400k,mode=700 tmpfs /var/lib/phalanx",
+    );
+    let ran = case.run(&["install", "--yes"]);
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    site.place.on("private1", "umount /var/lib/phalanx");
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.contains("ran out of space"), "{said}");
+    case.well(&case.run(&["resume", "--yes"]));
+    site.row(
+        "the disk of a host's spool full in the middle of a script, freed, and resumed",
+        1,
+        case.check(),
+    );
+
+    let case = site.case("full-here", 100, much, "");
+    let home = case.folder().join(".phalanx");
+    fs::create_dir_all(&home).unwrap();
+    let mount = |options: &str| {
+        let done = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&home)
+            .status();
+        assert!(done.unwrap().success());
+    };
+    mount("size=1m,mode=700");
+    let ran = case.run(&["install", "--yes"]);
+    let said =
+        String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success(), "{said}");
+    assert!(said.contains("No space left"), "{said}");
+    mount("remount,size=64m");
+    case.well(&case.run(&["resume", "--yes"]));
+    site.row(
+        "the disk of the run's folder full, freed, and resumed",
+        1,
+        case.check(),
+    );
+    let gone = std::process::Command::new("umount").arg(&home).status();
+    assert!(gone.unwrap().success());
+
+    let case = site.case("vanished", 400, "  reboots: false\n", "");
+    let child = case.start(&["install", "--yes"]);
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    fs::remove_dir_all(case.run_folder()).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(5), "{said}");
+    assert!(said.contains("somebody has removed it"), "{said}");
+    // Nobody knows of that run any more; what it had running ends by itself, once.
+    std::thread::sleep(Duration::from_secs(4));
+    for host in HOSTS {
+        let book = site
+            .place
+            .on(host, "cat /var/lib/faults/book; rm /var/lib/faults/book");
+        assert_eq!(book.matches("begin").count(), 1, "{book}");
+    }
+    case.well(&case.run(&["install", "--yes"]));
+    site.row(
+        "the run's folder removed under it: stopped, told, installed anew",
+        1,
+        case.check(),
+    );
+}
+
+/// 200 MB of every byte there is, with no line feed for long, and a script that leaves a child.
+fn much_output(site: &Site) {
+    let megabytes = number("PHALANX_FAULT_MEGABYTES", 50);
+    let settings = format!("  reboots: false\n  megabytes: {megabytes}\n");
+    let case = site.case("much", 100, &settings, "");
+    case.well(&case.run(&["install", "--yes", "--on", "private1"]));
+    let checked = case.check();
+    let log = fs::read(case.run_folder().join("logs/private1/two.log")).unwrap();
+    let spoken = checker::said("two", "private1", 100).len();
+    fs::write(case.folder().join("said"), &log[spoken..]).unwrap();
+    let here = std::process::Command::new("sha256sum")
+        .arg(case.folder().join("said"))
+        .output()
+        .unwrap();
+    let there = site.place.on("private1", "sha256sum /var/lib/faults/said");
+    assert_eq!(String::from_utf8_lossy(&here.stdout)[..64], there[..64]);
+    assert_eq!(log.len() - spoken, megabytes as usize * 1_048_576);
+    site.row(
+        &format!("{megabytes} MB of random bytes from one script"),
+        1,
+        checked,
+    );
+}
+
+/// The controller's clock, and that of all its requests, jumps by an hour and back.
+fn clock_steps(site: &Site) {
+    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/faketime/libfaketime.so.1")));
+    let Some(library) = library.iter().find(|path| path.exists()) else {
+        println!("libfaketime is not installed: the clock was left alone");
+        return;
+    };
+    let case = site.case("clock", 400, "", "");
+    let clock = case.folder().join("clock");
+    fs::write(&clock, "+0\n").unwrap();
+    let file = case.file();
+    let mut child = site
+        .place
+        .command(&case.args(&file, &["install", "--yes"]))
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME_TIMESTAMP_FILE", &clock)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    case.wait_for("\"task-accepted\"", HOSTS.len());
+    for step in ["+3600", "-3600", "+0"] {
+        fs::write(&clock, format!("{step}\n")).unwrap();
+        std::thread::sleep(Duration::from_millis(1_500));
+    }
+    assert!(child.wait().unwrap().success());
+    let journal = fs::read_to_string(case.run_folder().join("journal.jsonl")).unwrap();
+    let years = journal.matches("\"at\":\"").count();
+    assert!(years > 10, "{journal}");
+    site.row(
+        "the controller's clock steps by an hour, forth, back and back again",
+        3,
+        case.check(),
+    );
+}
