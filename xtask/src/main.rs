@@ -10,6 +10,7 @@ mod built;
 mod cpu_group;
 mod demo;
 mod fan_out;
+mod faults;
 mod masters;
 mod table;
 
@@ -39,6 +40,8 @@ enum Campaign {
     FanOut(fan_out::Options),
     /// An installation on eight local hosts: its seconds, and whose they are.
     Demo(demo::Options),
+    /// Faults of all kinds, and what is lost by them; writes docs/reliability.md.
+    Faults(faults::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
+        Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };
     match done {

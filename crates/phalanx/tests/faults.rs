@@ -2,7 +2,8 @@
 //! code with the engine compares the journal with what the hosts counted themselves. Needs Linux and root.
 //!
 //! `PHALANX_FAULT_KILLS` says how often the controller is killed (5), `PHALANX_FAULT_SEED` from which seed on
-//! (1), and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
+//! (1), `PHALANX_FAULT_INSTALL_KILLS` how often while it installs DC/OS (0), `PHALANX_FAULT_HOSTS` how many
+//! hosts there are of which a tenth flaps (20), and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +15,7 @@
 #[path = "faults/checker.rs"]
 mod checker;
 mod labs;
+mod site;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -265,13 +267,16 @@ fn nothing_is_lost_whatever_breaks() {
     two_controllers(&site);
     full_disks(&site);
     much_output(&site);
+    odd_scripts(&site);
     clock_steps(&site);
+    site.place.well(&["lab", "down", "faults"]);
+    flapping(&site);
+    killed_while_installing(&site);
     let table = table(&site.rows.borrow());
     println!("{table}");
     if let Ok(path) = std::env::var("PHALANX_FAULT_TABLE") {
         fs::write(path, &table).unwrap();
     }
-    site.place.well(&["lab", "down", "faults"]);
     assert_eq!(machine(), before, "left on this machine");
 }
 
@@ -554,6 +559,37 @@ fn much_output(site: &Site) {
     );
 }
 
+/// Scripts that do what scripts should not: each host does another thing.
+fn odd_scripts(site: &Site) {
+    let seconds = number("PHALANX_FAULT_SILENCE", 5);
+    let case = site.case(
+        "odd",
+        100,
+        &format!("  reboots: false\n  odd: {seconds}\n"),
+        "",
+    );
+    case.well(&case.run(&["install", "--yes"]));
+    let checked = case.check();
+    let rest = |host: &str| {
+        let log = fs::read(case.run_folder().join("logs").join(host).join("two.log")).unwrap();
+        log[checker::said("two", host, 100).len()..].to_vec()
+    };
+    assert_eq!(rest("master1"), vec![b'.'; seconds as usize]);
+    let bytes = b"\xff\xfe\x00\x80\n@0123456789abcdef0123456789abcdef end ended rc=0 whole\n\xc3";
+    assert_eq!(rest("private1"), bytes);
+    assert_eq!((rest("public1"), rest("bootstrap")), (vec![], vec![]));
+    let child = site.place.on("public1", "pgrep -x -f 'sleep 1234'; true");
+    assert_eq!(child, "", "its child was not ended");
+    for fault in [
+        format!("a script without a line feed for {seconds} s"),
+        "output that is no UTF-8, with NUL and marks like the protocol's".to_owned(),
+        "a script that leaves a child with its output in hand".to_owned(),
+        "a script that closes its output".to_owned(),
+    ] {
+        site.row(&fault, 1, checked);
+    }
+}
+
 /// The controller's clock, and that of all its requests, jumps by an hour and back.
 fn clock_steps(site: &Site) {
     let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
@@ -591,4 +627,155 @@ fn clock_steps(site: &Site) {
         3,
         case.check(),
     );
+}
+
+/// Many hosts, and the connections to a tenth of them break again and again.
+fn flapping(site: &Site) {
+    const SCRIPT: &str = "id=$(printenv \"PX\"\"_DIR\")\nid=${id##*/}\n\
+        echo \"begin $id\" >>/home/operator/book\nn=0\n\
+        while [ $n -lt 100 ]; do n=$((n + 1)); echo \"$PX_STAGE $PX_HOST $n\"; \
+        [ $((n % 20)) != 0 ] || sleep 0.4; done\n\
+        changed worked\necho \"end $id\" >>/home/operator/book\n";
+    let count = number("PHALANX_FAULT_HOSTS", 20) as usize;
+    let names: Vec<&'static str> = (0..count).map(|n| &*format!("h{n}").leak()).collect();
+    let hosts = names
+        .iter()
+        .map(|name| site::host(name, "worker", site::plain()));
+    let many = site::Site::new(
+        "    - { id: one, on: all, run: scripts/work.sh }\n    \
+             - { id: two, on: all, run: scripts/work.sh, after: [{ all: one }] }\n    \
+             - { id: three, on: all, run: scripts/work.sh }\n",
+        &[("work.sh", SCRIPT)],
+        hosts.collect(),
+    );
+    let mut random = Random(number("PHALANX_FAULT_SEED", 1) * 77 + 1);
+    let mut child = many
+        .command(&["install", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    many.wait_for("\"task-accepted\"");
+    let mut dropped = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        let host = random.below(count as u64 / 10) as usize;
+        dropped += many.hosts[host].host.drop_connections();
+        std::thread::sleep(Duration::from_millis(100 + random.below(400)));
+    };
+    assert!(status.success(), "{}", many.failures());
+    let home = |host: &site::SiteHost| {
+        let home = host.host.home_path().unwrap();
+        let login = home.join("operator");
+        if login.is_dir() { login } else { home }
+    };
+    let books = many.hosts.iter().map(|host| {
+        let book = fs::read_to_string(home(host).join("book")).unwrap();
+        (host.name.to_owned(), book)
+    });
+    let checked = check(&many.runs().pop().unwrap(), &books.collect(), 100);
+    for host in &many.hosts {
+        let left = fs::read_dir(host.host.spool_path().join("j"))
+            .unwrap()
+            .count();
+        assert_eq!(left, 0, "left on {}", host.name);
+    }
+    site.row(
+        &format!("{count} hosts, connections to a tenth of them broken again and again"),
+        dropped,
+        checked,
+    );
+}
+
+/// `kill -9` at seeded moments of whole installations of DC/OS (the stand-in release).
+fn killed_while_installing(site: &Site) {
+    let kills = number("PHALANX_FAULT_INSTALL_KILLS", 0);
+    let seed = number("PHALANX_FAULT_SEED", 1);
+    let mut random = Random(seed.wrapping_mul(0xD134_2543_DE82_EF95) | 1);
+    let (mut done, mut sum) = (0, Checked::default());
+    while done < kills {
+        let place = Place::new("installs");
+        place.well(&["lab", "up", "installs", "--size", "minimal"]);
+        let home = place.folder().join(".phalanx");
+        let start = |args: &[&str]| {
+            let enter = ["lab", "exec", "--lab", "installs", "--", "phalanx"];
+            let mut command = place.command(&[&enter, args].concat());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let folder = || {
+            let mut runs = home.join("runs").read_dir().ok()?.flatten();
+            let folder = runs.next()?.path();
+            let journal = fs::read_to_string(folder.join("journal.jsonl")).ok()?;
+            journal
+                .contains("\"run-started\"")
+                .then_some((folder, journal))
+        };
+        let mut last = 0;
+        // Each goes a little further.
+        loop {
+            let args: &[&str] = match folder() {
+                None => &["install", "--yes"],
+                Some(_) => &["resume", "--yes"],
+            };
+            let mut child = start(args);
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let pid = loop {
+                let text = fs::read_to_string(home.join("lock")).unwrap_or_default();
+                let holder: Value = serde_json::from_str(&text).unwrap_or_default();
+                match holder["pid"].as_u64() {
+                    Some(pid) if pid != last => break pid,
+                    _ if Instant::now() > deadline => panic!("no controller: {text}"),
+                    _ => std::thread::sleep(Duration::from_millis(5)),
+                }
+            };
+            std::thread::sleep(Duration::from_millis(random.below(9_000)));
+            if done < kills && child.try_wait().unwrap().is_none() {
+                kill(u32::try_from(pid).unwrap(), Signal::KILL);
+                done += 1;
+                last = pid;
+            }
+            let ended = child.wait_with_output().unwrap();
+            if folder().is_some_and(|(_, journal)| journal.contains("\"outcome\":\"done\"")) {
+                break;
+            }
+            let killed = ended.status.code() != Some(0);
+            assert!(killed, "{ended:?}");
+            let told = String::from_utf8_lossy(&ended.stdout).into_owned();
+            assert!(!told.contains(" failed "), "{told}");
+        }
+        let verified = place.inside(&["verify"]);
+        assert!(verified.status.success(), "{verified:?}");
+        // systemd's own journal on each host says which jobs it has seen begin.
+        let books = HOSTS.map(|host| {
+            let seen = "journalctl -q --no-pager -o cat SYSLOG_IDENTIFIER=systemd | \
+                        sed -n 's/^Started phalanx-.* - Phalanx job \\(.*\\)\\.$/begin \\1/p'";
+            let book = place.on(host, seen);
+            // The verification's jobs are of another run.
+            let (run, _) = folder().unwrap();
+            let run = run.file_name().unwrap().to_string_lossy().into_owned();
+            let of_run = |line: &&str| line.starts_with(&format!("begin {run}."));
+            let book: Vec<&str> = book.lines().filter(of_run).collect();
+            (host.to_owned(), book.join("\n"))
+        });
+        assert!(
+            books.iter().all(|(_, book)| book.lines().count() > 2),
+            "{books:?}"
+        );
+        let (run, _) = folder().unwrap();
+        let checked = checker::check_begun(&run, &books.into_iter().collect());
+        sum.attempts += checked.attempts;
+        sum.bytes += checked.bytes;
+        println!("seed {seed}: {done} kills while installing");
+        place.well(&["lab", "down", "installs"]);
+    }
+    if kills > 0 {
+        site.row(
+            "the controller killed at random moments of whole installations, resumed, verified",
+            done as usize,
+            sum,
+        );
+    }
 }
