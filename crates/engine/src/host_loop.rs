@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
 use phalanx_plan::{Action, PlannedStage};
-use phalanx_remote::{Connection, JobCall, JobId, JobWatch};
+use phalanx_remote::{Connection, JobCall, JobError, JobId, JobWatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -20,6 +20,8 @@ use crate::message::{Order, Report, Step};
 use crate::reboot;
 use crate::resume::Begin;
 
+/// How often it is tried to clear up on a host whose connection breaks.
+const GOODBYES: u32 = 5;
 /// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
 const INTERRUPTIONS_FORGIVEN: u32 = 2;
 
@@ -336,21 +338,36 @@ impl Executor {
 
     /// The end of the run: what its jobs left on the host is removed, if all went well.
     async fn finish(&mut self, collect: bool) {
-        let fence = self.fence();
-        if let Some(connection) = self.link.current() {
-            let (done, what) = if collect && self.had_jobs {
+        let clears = collect && self.had_jobs;
+        for _ in 0..GOODBYES {
+            // A connection that is lost by now is made again only where something has to be removed.
+            let connection = match self.link.current() {
+                Some(connection) => connection,
+                None if clears => match self.link.get_to_stop().await {
+                    Ok(connection) => connection,
+                    Err(_) => break,
+                },
+                None => break,
+            };
+            let fence = self.fence();
+            let (done, what) = if clears {
                 let run = self.shared.run.as_str();
                 let what = "what the run's jobs left in the spool was not removed";
                 (connection.collect_jobs(run, fence).await, what)
             } else if fence > 0 {
                 (connection.release(fence).await, "the host was not let go")
             } else {
-                (Ok(()), "")
+                break;
             };
-            if let Err(error) = done {
-                let text = format!("{what}: {error}");
-                let host = self.planned().name.clone();
-                self.progress(EventKind::HostNotice { host, text }).await;
+            match done {
+                Ok(()) => break,
+                Err(JobError::Lost(_) | JobError::Stalled(_)) => self.link.drop_connection().await,
+                Err(error) => {
+                    let text = format!("{what}: {error}");
+                    let host = self.planned().name.clone();
+                    self.progress(EventKind::HostNotice { host, text }).await;
+                    break;
+                }
             }
         }
         self.link.drop_connection().await;

@@ -226,6 +226,9 @@ pub(crate) struct ResumeArgs {
 pub(crate) struct ShowArgs {
     /// The run, or the beginning of its name [default: the newest]
     pub(crate) run: Option<String>,
+    /// Write one page with everything about it, timeline included, that needs no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Options of `logs`.

@@ -1,11 +1,16 @@
 //! `phalanx show`.
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
 use phalanx_engine::{ClusterLock, RunFolder};
 use phalanx_events::Event;
 use phalanx_lab::Lab;
 use phalanx_plan::{Plan, TaskId};
 use phalanx_report::closing::{ClosingOptions, closing};
-use phalanx_report::{ReportContext, RunReport, summarize};
+use phalanx_report::{HtmlContext, ReportContext, RunReport, html, summarize};
 
 use crate::cli::{Global, ShowArgs};
 use crate::cluster_source;
@@ -28,8 +33,46 @@ pub(crate) fn show(
     let plan = folder.plan().map_err(unreadable)?;
     let journal = folder.journal().map_err(unreadable)?;
     let report = report(global, &folder, &plan, &journal.events);
+    if let Some(path) = &args.html {
+        let log = |task: &TaskId, attempt| log_end(&folder.attempt_log_path(task, attempt));
+        let page = html(&plan, &journal.events, &report, &HtmlContext { log: &log });
+        write_page(path, &page)?;
+        terminal.remark(&format!("{} tells all about the run", path.display()));
+        return Ok(Exit::Done);
+    }
     print(global, terminal, &report, Said::Nothing)?;
     Ok(Exit::Done)
+}
+
+/// So much of a log's end is on a page.
+const LOG_END: u64 = 64 << 10;
+
+/// The end of a log, from a line's beginning on.
+fn log_end(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    let from = size.saturating_sub(LOG_END);
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LOG_END).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match (from, text.split_once('\n')) {
+        (0, _) | (_, None) => Some(text),
+        (_, Some((_, whole))) => Some(format!("(from byte {from} on)\n{whole}")),
+    }
+}
+
+/// Hosts' output may hold anything: the page is its owner's alone until that one gives it away.
+fn write_page(path: &Path, page: &str) -> Result<(), Trouble> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(page.as_bytes()));
+    written.map_err(|error| {
+        let message = format!("{} could not be written", path.display());
+        Trouble::because("command::html", &message, &error)
+    })
 }
 
 /// What came of a run.

@@ -3,7 +3,7 @@
 //!
 //! `PHALANX_FAULT_KILLS` says how often the controller is killed (5), `PHALANX_FAULT_SEED` from which seed on
 //! (1), `PHALANX_FAULT_INSTALL_KILLS` how often while it installs DC/OS (0), `PHALANX_FAULT_HOSTS` how many
-//! hosts there are of which a tenth flaps (20), and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
+//! hosts there are of which a tenth flaps (20), `PHALANX_FAULT_ONLY` which of the faults are tried, and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
 
 #![allow(
     clippy::unwrap_used,
@@ -262,16 +262,32 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn nothing_is_lost_whatever_breaks() {
     let before = machine();
     let site = Site::new();
-    killed_at_random(&site);
-    hosts_in_trouble(&site);
-    two_controllers(&site);
-    full_disks(&site);
-    much_output(&site);
-    odd_scripts(&site);
-    clock_steps(&site);
+    let faults: [(&str, fn(&Site)); 7] = [
+        ("kills", killed_at_random),
+        ("hosts", hosts_in_trouble),
+        ("two", two_controllers),
+        ("disks", full_disks),
+        ("output", much_output),
+        ("odd", odd_scripts),
+        ("clock", clock_steps),
+    ];
+    let only = std::env::var("PHALANX_FAULT_ONLY").ok();
+    let wanted = |name: &str| {
+        only.as_deref()
+            .is_none_or(|only| only.split(',').any(|only| only == name))
+    };
+    for (name, fault) in faults {
+        if wanted(name) {
+            fault(&site);
+        }
+    }
     site.place.well(&["lab", "down", "faults"]);
-    flapping(&site);
-    killed_while_installing(&site);
+    if wanted("flapping") {
+        flapping(&site);
+    }
+    if wanted("installs") {
+        killed_while_installing(&site);
+    }
     let table = table(&site.rows.borrow());
     println!("{table}");
     if let Ok(path) = std::env::var("PHALANX_FAULT_TABLE") {
@@ -638,15 +654,24 @@ fn flapping(site: &Site) {
         changed worked\necho \"end $id\" >>/home/operator/book\n";
     let count = number("PHALANX_FAULT_HOSTS", 20) as usize;
     let names: Vec<&'static str> = (0..count).map(|n| &*format!("h{n}").leak()).collect();
-    let hosts = names
-        .iter()
-        .map(|name| site::host(name, "worker", site::plain()));
+    // One key for all: a server that is offered too many hangs up.
+    let first = site::host(names[0], "worker", site::plain());
+    let key = first.host.key_path().to_owned();
+    let public = fs::read_to_string(format!("{}.pub", key.display())).unwrap();
+    let others = names[1..].iter().map(|name| {
+        let like = site::plain().authorize(public.trim());
+        let mut host = site::host(name, "worker", like);
+        host.key = Some(key.clone());
+        host
+    });
+    let others: Vec<site::SiteHost> = others.collect();
+    let hosts: Vec<site::SiteHost> = [first].into_iter().chain(others).collect();
     let many = site::Site::new(
         "    - { id: one, on: all, run: scripts/work.sh }\n    \
              - { id: two, on: all, run: scripts/work.sh, after: [{ all: one }] }\n    \
              - { id: three, on: all, run: scripts/work.sh }\n",
         &[("work.sh", SCRIPT)],
-        hosts.collect(),
+        hosts,
     );
     let mut random = Random(number("PHALANX_FAULT_SEED", 1) * 77 + 1);
     let mut child = many

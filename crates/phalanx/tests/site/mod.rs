@@ -112,6 +112,8 @@ impl Site {
                     .to_string()
             })
             .collect();
+        let mut keys = keys;
+        keys.dedup();
         text.push_str(&format!("  keys: [{}]\nhosts:\n", keys.join(", ")));
         for SiteHost {
             name,
