@@ -771,6 +771,7 @@ fn killed_while_installing(site: &Site) {
             let told = String::from_utf8_lossy(&ended.stdout).into_owned();
             assert!(!told.contains(" failed "), "{told}");
         }
+        let (run, _) = folder().unwrap();
         let verified = place.inside(&["verify"]);
         assert!(verified.status.success(), "{verified:?}");
         // systemd's own journal on each host says which jobs it has seen begin.
@@ -779,7 +780,6 @@ fn killed_while_installing(site: &Site) {
                         sed -n 's/^Started phalanx-.* - Phalanx job \\(.*\\)\\.$/begin \\1/p'";
             let book = place.on(host, seen);
             // The verification's jobs are of another run.
-            let (run, _) = folder().unwrap();
             let run = run.file_name().unwrap().to_string_lossy().into_owned();
             let of_run = |line: &&str| line.starts_with(&format!("begin {run}."));
             let book: Vec<&str> = book.lines().filter(of_run).collect();
@@ -789,7 +789,6 @@ fn killed_while_installing(site: &Site) {
             books.iter().all(|(_, book)| book.lines().count() > 2),
             "{books:?}"
         );
-        let (run, _) = folder().unwrap();
         let checked = checker::check_begun(&run, &books.into_iter().collect());
         sum.attempts += checked.attempts;
         sum.bytes += checked.bytes;
