@@ -174,11 +174,11 @@ impl Board {
             .find(|task| self.place(*task) == Place::Running)
     }
 
-    /// Whether the stage has room for one more host.
-    pub(crate) fn has_room(&self, stage: usize) -> bool {
+    /// Whether the stage has room for one more host beside those that were in it before.
+    pub(crate) fn has_room(&self, stage: usize, before: usize) -> bool {
         self.stages
             .get(stage)
-            .is_some_and(|stage| stage.running < stage.at_once)
+            .is_some_and(|stage| stage.running + before < stage.at_once)
     }
 
     /// What a task's gates and its host say together.

@@ -3,11 +3,11 @@
 //! It is a lock of the kernel (`flock`): whoever holds it lives, and with the process it is gone,
 //! however that ended. The file's text only tells others who that is.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,10 +44,6 @@ pub enum LockError {
     },
 }
 
-/// How often it is tried again while somebody looks who holds it, and how long that takes at most.
-const LOOKERS: u32 = 5;
-const LOOKS_FOR: Duration = Duration::from_millis(10);
-
 /// Held until it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct ClusterLock {
@@ -55,12 +51,12 @@ pub struct ClusterLock {
 }
 
 impl ClusterLock {
-    /// Takes the lock of the cluster whose runs are below `home` (the `.phalanx` folder).
+    /// Takes the lock of a cluster whose runs are below `home` (the `.phalanx` folder).
     ///
     /// # Errors
     /// [`LockError::Held`] where somebody else has it; never waits.
-    pub fn take(home: &Path, holder: &Holder) -> Result<Self, LockError> {
-        let path = home.join("lock");
+    pub fn take(home: &Path, cluster: &str, holder: &Holder) -> Result<Self, LockError> {
+        let path = path_of(home, cluster);
         let failed = |source| LockError::Io {
             path: path.clone(),
             source,
@@ -68,7 +64,7 @@ impl ClusterLock {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(home)
+            .create(home.join(LOCKS))
             .map_err(failed)?;
         let mut file = OpenOptions::new()
             .read(true)
@@ -78,18 +74,10 @@ impl ClusterLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        let mut tries = 0;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                // Somebody who only looks has it for a moment.
-                Err(TryLockError::WouldBlock) if tries < LOOKERS => {
-                    tries += 1;
-                    std::thread::sleep(LOOKS_FOR);
-                }
-                Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&mut file))),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&mut file))),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let text = serde_json::to_string(holder).unwrap_or_default();
         file.set_len(0)
@@ -98,15 +86,24 @@ impl ClusterLock {
             .map_err(failed)?;
         Ok(Self { _file: file })
     }
+}
 
-    /// Who holds the cluster now, as far as that can be told.
-    pub fn holder(home: &Path) -> Option<Holder> {
-        let mut file = File::open(home.join("lock")).ok()?;
-        match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => read(&mut file),
-            _ => None,
+/// The folder of all clusters' locks.
+const LOCKS: &str = "locks";
+
+/// Cluster files that lie side by side share the folder of their runs, but no lock.
+fn path_of(home: &Path, cluster: &str) -> PathBuf {
+    let mut name = String::new();
+    for byte in cluster.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(name, "%{byte:02x}")),
         }
     }
+    // A file's name has an end.
+    name.truncate(200);
+    home.join(LOCKS).join(name)
 }
 
 /// Who it is need not be written yet.
@@ -134,22 +131,20 @@ mod tests {
     fn only_one_has_it_and_the_other_is_told_who() {
         let home = tempfile::tempdir().unwrap();
         let home = home.path().join(".phalanx");
-        let first = ClusterLock::take(&home, &holder("a-much-longer-name")).unwrap();
-        match ClusterLock::take(&home, &holder("b")) {
+        let first = ClusterLock::take(&home, "x y/../z", &holder("a-much-longer-name")).unwrap();
+        match ClusterLock::take(&home, "x y/../z", &holder("b")) {
             Err(LockError::Held(Some(known))) => assert_eq!(known, holder("a-much-longer-name")),
             other => unreachable!("{other:?}"),
         }
-        assert_eq!(
-            ClusterLock::holder(&home).unwrap().run,
-            "a-much-longer-name"
-        );
         drop(first);
-        assert_eq!(ClusterLock::holder(&home), None);
-        let second = ClusterLock::take(&home, &holder("b")).unwrap();
-        match ClusterLock::take(&home, &holder("c")) {
+        let second = ClusterLock::take(&home, "x y/../z", &holder("b")).unwrap();
+        match ClusterLock::take(&home, "x y/../z", &holder("c")) {
             Err(LockError::Held(Some(known))) => assert_eq!(known.run, "b"),
             other => unreachable!("{other:?}"),
         }
-        drop(second);
+        // Another cluster's is another lock.
+        let other = ClusterLock::take(&home, "x", &holder("d")).unwrap();
+        drop((second, other));
+        assert_eq!(path_of(Path::new("h"), "a.b"), Path::new("h/locks/a%2eb"));
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Dispatcher {
     cancel: Option<CancelLevel>,
     /// How tasks begin that do not begin with their first attempt.
     begins: BTreeMap<usize, Begin>,
+    /// How tasks were begun last.
+    begun: BTreeMap<usize, Begin>,
     /// Hosts that are left behind for now, and how often each was before.
     late: BTreeMap<usize, Late>,
     times_late: BTreeMap<usize, u32>,
@@ -87,6 +89,7 @@ impl Dispatcher {
             look_at: BTreeSet::new(),
             cancel: None,
             begins: BTreeMap::new(),
+            begun: BTreeMap::new(),
             late: BTreeMap::new(),
             times_late: BTreeMap::new(),
             held: false,
@@ -244,7 +247,8 @@ impl Dispatcher {
                     return Ok(());
                 };
                 let name = planned.name.clone();
-                if failure.kind == FailureKind::Held {
+                // One that was left behind may be somebody else's by now; the others are ours.
+                if failure.kind == FailureKind::Held && !self.late.contains_key(&host) {
                     // What is under way ends; nothing more begins anywhere.
                     self.held = true;
                     self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
@@ -338,11 +342,18 @@ impl Dispatcher {
                     .failure
                     .as_ref()
                     .filter(|failure| late::may_pass(failure));
+                let known = self.state.tasks.get(&id);
                 let begin = begin.map(|failure| match failure.may_run {
                     true => Begin::Attach {
                         attempt,
-                        accepted: true,
-                        then_again: false,
+                        accepted: known.is_some_and(|known| known.accepted),
+                        then_again: matches!(
+                            self.begun.get(&index),
+                            Some(Begin::Attach {
+                                then_again: true,
+                                ..
+                            })
+                        ),
                     },
                     false => Begin::Anew {
                         attempt: attempt + 1,
@@ -528,10 +539,11 @@ impl Dispatcher {
                             end,
                         })?;
                     }
-                    Ok(true) if self.board.has_room(task.stage) => {
+                    Ok(true) if self.may_enter(index, task.stage) => {
                         self.board.start(&plan, index);
                         let begin = self.begins.remove(&index);
                         let begin = begin.unwrap_or(Begin::Anew { attempt: 1 });
+                        self.begun.insert(index, begin.clone());
                         self.to_order.push((host, Order::Task(index, begin)));
                         busy = true;
                     }
@@ -540,6 +552,30 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Whether a stage with a limit has room for this task. What an earlier process has begun is in it
+    /// already.
+    fn may_enter(&self, index: usize, stage: usize) -> bool {
+        let is_inside = |begin: &Begin| !matches!(begin, Begin::Anew { .. });
+        if self.begins.get(&index).is_some_and(is_inside) {
+            return true;
+        }
+        let limited = self.plan.stages.get(stage).and_then(|stage| stage.at_once);
+        let inside = match limited {
+            None => 0,
+            Some(_) => {
+                let of_stage = |task: &usize| {
+                    self.plan
+                        .tasks
+                        .get(*task)
+                        .is_some_and(|task| task.stage == stage)
+                };
+                let begins = self.begins.iter().filter(|(_, begin)| is_inside(begin));
+                begins.filter(|(task, _)| of_stage(task)).count()
+            }
+        };
+        self.board.has_room(stage, inside)
     }
 
     /// Whether a stage's condition holds on a host.

@@ -57,6 +57,8 @@ pub(crate) struct Executor {
     pub(crate) had_jobs: bool,
     /// Attempts that ended before this process began, and whose logs lack bytes here.
     pub(crate) short: Vec<(TaskId, u32)>,
+    /// Whether it has output that could not be fetched.
+    pub(crate) keeps_spool: bool,
 }
 
 /// A task under way.
@@ -65,6 +67,8 @@ pub(crate) struct Attempt {
     pub(crate) stage: usize,
     pub(crate) job: JobId,
     pub(crate) begin: Begin,
+    /// Whether the host, asked for the job, said that it has none, or that it never ran.
+    pub(crate) absent: bool,
     pub(crate) deadline: Option<Instant>,
     pub(crate) log: LogFile,
     /// What its probe said last, when it said not yet.

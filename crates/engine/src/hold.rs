@@ -38,6 +38,7 @@ impl Executor {
         let mut cancel = self.cancel.clone();
         let mut taking: Option<HolderWords> = None;
         let mut watched: Option<(HolderWords, Instant)> = None;
+        let mut jobs_since = None;
         loop {
             let them = match connection.hold(me, taking.as_ref()).await {
                 Ok(Hold::Taken { fence }) => {
@@ -45,6 +46,18 @@ impl Executor {
                     return Ok(());
                 }
                 Ok(Hold::Busy(them)) => them,
+                Ok(Hold::Jobs(jobs)) => {
+                    let began = *jobs_since.get_or_insert_with(Instant::now);
+                    if began.elapsed() >= DEAD_AFTER {
+                        return Err(left_running(&jobs).into());
+                    }
+                    tokio::select! {
+                        () = sleep(LOOK) => continue,
+                        () = at_least(&mut cancel, CancelLevel::NoNewTasks) => {
+                            return Err(Cut::Cancelled);
+                        }
+                    }
+                }
                 Err(error) => return Err(failure::job(&error).into()),
             };
             taking = is_dead(&them.process).then(|| them.clone());
@@ -105,6 +118,19 @@ fn whose(them: &HolderWords) -> String {
         "{} on {} holds it with run {}, since {}",
         them.owner, them.machine, them.run, them.since
     )
+}
+
+/// A job of another run would run beside ours.
+fn left_running(jobs: &[String]) -> Failure {
+    let first = jobs.first().map_or("", String::as_str);
+    let run = first.split('.').next().unwrap_or_default();
+    let text = format!(
+        "the run {run} has left a script running here: {}",
+        jobs.join(", ")
+    );
+    Failure::new(FailureKind::Held, text).advice(format!(
+        "go on with that run (`phalanx resume {run}`), or wait until its script has ended"
+    ))
 }
 
 fn held(them: &HolderWords) -> Failure {

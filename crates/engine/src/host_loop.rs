@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
-use phalanx_plan::{Action, PlannedStage};
+use phalanx_plan::{Action, PlannedStage, TaskId};
 use phalanx_remote::{Connection, JobCall, JobError, JobId, JobWatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::executor::{Attempt, Cut, Executor, done};
+use crate::failure;
 use crate::hold;
 use crate::late;
-use crate::link::at_least;
+use crate::link::{NoLink, at_least};
 use crate::log_file::LogFile;
 use crate::message::{Order, Report, Step};
 use crate::reboot;
 use crate::resume::Begin;
+use crate::run_step::GRACE;
 
 /// How often it is tried to clear up on a host whose connection breaks.
 const GOODBYES: u32 = 5;
@@ -41,8 +43,7 @@ impl Executor {
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
-                // As long as the run goes on, a host that did not answer may yet.
-                later = self.try_later(away) => {
+                later = self.meanwhile(away) => {
                     away = later;
                     continue;
                 }
@@ -55,6 +56,21 @@ impl Executor {
                 }
                 None => break,
             }
+        }
+    }
+
+    /// Between tasks: a connection that breaks is made again, since who gives no sign of life loses the
+    /// host.
+    async fn keep_link(&mut self) {
+        if self.fence() == 0 {
+            return std::future::pending().await;
+        }
+        if let Some(connection) = self.link.current() {
+            connection.lost().await;
+            self.link.drop_connection().await;
+        }
+        if self.link.get().await.is_err() {
+            sleep(late::pause(0)).await;
         }
     }
 
@@ -76,11 +92,13 @@ impl Executor {
         }
     }
 
-    /// After the pause, tries to connect once more; nobody is told where that fails. Never returns where
-    /// there is nothing to try.
-    async fn try_later(&mut self, away: Option<Duration>) -> Option<Duration> {
+    /// What there is to do between orders. As long as the run goes on, a host that did not answer may yet:
+    /// after the pause, tries to connect once more, and nobody is told where that fails. Gives the pause
+    /// before the next time.
+    async fn meanwhile(&mut self, away: Option<Duration>) -> Option<Duration> {
         let Some(pause) = away else {
-            return std::future::pending().await;
+            self.keep_link().await;
+            return None;
         };
         sleep(pause).await;
         match self.begin().await {
@@ -128,35 +146,49 @@ impl Executor {
         self.read_facts(connection).await.map(drop)
     }
 
-    /// Fetches again what this machine has lost of the logs of jobs that are over.
+    /// Fetches again what this machine has lost of the logs of jobs that are over. Where that fails, the
+    /// host keeps what it has.
     async fn fill_logs(&mut self) {
         for (task, number) in std::mem::take(&mut self.short) {
-            let shared = Arc::clone(&self.shared);
-            let Some(connection) = self.link.current() else {
-                return;
-            };
-            let (stage, host) = (task.stage.as_str(), task.host.as_str());
-            let id = JobId::new(shared.run.as_str(), stage, host, number);
-            let path = shared.folder.attempt_log_path(&task, number);
-            let filled = match LogFile::go_on(path, task.clone(), shared.telling.clone()) {
-                Ok(mut log) => {
-                    let call = JobCall {
-                        id: &id,
-                        fence: self.fence(),
-                        start: None,
-                        offset: log.bytes(),
-                    };
-                    let followed = connection.job(call, &mut Filling(&mut log)).await;
-                    followed.map(drop).map_err(|error| error.to_string())
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(error) = filled {
-                let text = format!("the log of {task} is not complete: {error}");
+            if let Err(reason) = self.fill_log(&task, number).await {
+                self.keeps_spool = true;
+                let text = format!("the log of {task} is not complete: {reason}");
                 let host = task.host.clone();
                 self.progress(EventKind::HostNotice { host, text }).await;
             }
         }
+    }
+
+    async fn fill_log(&mut self, task: &TaskId, number: u32) -> Result<(), String> {
+        let shared = Arc::clone(&self.shared);
+        let id = JobId::new(
+            shared.run.as_str(),
+            task.stage.as_str(),
+            task.host.as_str(),
+            number,
+        );
+        let path = shared.folder.attempt_log_path(task, number);
+        let mut log = LogFile::go_on(path, task.clone(), shared.telling.clone())
+            .map_err(|error| error.to_string())?;
+        for _ in 0..GOODBYES {
+            let connection = match self.link.get().await {
+                Ok(connection) => connection,
+                Err(NoLink::Failed(failure)) => return Err(failure.message),
+                Err(NoLink::Cancelled) => return Err("the run is to stop".to_owned()),
+            };
+            let call = JobCall {
+                id: &id,
+                fence: self.fence(),
+                start: None,
+                offset: log.bytes(),
+            };
+            match connection.job(call, &mut Filling(&mut log)).await {
+                Ok(_) => return Ok(()),
+                Err(JobError::Lost(_) | JobError::Stalled(_)) => self.link.drop_connection().await,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err("the connection breaks again and again".to_owned())
     }
 
     /// Does one task, with all its attempts.
@@ -236,6 +268,7 @@ impl Executor {
                 stage: planned.stage,
                 job,
                 begin,
+                absent: false,
                 deadline,
                 log,
                 waits_for: None,
@@ -307,8 +340,21 @@ impl Executor {
                 },
                 _,
             ) => return self.run_script(stage, None, attempt).await,
-            (Begin::Attach { accepted: true, .. }, Action::Run(script)) => {
-                return self.run_script(stage, Some(script), attempt).await;
+            // And where it has none, they are brought and it is started, under the same number.
+            (Begin::Attach { .. }, Action::Run(_)) => {
+                let tried = self.run_script(stage, None, attempt).await;
+                if !std::mem::take(&mut attempt.absent) {
+                    return tried;
+                }
+            }
+            // A start of the attempt before may be on its way, or what it left still run.
+            (
+                Begin::Anew {
+                    attempt: number @ 2..,
+                },
+                Action::Run(_),
+            ) => {
+                self.end_attempt(stage, number - 1).await?;
             }
             (Begin::Reboot { .. }, Action::Reboot) => return self.reboot(attempt).await,
             _ => {}
@@ -336,39 +382,74 @@ impl Executor {
         }
     }
 
+    /// Makes sure that nothing of an earlier attempt runs, or ever will.
+    async fn end_attempt(&mut self, stage: &PlannedStage, number: u32) -> Result<(), Cut> {
+        let host = self.planned().name.clone();
+        let (run, stage) = (self.shared.run.as_str(), stage.id.as_str());
+        let job = JobId::new(run, stage, host.as_str(), number);
+        loop {
+            let connection = self.link.get().await?;
+            match connection.cancel_job(&job, self.fence(), GRACE).await {
+                Ok(()) => return Ok(()),
+                Err(JobError::Lost(_) | JobError::Stalled(_)) => {
+                    self.link.after_loss(false).await?;
+                }
+                Err(error) => return Err(failure::job(&error).into()),
+            }
+        }
+    }
+
     /// The end of the run: what its jobs left on the host is removed, if all went well.
     async fn finish(&mut self, collect: bool) {
-        let clears = collect && self.had_jobs;
+        let clears = collect && self.had_jobs && !self.keeps_spool;
+        let fence = self.fence();
+        let mut failed = None;
         for _ in 0..GOODBYES {
-            // A connection that is lost by now is made again only where something has to be removed.
+            // A connection that is lost by now is made again where there is something to do.
             let connection = match self.link.current() {
                 Some(connection) => connection,
-                None if clears => match self.link.get_to_stop().await {
+                None if clears || fence > 0 => match self.link.get_to_stop().await {
                     Ok(connection) => connection,
-                    Err(_) => break,
+                    Err(NoLink::Failed(failure)) => {
+                        failed = Some(failure.message);
+                        break;
+                    }
+                    Err(NoLink::Cancelled) => break,
                 },
                 None => break,
             };
-            let fence = self.fence();
-            let (done, what) = if clears {
-                let run = self.shared.run.as_str();
-                let what = "what the run's jobs left in the spool was not removed";
-                (connection.collect_jobs(run, fence).await, what)
+            let done = if clears {
+                connection
+                    .collect_jobs(self.shared.run.as_str(), fence)
+                    .await
             } else if fence > 0 {
-                (connection.release(fence).await, "the host was not let go")
+                connection.release(fence).await
             } else {
-                break;
+                Ok(())
             };
             match done {
-                Ok(()) => break,
-                Err(JobError::Lost(_) | JobError::Stalled(_)) => self.link.drop_connection().await,
-                Err(error) => {
-                    let text = format!("{what}: {error}");
-                    let host = self.planned().name.clone();
-                    self.progress(EventKind::HostNotice { host, text }).await;
+                Ok(()) => {
+                    failed = None;
                     break;
                 }
+                Err(error) => {
+                    let lost = matches!(error, JobError::Lost(_) | JobError::Stalled(_));
+                    failed = Some(error.to_string());
+                    if !lost {
+                        break;
+                    }
+                    self.link.drop_connection().await;
+                }
             }
+        }
+        if let Some(reason) = failed {
+            let what = match clears {
+                true => "what the run's jobs left in the spool was not removed",
+                false => "the host was not let go; it will be in half a minute",
+            };
+            let text = format!("{what}: {reason}");
+            let host = self.planned().name.clone();
+            self.progress(EventKind::HostNotice { host, text }).await;
         }
         self.link.drop_connection().await;
     }

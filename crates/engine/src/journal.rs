@@ -1,6 +1,6 @@
 //! Writes the journal: what happened is on disk before anything follows from it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
@@ -28,6 +28,8 @@ impl JournalWriter {
         let path = folder.journal_path();
         let create = || {
             let file = new_file(&path)?;
+            // Others see by it that somebody works on the run.
+            file.try_lock().map_err(io::Error::from)?;
             let mut writer = Self {
                 file,
                 pending: Vec::new(),
@@ -56,6 +58,10 @@ impl JournalWriter {
         let path = folder.journal_path();
         let open = || {
             let mut file = OpenOptions::new().write(true).open(&path)?;
+            file.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => io::Error::other("somebody works on this run"),
+                TryLockError::Error(error) => error,
+            })?;
             file.set_len(whole_bytes as u64)?;
             file.seek(SeekFrom::End(0))?;
             Ok(Self {

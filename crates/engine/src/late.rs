@@ -34,18 +34,16 @@ pub(crate) fn longer(pause: Duration) -> Duration {
     (pause * 2).min(LONGEST_PAUSE)
 }
 
-/// Whether time alone may mend it. What a check has found, a login that is refused and a job of which
-/// nobody knows what became of it wait for the operator.
+/// Whether time alone may mend it. What a check has found, a login that is refused, a reboot that did not
+/// come about and a job of which nobody knows what became of it wait for the operator.
 pub(crate) fn may_pass(failure: &Failure) -> bool {
     matches!(
         failure.kind,
         FailureKind::Unreachable
             | FailureKind::Script
             | FailureKind::TimedOut
-            | FailureKind::Interrupted
             | FailureKind::Spool
             | FailureKind::Put
-            | FailureKind::Reboot
     )
 }
 

@@ -3,6 +3,9 @@
 
 use std::fs;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 /// This process: `KERNEL.NAMESPACE.PID.START`, by the kernel's boot, the namespace of process ids, the id,
 /// and the tick at which it began. `None` where /proc does not tell.
 pub(crate) fn own() -> Option<String> {
@@ -24,9 +27,19 @@ pub(crate) fn is_dead(token: &str) -> bool {
         return false;
     };
     match pid.parse() {
-        Ok(pid) => start_of(pid).as_deref() != Some(start),
+        // What cannot be read, as another user's process where /proc hides those, may live.
+        Ok(pid) => match start_of(pid) {
+            Some(now) => now != start,
+            None => is_gone(pid),
+        },
         Err(_) => false,
     }
+}
+
+/// Whether the kernel knows of no process with this id.
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// The kernel's boot and the namespace of process ids.

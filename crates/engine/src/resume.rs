@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use phalanx_events::{Outcome, RebootPhase, RunState, TaskEnd, TaskState, TaskStatus};
+use phalanx_events::{Outcome, RunState, TaskState, TaskStatus};
 use phalanx_plan::{Action, Facts, HostName, Plan, StageId, TaskId, differences};
 
 /// How a task goes on.
@@ -97,7 +97,11 @@ impl Resumption {
         let old = Before::new(before, state);
         let mut resumption = Self::default();
         for task in &plan.tasks {
-            let known = state.tasks.get(&task.id);
+            // One that was forgotten and is in the plan again goes on where it was.
+            let known = state
+                .tasks
+                .get(&task.id)
+                .or_else(|| state.forgotten.get(&task.id));
             let other = match known {
                 Some(known) if known.attempt > 0 => {
                     old.differences(plan, task.stage, task.host, known)
@@ -105,9 +109,14 @@ impl Resumption {
                 _ => Vec::new(),
             };
             let action = plan.stages.get(task.stage).map(|stage| &stage.action);
-            let (begin, reason) = decide(known, action, other);
+            let (mut begin, mut reason) = decide(known, action, other);
+            if begin.is_none() && !state.tasks.contains_key(&task.id) {
+                // Nobody has looked at the host meanwhile.
+                let attempt = known.map_or(1, |known| known.attempt + 1);
+                (begin, reason) = (Some(Begin::Anew { attempt }), Reason::NotBegun);
+            }
             if let (Some(known), Some(Begin::Anew { attempt })) = (known, &begin)
-                && known.is_running()
+                && known.open
             {
                 resumption.cut.push((task.id.clone(), attempt - 1));
             }
@@ -127,7 +136,7 @@ impl Resumption {
         resumption.changed = state.tasks.values().any(|task| match &task.status {
             TaskStatus::Ended(end) | TaskStatus::Again(end) => !end.changed.is_empty(),
             // Who knows.
-            _ => task.is_running(),
+            _ => task.open,
         });
         resumption
     }
@@ -160,50 +169,45 @@ fn decide(
     let Some(known) = known else {
         return (Some(Begin::Anew { attempt: 1 }), Reason::NotBegun);
     };
+    let attempt = known.attempt;
     let next = Begin::Anew {
-        attempt: known.attempt + 1,
+        attempt: attempt + 1,
     };
-    let attach = |other: Vec<String>| {
-        let begin = Begin::Attach {
-            attempt: known.attempt,
-            accepted: known.accepted,
-            then_again: !other.is_empty(),
-        };
-        let reason = match other.is_empty() {
-            true => Reason::UnderWay,
-            false => Reason::UnderWayChanged(other),
-        };
-        (Some(begin), reason)
-    };
-    match &known.status {
-        TaskStatus::Pending => (Some(next), Reason::NotBegun),
-        TaskStatus::Running | TaskStatus::Detached => match (action, &known.reboot) {
-            (Some(Action::Reboot), Some((phase, Some(before))))
-                if *phase != RebootPhase::Proven =>
-            {
-                let begin = Begin::Reboot {
-                    attempt: known.attempt,
-                    before: before.clone(),
-                };
-                (Some(begin), Reason::Rebooting)
+    // Whatever was written of the task since: what was begun and has no end comes first.
+    if known.open {
+        return match (action, &known.reboot, &known.job) {
+            (Some(Action::Reboot), Some((_, Some(before))), _) if other.is_empty() => {
+                let before = before.clone();
+                (Some(Begin::Reboot { attempt, before }), Reason::Rebooting)
             }
-            _ if known.job.is_some() => attach(other),
+            (_, _, Some(_)) => {
+                let begin = Begin::Attach {
+                    attempt,
+                    accepted: known.accepted,
+                    then_again: !other.is_empty(),
+                };
+                let reason = match other.is_empty() {
+                    true => Reason::UnderWay,
+                    false => Reason::UnderWayChanged(other),
+                };
+                (Some(begin), reason)
+            }
             _ => (Some(next), Reason::UnderWay),
-        },
+        };
+    }
+    match &known.status {
+        TaskStatus::Pending | TaskStatus::Running | TaskStatus::Detached => {
+            (Some(next), Reason::NotBegun)
+        }
         // The pause before the next attempt.
         TaskStatus::Again(_) => (Some(next), Reason::Failed),
         TaskStatus::Ended(end) => match &end.outcome {
             Outcome::Changed | Outcome::Already if other.is_empty() => (None, Reason::Done),
             Outcome::Changed | Outcome::Already => (Some(next), Reason::Changed(other)),
             Outcome::Skipped { .. } | Outcome::NotRun { .. } => (Some(next), Reason::NotBegun),
-            _ if may_run(end) && known.job.is_some() => attach(other),
             Outcome::Failed | Outcome::Cancelled => (Some(next), Reason::Failed),
         },
     }
-}
-
-fn may_run(end: &TaskEnd) -> bool {
-    end.failure.as_ref().is_some_and(|failure| failure.may_run)
 }
 
 /// The plans that held before, ready for questions.

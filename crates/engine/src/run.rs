@@ -10,7 +10,7 @@ use phalanx_events::journal::Journal;
 use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunResumed, RunStarted, RunState,
 };
-use phalanx_plan::{Plan, Secret, TaskId};
+use phalanx_plan::{Facts, Plan, Secret, TaskId};
 use phalanx_remote::{HolderWords, Transport};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
@@ -145,32 +145,62 @@ fn go_on(
 fn short_logs(
     plan: &Plan,
     folder: &RunFolder,
-    state: &RunState,
-    resumption: &Resumption,
+    journal: &Journal,
 ) -> BTreeMap<usize, Vec<(TaskId, u32)>> {
+    let hosts: BTreeMap<_, _> = plan
+        .hosts
+        .iter()
+        .enumerate()
+        .map(|(at, host)| (&host.name, at))
+        .collect();
+    let mut jobs = HashSet::new();
     let mut short: BTreeMap<usize, Vec<(TaskId, u32)>> = BTreeMap::new();
-    for (task, decision) in plan.tasks.iter().zip(&resumption.decisions) {
-        let Some(known) = state.tasks.get(&task.id) else {
-            continue;
-        };
-        let (None, Some(end), Some(_)) = (&decision.begin, known.end(), &known.job) else {
-            continue;
-        };
-        let path = folder.attempt_log_path(&task.id, known.attempt);
-        let has = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if has < end.log_bytes {
-            let of_host = short.entry(task.host).or_default();
-            of_host.push((task.id.clone(), known.attempt));
+    for event in &journal.events {
+        match &event.kind {
+            EventKind::TaskStarted {
+                task,
+                attempt,
+                job: Some(_),
+            } => {
+                jobs.insert((task, *attempt));
+            }
+            EventKind::TaskEnded { task, attempt, end } if jobs.contains(&(task, *attempt)) => {
+                let path = folder.attempt_log_path(task, *attempt);
+                let has = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+                let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
+                if let Some(host) = hosts.get(&task.host)
+                    && has < end.log_bytes
+                    && !may_run
+                {
+                    short
+                        .entry(*host)
+                        .or_default()
+                        .push((task.clone(), *attempt));
+                }
+            }
+            _ => {}
         }
     }
     short
 }
 
-/// What the hosts have told in the tasks that stay done: a fact's values by host.
-fn told_before(plan: &Plan, resumption: &Resumption) -> BTreeMap<String, BTreeMap<usize, String>> {
+/// What is known of each host from before, in the plan's order: all that it told, and on top what the
+/// tasks that stay done told.
+fn known_facts(plan: &Plan, state: Option<&RunState>, resumption: &Resumption) -> Vec<Facts> {
+    let facts = plan.hosts.iter().map(|host| {
+        let known = state.and_then(|state| state.hosts.get(&host.name));
+        let mut facts = known.map(|known| known.facts.clone()).unwrap_or_default();
+        facts.extend(resumption.told.get(&host.name).cloned().unwrap_or_default());
+        facts
+    });
+    facts.collect()
+}
+
+/// The same by fact and host.
+fn by_fact(known: &[Facts]) -> BTreeMap<String, BTreeMap<usize, String>> {
     let mut told: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
-    for (index, host) in plan.hosts.iter().enumerate() {
-        for (fact, value) in resumption.told.get(&host.name).into_iter().flatten() {
+    for (index, facts) in known.iter().enumerate() {
+        for (fact, value) in facts {
             let values = told.entry(fact.clone()).or_default();
             values.insert(index, value.clone());
         }
@@ -220,7 +250,12 @@ pub async fn run(
         None => begin(&home, &run, &plan, version)?,
         Some(resume) => go_on(&home, &run, &plan, version, resume)?,
     };
+    let mut short = match &resume {
+        Some(resume) => short_logs(&plan, &folder, &resume.journal),
+        None => BTreeMap::new(),
+    };
     let resumption = resume.map(|resume| resume.resumption).unwrap_or_default();
+    let known = known_facts(&plan, state.as_ref(), &resumption);
     // Displays may be slow; the run never waits for them.
     let (telling, forward) = telling(output);
     let forward = tokio::spawn(forward.to(told));
@@ -234,12 +269,8 @@ pub async fn run(
         permits: Permits::new(parallel),
         telling: telling.clone(),
         holder,
-        told: Mutex::new(told_before(&plan, &resumption)),
+        told: Mutex::new(by_fact(&known)),
     });
-    let mut short = match &state {
-        Some(state) => short_logs(&plan, &shared.folder, state, &resumption),
-        None => BTreeMap::new(),
-    };
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();
     let mut orders = Vec::with_capacity(plan.hosts.len());
@@ -258,12 +289,13 @@ pub async fn run(
             ),
             reports: reports.clone(),
             cancel: cancel.clone(),
-            facts: resumption.told.get(&host.name).cloned().unwrap_or_default(),
+            facts: known.get(index).cloned().unwrap_or_default(),
             told: resumption.told.get(&host.name).cloned().unwrap_or_default(),
             // What earlier processes have left is cleared up as well.
             had_jobs: state.is_some(),
             fence: Arc::default(),
             short: short.remove(&index).unwrap_or_default(),
+            keeps_spool: false,
         };
         // An executor that breaks must not leave the others waiting for its host.
         let reports = reports.clone();

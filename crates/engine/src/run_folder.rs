@@ -1,7 +1,7 @@
 //! Where a run lives on this machine: `.phalanx/runs/ID/` with the plan, the journal and a log file
 //! per host and stage.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -233,6 +233,13 @@ impl RunFolder {
             .map_or(0, |at| at + 1);
         let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default());
         read(&text).map_err(|source| RunFolderError::Journal { path, source })
+    }
+
+    /// Whether somebody works on the run right now.
+    pub fn is_running(&self) -> bool {
+        let journal = File::open(self.journal_path());
+        journal
+            .is_ok_and(|journal| matches!(journal.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// The journal's file.

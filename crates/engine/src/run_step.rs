@@ -25,7 +25,7 @@ use crate::password_hash;
 use crate::resume::Begin;
 
 /// How long a job that is to be stopped may take to end politely.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// The pause between two tries to stop a job on a host that is lost meanwhile.
 const BETWEEN_STOPS: Duration = Duration::from_secs(1);
 /// How often a job is started anew that the host took and could not start.
@@ -49,7 +49,7 @@ impl Executor {
             accepted: matches!(attempt.begin, Begin::Attach { accepted: true, .. }),
         };
         let mut starts = 0;
-        let mut sent = watch.accepted;
+        let mut sent = matches!(attempt.begin, Begin::Attach { .. });
         let mut held = (false, 0);
         loop {
             let connection = match self.link.get().await {
@@ -103,7 +103,10 @@ impl Executor {
                     sleep(BETWEEN_STOPS).await;
                     continue;
                 }
-                Ok(end) => return Ok(self.job_end(end, attempt).await),
+                Ok(end) => {
+                    attempt.absent = path.is_none() && matches!(end.state, JobState::NotStarted(_));
+                    return Ok(self.job_end(end, attempt).await);
+                }
                 Err(error) => error,
             };
             match error {
@@ -126,6 +129,7 @@ impl Executor {
                     }
                 }
                 JobError::Absent if path.is_none() && !watch.accepted => {
+                    attempt.absent = true;
                     let text = "the host never had the job";
                     return Err(Failure::new(FailureKind::Interrupted, text).into());
                 }
@@ -230,6 +234,13 @@ impl Executor {
             JobState::Ended(0) => Ok(()),
             JobState::Ended(status) => {
                 Err(Failure::new(FailureKind::Script, status_text(*status)).lines(lines))
+            }
+            JobState::Cancelled if matches!(attempt.begin, Begin::Attach { .. }) => {
+                Err(Failure::new(
+                    FailureKind::Interrupted,
+                    "the script was stopped when the run was left",
+                )
+                .lines(lines))
             }
             JobState::Cancelled => Err(Failure::new(
                 FailureKind::Died,

@@ -12,7 +12,7 @@ use phalanx_engine::{Begin, Reason, Resume, Resumption, RunFolder, RunId};
 use phalanx_events::{Event, EventKind, Outcome, RunOutcome, RunState};
 use phalanx_plan::{Action, Plan, TaskId};
 use proptest::prelude::*;
-use support::{Job, PlanMaker, Ran, World, script, until};
+use support::{Dial, Job, PlanMaker, Ran, World, script, until};
 use tokio::sync::watch;
 
 /// What a stage does, on every host.
@@ -34,7 +34,8 @@ struct Case {
     stages: Vec<(Does, bool)>,
     /// When the controller dies, in milliseconds after it (re)started, and how much of what is not
     /// flushed is lost with it, in thousandths.
-    deaths: Vec<(u64, usize)>,
+    /// In some rounds a host does not answer at all.
+    deaths: Vec<(u64, usize, Option<usize>)>,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -47,7 +48,14 @@ fn cases() -> impl Strategy<Value = Case> {
     (
         1..4usize,
         prop::collection::vec((does, any::<bool>()), 1..6),
-        prop::collection::vec((0..40_000u64, 0..1_001usize), 0..5),
+        prop::collection::vec(
+            (
+                0..60_000u64,
+                0..1_001usize,
+                prop::option::weighted(0.3, 0..4usize),
+            ),
+            0..6,
+        ),
     )
         .prop_map(|(hosts, stages, deaths)| Case {
             hosts,
@@ -117,16 +125,28 @@ async fn carry_out(case: &Case, home: &Path) -> (World, Plan, Ran) {
             Err(_) => None,
         };
         let (_keep, cancel) = watch::channel(None);
+        let away = death
+            .and_then(|(_, _, away)| *away)
+            .map(|host| format!("h{host}"));
+        if let Some(host) = &away {
+            world.dials(host, &[Dial::TimesOut; 100]);
+        }
         let run = world.go_on_in(home, plan.clone(), resume, cancel, 64);
         match death {
             None => return (world.clone(), plan, run.await),
-            Some((after, lost)) => {
+            Some((after, lost, _)) => {
                 let after = Duration::from_millis(*after);
-                if let Ok(ran) = tokio::time::timeout(after, run).await {
-                    return (world.clone(), plan, ran);
+                match tokio::time::timeout(after, run).await {
+                    Ok(ran) if ran.outcome == RunOutcome::Done => {
+                        return (world.clone(), plan, ran);
+                    }
+                    Ok(_) => {}
+                    Err(_) => lose(&RunFolder::open(home, &RunId::new("r1")).unwrap(), *lost),
                 }
-                lose(&RunFolder::open(home, &RunId::new("r1")).unwrap(), *lost);
             }
+        }
+        if let Some(host) = &away {
+            world.answers_again(host);
         }
     }
     unreachable!("the last round has no death")
@@ -221,7 +241,12 @@ proptest! {
         let mut ended: BTreeMap<(&TaskId, u32), &Outcome> = BTreeMap::new();
         for (index, event) in journal.events.iter().enumerate() {
             prop_assert_eq!(event.seq, index as u64 + 1, "no gap");
-            if let EventKind::TaskEnded { task, attempt, end } = &event.kind {
+            if let EventKind::TaskEnded { task, attempt: attempt @ 1.., end } = &event.kind {
+                let lost = end.failure.as_ref().is_some_and(|failure| failure.may_run);
+                if lost {
+                    // Its true end follows.
+                    continue;
+                }
                 prop_assert!(ended.insert((task, *attempt), &end.outcome).is_none(), "{} twice", task);
             }
         }
@@ -255,6 +280,41 @@ fn started(events: &[Event]) -> Vec<(&TaskId, u32)> {
         _ => None,
     });
     started.collect()
+}
+
+/// Crashes, and a host that does not answer between them: what it runs is attached to in the end.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_was_away_in_between_is_not_begun_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let (world, maker) = two_hosts();
+    let plan = maker.plan();
+    let folder = cut_at(15, home.path(), &world, &plan).await;
+    for _ in 0..2 {
+        world.dials("a", &[Dial::TimesOut; 100]);
+        let resume = what_remains(&folder, &plan);
+        let (_keep, cancel) = watch::channel(None);
+        let ran = world
+            .go_on_in(home.path(), plan.clone(), Some(resume), cancel, 64)
+            .await;
+        assert_eq!(ran.outcome, RunOutcome::Failed);
+        world.answers_again("a");
+    }
+    let begin = Begin::Attach {
+        attempt: 1,
+        accepted: true,
+        then_again: false,
+    };
+    assert_eq!(
+        reasons(&plan, &folder)[2],
+        ("two@a".into(), Reason::UnderWay, Some(begin))
+    );
+    let resume = what_remains(&folder, &plan);
+    let (_keep, cancel) = watch::channel(None);
+    let ran = world
+        .go_on_in(home.path(), plan, Some(resume), cancel, 64)
+        .await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    assert_eq!(world.started("a"), ["r1.one.a.1", "r1.two.a.1"]);
 }
 
 /// A plan of two hosts, carried out up to this moment.

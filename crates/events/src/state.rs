@@ -18,6 +18,8 @@ pub struct RunState {
     pub hosts: BTreeMap<HostName, HostState>,
     /// Every task that was heard of.
     pub tasks: BTreeMap<TaskId, TaskState>,
+    /// Tasks that there were before a resumption, and are no more.
+    pub forgotten: BTreeMap<TaskId, TaskState>,
     /// How urgently the operator wants to stop.
     pub cancel: Option<CancelLevel>,
     /// Which of its plans holds: they are numbered from 1.
@@ -73,6 +75,9 @@ pub struct TaskState {
     pub job: Option<String>,
     /// Whether the host has taken the job.
     pub accepted: bool,
+    /// Whether nobody knows the true end of that attempt: it was begun, and what was written of it since, if
+    /// anything, is not how it ended.
+    pub open: bool,
     /// When the first attempt began, in milliseconds of the run.
     pub started_ms: Option<u64>,
     /// When the last attempt ended.
@@ -155,9 +160,13 @@ impl RunState {
                 }
             }
             EventKind::HostRetry { host, reason, .. } => {
-                self.host(host).status = HostStatus::Retrying {
-                    reason: reason.clone(),
-                };
+                let status = &mut self.host(host).status;
+                // One that was given up and is tried again all the same has failed until it is there.
+                if !matches!(status, HostStatus::Failed(_)) {
+                    *status = HostStatus::Retrying {
+                        reason: reason.clone(),
+                    };
+                }
             }
             EventKind::HostFailed { host, failure } => {
                 self.host(host).status = HostStatus::Failed(failure.clone());
@@ -177,6 +186,7 @@ impl RunState {
                 task.plan = plan;
                 task.job.clone_from(job);
                 task.accepted = false;
+                task.open = true;
                 task.waiting_for = None;
                 task.reboot = None;
                 task.started_ms.get_or_insert(event.ms);
@@ -200,13 +210,17 @@ impl RunState {
                 };
                 task.reboot = Some((*phase, before));
             }
-            EventKind::TaskEnded { task, end, .. } => {
+            EventKind::TaskEnded { task, attempt, end } => {
                 if !end.facts.is_empty() {
                     self.host(&task.host).facts.extend(end.facts.clone());
                 }
                 let ended_ms = event.ms;
                 let task = self.task(task);
                 task.ended_ms = Some(ended_ms);
+                let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
+                if *attempt == task.attempt && !may_run {
+                    task.open = false;
+                }
                 task.waiting_for = None;
                 task.status = if end.again {
                     TaskStatus::Again(end.clone())
@@ -231,7 +245,9 @@ impl RunState {
             run.tasks = resumed.tasks;
         }
         for task in &resumed.forgotten {
-            self.tasks.remove(task);
+            if let Some(state) = self.tasks.remove(task) {
+                self.forgotten.insert(task.clone(), state);
+            }
         }
         let hosts: BTreeSet<HostName> = self.tasks.keys().map(|task| task.host.clone()).collect();
         self.hosts.retain(|host, _| hosts.contains(host));
@@ -248,10 +264,10 @@ impl RunState {
                 _ => false,
             };
             task.waiting_for = None;
-            match &task.status {
-                _ if open => task.status = TaskStatus::Pending,
-                TaskStatus::Running if task.job.is_some() => task.status = TaskStatus::Detached,
-                _ => {}
+            if task.open && task.job.is_some() {
+                task.status = TaskStatus::Detached;
+            } else if open {
+                task.status = TaskStatus::Pending;
             }
         }
     }
@@ -261,7 +277,16 @@ impl RunState {
     }
 
     fn task(&mut self, id: &TaskId) -> &mut TaskState {
-        self.tasks.entry(id.clone()).or_default()
+        // One that was forgotten and is there again goes on counting its attempts.
+        let before = match self.tasks.contains_key(id) {
+            true => None,
+            false => self.forgotten.remove(id),
+        };
+        let known = self.tasks.entry(id.clone()).or_default();
+        if let Some(before) = before {
+            *known = before;
+        }
+        known
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_plan::read_context::{KeyFile, ReadContext};
@@ -188,7 +188,13 @@ impl Loaded {
             };
             let whole = std::path::absolute(&*path).unwrap_or_else(|_| PathBuf::from(&*path));
             let found = match fs::File::open(&whole).and_then(|file| file.metadata()) {
-                Ok(metadata) if metadata.is_file() => Ok(()),
+                Ok(metadata) if metadata.is_file() => {
+                    let (bytes, seconds) = (metadata.len(), metadata.mtime());
+                    let nanos = metadata.mtime_nsec();
+                    let what = format!("{bytes} bytes, {seconds}.{nanos:09}");
+                    plan.uploads.insert(setting.clone(), what);
+                    Ok(())
+                }
                 Ok(_) => Err("it is no regular file".to_owned()),
                 Err(error) => Err(error.to_string()),
             };

@@ -27,6 +27,11 @@ pub(crate) fn resume(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
+    if !global.on.is_empty() {
+        let text = "a run is gone on with on all of its hosts";
+        return Err(Trouble::new("resume::on", text)
+            .help("leave `--on` away; a host that is not to take part any more is taken out of the cluster file"));
+    }
     let loaded = load(global, environment)?;
     // Before the journal is read: whoever works on the run still writes it.
     let folder = find(&loaded, args.run.as_deref())?;
@@ -50,6 +55,7 @@ pub(crate) fn resume(
     let (plan, remarks) = plan_again(&loaded, old, global)?;
     diagnostics::show(&remarks, terminal);
     let resumption = Resumption::of(&plan, &before, &state);
+    same_spools(&plan, old, &resumption)?;
     if args.explain {
         terminal.print(&explanation(&folder, &resumption));
         return Ok(Exit::Done);
@@ -95,8 +101,10 @@ fn find(loaded: &Loaded, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
         if is_unfinished(&state) {
             return Ok(folder);
         }
-        // What came before it was finished by it.
-        break;
+        // What came before it was finished by it; not by one that came to nothing.
+        if state.ended == Some(RunOutcome::Done) {
+            break;
+        }
     }
     Err(Trouble::new(
         "resume::nothing",
@@ -175,28 +183,51 @@ fn plan_again(
         manual_reboot: old.manual_reboot,
     };
     let mut global = global.clone();
-    if global.on.is_empty() {
-        // A host that was named and is no more in the file is simply gone.
-        let there = |on: &&String| {
-            let hosts = &loaded.cluster.hosts;
-            let is_old_host = old
-                .roster
+    // A host that was named and is no more in the file is simply gone.
+    let there = |on: &&String| {
+        let hosts = &loaded.cluster.hosts;
+        let is_old_host = old
+            .roster
+            .iter()
+            .any(|host| host.name.as_str() == on.as_str());
+        !is_old_host
+            || hosts
                 .iter()
-                .any(|host| host.name.as_str() == on.as_str());
-            !is_old_host
-                || hosts
-                    .iter()
-                    .any(|host| host.name.value.as_str() == on.as_str())
-        };
-        global.on = old.on.iter().filter(there).cloned().collect();
-    }
+                .any(|host| host.name.value.as_str() == on.as_str())
+    };
+    global.on = old.on.iter().filter(there).cloned().collect();
     global.accept.extend(old.accept.iter().cloned());
     loaded.plan(&old.flow, &extent, &global)
 }
 
+/// What was begun on a host lies in its spool: with another one, nobody would find it.
+fn same_spools(plan: &Plan, old: &Plan, resumption: &Resumption) -> Result<(), Trouble> {
+    for decision in &resumption.decisions {
+        let host = &decision.task.host;
+        let (Some(Begin::Attach { .. }), Some(now), Some(before)) =
+            (&decision.begin, plan.host(host), old.host(host))
+        else {
+            continue;
+        };
+        if now.ssh.spool != before.ssh.spool || now.ssh.jobs != before.ssh.jobs {
+            let text = format!(
+                "{} was begun on {host} with the spool {}, and the cluster file names another one now",
+                decision.task.stage, before.ssh.spool
+            );
+            return Err(Trouble::new("resume::spool", text)
+                .help("write the `spool` and `jobs` of before, until the run is done"));
+        }
+    }
+    Ok(())
+}
+
 fn question(folder: &RunFolder, plan: &Plan, resumption: &Resumption) -> String {
+    let forgotten = match resumption.forgotten.len() {
+        0 => String::new(),
+        tasks => format!(", and {} are forgotten", count(tasks, "task")),
+    };
     format!(
-        "go on with {} of {} on {} (run {}): {} of {} remain?",
+        "go on with {} of {} on {} (run {}): {} of {} remain{forgotten}?",
         plan.flow,
         plan.recipe,
         plan.cluster,

@@ -116,7 +116,8 @@ pub(crate) fn lock(
         pid: std::process::id(),
         since: Timestamp::now(),
     };
-    ClusterLock::take(&loaded.home, &holder).map_err(|error| match error {
+    let cluster = &loaded.cluster.name.value;
+    ClusterLock::take(&loaded.home, cluster, &holder).map_err(|error| match error {
         LockError::Held(holder) => held(holder.as_ref()),
         LockError::Io { .. } => Trouble::new("run::lock", chain(&error)),
     })

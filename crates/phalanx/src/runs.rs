@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use phalanx_engine::{ClusterLock, Holder, RunId};
+use phalanx_engine::{RunFolder, RunId};
 use phalanx_events::{RunOutcome, RunState};
 use phalanx_report::count;
 use phalanx_report::duration::took;
@@ -45,10 +45,9 @@ pub(crate) fn runs(
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
-    let holder = ClusterLock::holder(&home);
     let lines: Vec<RunLine> = run_list::list(&home)?
         .iter()
-        .map(|run| line(&home, run, holder.as_ref()))
+        .map(|run| line(&home, run))
         .collect();
     if global.json {
         terminal.print_json(&RunsDocument {
@@ -66,7 +65,7 @@ pub(crate) fn runs(
     Ok(Exit::Done)
 }
 
-fn line(home: &std::path::Path, run: &RunId, holder: Option<&Holder>) -> RunLine {
+fn line(home: &std::path::Path, run: &RunId) -> RunLine {
     let mut line = RunLine {
         run: run.to_string(),
         started_at: None,
@@ -75,10 +74,12 @@ fn line(home: &std::path::Path, run: &RunId, holder: Option<&Holder>) -> RunLine
         hosts: None,
         outcome: None,
         took_ms: 0,
-        running: holder.is_some_and(|holder| holder.run == run.as_str()),
+        running: false,
         damage: None,
     };
-    let journal = phalanx_engine::RunFolder::open(home, run).and_then(|folder| folder.journal());
+    let folder = RunFolder::open(home, run);
+    line.running = folder.as_ref().is_ok_and(RunFolder::is_running);
+    let journal = folder.and_then(|folder| folder.journal());
     match journal {
         Ok(journal) => {
             let mut state = RunState::new();

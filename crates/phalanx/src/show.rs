@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use phalanx_engine::{ClusterLock, RunFolder};
+use phalanx_engine::RunFolder;
 use phalanx_events::Event;
 use phalanx_lab::Lab;
 use phalanx_plan::{Plan, TaskId};
@@ -99,10 +99,8 @@ pub(crate) fn report(
         path.to_string_lossy().into_owned()
     };
     let again: String = plan.on.iter().map(|on| format!(" --on {on}")).collect();
-    let home = runs.ancestors().nth(2);
-    let holder = home.and_then(ClusterLock::holder);
     let context = ReportContext {
-        running: holder.is_some_and(|holder| holder.run == folder.id().as_str()),
+        running: folder.is_running(),
         run: folder.id().as_str(),
         command: &command,
         again: &again,

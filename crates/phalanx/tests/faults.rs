@@ -44,6 +44,9 @@ struct Row {
     checked: Checked,
 }
 
+/// A name, and what happens.
+type Fault = (&'static str, fn(&Site));
+
 /// A cluster file of its own for one fault, and with it runs of its own.
 struct Case<'a> {
     site: &'a Site,
@@ -144,7 +147,8 @@ impl Case<'_> {
     fn controller(&self, before: Option<u32>) -> u32 {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let text = fs::read_to_string(self.folder().join(".phalanx/lock")).unwrap_or_default();
+            let text =
+                fs::read_to_string(self.folder().join(".phalanx/locks/faults")).unwrap_or_default();
             let holder: Value = serde_json::from_str(&text).unwrap_or_default();
             let pid = holder["pid"].as_u64().map(|pid| pid as u32);
             if let Some(pid) = pid.filter(|pid| Some(*pid) != before) {
@@ -262,7 +266,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn nothing_is_lost_whatever_breaks() {
     let before = machine();
     let site = Site::new();
-    let faults: [(&str, fn(&Site)); 7] = [
+    let faults: [Fault; 7] = [
         ("kills", killed_at_random),
         ("hosts", hosts_in_trouble),
         ("two", two_controllers),
@@ -748,7 +752,7 @@ fn killed_while_installing(site: &Site) {
             let mut child = start(args);
             let deadline = Instant::now() + Duration::from_secs(20);
             let pid = loop {
-                let text = fs::read_to_string(home.join("lock")).unwrap_or_default();
+                let text = fs::read_to_string(home.join("locks/dcos")).unwrap_or_default();
                 let holder: Value = serde_json::from_str(&text).unwrap_or_default();
                 match holder["pid"].as_u64() {
                     Some(pid) if pid != last => break pid,

@@ -133,6 +133,7 @@ impl<'a> Builder<'a> {
                 .filter_map(|role| Some((role.name.clone(), role.may_miss?)))
                 .collect(),
             settings: resolved.settings.clone(),
+            uploads: BTreeMap::new(),
             facts_script: self.recipe.facts_script.clone(),
             fact_kinds: self.recipe.fact_kinds.clone(),
             files: self.files(stages),

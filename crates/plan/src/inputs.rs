@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::environment::RenderedContent;
-use crate::plan::{Action, Facts, Plan};
+use crate::plan::{Action, Facts, Plan, PutSource};
 
 /// What goes into a task: a name for people, and the content.
 pub type Inputs = BTreeMap<String, String>;
@@ -42,6 +42,11 @@ impl Plan {
             }
         }
         for put in &stage_of.put {
+            if let PutSource::Upload(setting) = &put.source
+                && let Some(file) = self.uploads.get(setting)
+            {
+                note(&format!("the file that {setting} names"), file);
+            }
             match self.render_put(put, host, facts) {
                 Ok(file) => {
                     let content = match &file.content {

@@ -62,6 +62,10 @@ pub struct Plan {
     pub may_miss: BTreeMap<RoleName, Allowance>,
     /// Settings with the recipe's defaults filled in.
     pub settings: BTreeMap<String, Value>,
+    /// Of settings that name a file of this machine: what the file was when the plan was made, so that
+    /// another one at the same path is told apart.
+    #[serde(default)]
+    pub uploads: BTreeMap<String, String>,
     /// The probe that reads a host's facts after connecting, by path in `files`.
     pub facts_script: Option<String>,
     /// The facts that the recipe declares.

@@ -103,6 +103,8 @@ pub enum Hold {
     },
     /// Somebody else has it.
     Busy(HolderWords),
+    /// Nobody has it, and these jobs of other runs still run there.
+    Jobs(Vec<String>),
 }
 
 /// What was learned while connecting.

@@ -34,7 +34,7 @@ async fn hold(protocol: &HostProtocol, process: &str, seen: Option<&HolderWords>
 fn busy(hold: Hold) -> HolderWords {
     match hold {
         Hold::Busy(them) => them,
-        Hold::Taken { fence } => panic!("taken as {fence}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -126,7 +126,7 @@ async fn at_the_end_of_a_run_older_ones_are_cleared_away_as_well() {
         std::thread::sleep(std::time::Duration::from_millis(20));
         let fence = match hold(&protocol, "a", None).await {
             Hold::Taken { fence } => fence,
-            Hold::Busy(them) => panic!("{them:?}"),
+            other => panic!("{other:?}"),
         };
         std::thread::sleep(std::time::Duration::from_millis(20));
         // Somebody only looks meanwhile.
@@ -142,5 +142,36 @@ async fn at_the_end_of_a_run_older_ones_are_cleared_away_as_well() {
         assert!(!host.job_folder(&old).exists());
         assert!(host.job_folder(&late).exists());
         assert!(!host.spool().join("holder").exists());
+    }
+}
+
+#[tokio::test]
+async fn what_another_run_left_running_is_not_run_beside() {
+    for host in Host::each() {
+        let pipe = host.pipe("go");
+        let waiting = format!("read x <{}", pipe.display());
+        let (protocol, mut seen) = (host.protocol(), Recorder::default());
+        let running = JobId::new("run0", "a", "host1", 1);
+        let watched = seen.clone();
+        host.run(&JobId::new("run0", "over", "host1", 1), "exit 3")
+            .await;
+        let (end, ()) = tokio::join!(
+            support::start(&protocol, &running, &waiting, &mut seen),
+            async {
+                support::until("it runs", || watched.accepted() == 1).await;
+                let other = host.protocol();
+                let jobs = Hold::Jobs(vec!["run0.a.host1.1".into()]);
+                assert_eq!(hold(&other, "a", None).await, jobs);
+                // The run that it is of may go on.
+                let own = HolderWords {
+                    run: "run0".into(),
+                    ..words("b")
+                };
+                let held = within(other.hold(&own, None)).await.unwrap();
+                assert!(matches!(held, Hold::Taken { .. }), "{held:?}");
+                support::release(pipe).await;
+            }
+        );
+        end.unwrap();
     }
 }

@@ -146,7 +146,7 @@ impl<W: Write> LineDisplay<W> {
                 );
                 self.normal_line(event.ms, &text)
             }
-            EventKind::RunResumed(_) => self.resumed(event.ms),
+            EventKind::RunResumed(resumed) => self.resumed(event.ms, resumed.forgotten.len()),
             EventKind::TaskStarted { task, .. } if was_over => {
                 // A host that was left behind goes on.
                 *self.open.entry(task.stage.clone()).or_insert(0) += 1;
@@ -178,7 +178,7 @@ impl<W: Write> LineDisplay<W> {
     }
 
     /// Says what remains, and counts anew what is open.
-    fn resumed(&mut self, now: u64) -> io::Result<()> {
+    fn resumed(&mut self, now: u64, forgotten: usize) -> io::Result<()> {
         self.open.clear();
         for task in &self.plan.tasks {
             let still = usize::from(!self.is_over(&task.id));
@@ -187,10 +187,17 @@ impl<W: Write> LineDisplay<W> {
         let remain: usize = self.open.values().sum();
         let run = self.state.run.as_ref();
         let text = format!(
-            "run {} goes on: {} of {} remain",
+            "run {} goes on: {} of {} remain{}",
             run.map_or("?", |run| run.run.as_str()),
             remain,
             count(self.plan.tasks.len(), "task"),
+            match forgotten {
+                0 => String::new(),
+                tasks => format!(
+                    "; {} are forgotten, their hosts or stages gone",
+                    count(tasks, "task")
+                ),
+            },
         );
         self.normal_line(now, &text)
     }

@@ -128,6 +128,11 @@ impl World {
         self
     }
 
+    /// What was scripted for connections that nobody made is forgotten.
+    pub(crate) fn answers_again(&self, host: &str) {
+        self.with(host, |script| script.dials.clear());
+    }
+
     pub(crate) fn job(&self, host: &str, stage: &str, job: Job) -> &Self {
         self.with(host, |script| {
             script.jobs.entry(stage.into()).or_default().push_back(job)
@@ -668,6 +673,7 @@ impl PlanMaker {
                 tasks: Vec::new(),
                 may_miss: BTreeMap::new(),
                 settings: BTreeMap::new(),
+                uploads: BTreeMap::new(),
                 facts_script: None,
                 fact_kinds: BTreeMap::new(),
                 files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),

@@ -1,5 +1,5 @@
 # Who works on this host, in `holder`: a process and how often it has given a sign of life, then who that
-# is. In: verb (hold, beat, release) me (the process) about (a line of words) seen; after spool.sh.
+# is. In: verb (hold, beat, release) run me (the process) about (a line of words) seen; after spool.sh.
 them= beats=0 told=
 [ ! -s "$spool/holder" ] || { read -r them beats; read -r told; } <"$spool/holder"
 note() {
@@ -13,6 +13,21 @@ hold)
     say "head busy process=$them beats=$beats $told"
     exit 0
   fi
+  # What another run left running is not run beside. Its end is seen by its lock.
+  others=
+  for job in "$spool/j"/*; do
+    id=${job##*/}
+    case $id in "$run".*) continue ;; esac
+    [ -s "$job/boot" ] || continue
+    record=
+    [ ! -s "$job/rc" ] || read -r record <"$job/rc"
+    case $record in rc=*' whole') continue ;; esac
+    flock -xn "$job/lock" true || others=$others${others:+,}$id
+  done
+  if [ -n "$others" ]; then
+    say "head jobs $others"
+    exit 0
+  fi
   # The number by which whoever comes late is refused.
   fence=$((highest + 1))
   { echo "$fence" >"$spool/fence.new" && mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null ||
@@ -21,8 +36,7 @@ hold)
   say "head held fence=$fence"
   ;;
 beat)
-  # The number was looked at: nobody has taken over.
-  note $((beats + 1))
+  [ "$them" != "$me" ] || note $((beats + 1))
   say 'head beat'
   ;;
 release)

@@ -27,6 +27,7 @@ impl HostProtocol {
         let number = |name| field(rest, name).and_then(|number| number.parse().ok());
         match (word, number("fence"), number("beats")) {
             ("held", Some(fence), _) => Ok(Hold::Taken { fence }),
+            ("jobs", ..) => Ok(Hold::Jobs(rest.split(',').map(str::to_owned).collect())),
             ("busy", _, Some(beats)) => {
                 let text = |name| field(rest, name).unwrap_or_default().to_owned();
                 Ok(Hold::Busy(HolderWords {
@@ -91,6 +92,7 @@ impl HostProtocol {
             .spool_request("", fence)?
             .alone()
             .set("verb", verb)
+            .set("run", &word(&me.run))
             .set("me", &word(&me.process))
             .set("about", &about))
     }

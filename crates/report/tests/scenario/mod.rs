@@ -81,6 +81,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         tasks,
         may_miss: BTreeMap::from([("worker".into(), Allowance::Percent(34))]),
         settings: BTreeMap::new(),
+        uploads: BTreeMap::new(),
         facts_script: None,
         fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
         files: BTreeMap::new(),
