@@ -447,3 +447,30 @@ async fn a_host_is_taken_from_a_run_that_gives_no_sign_of_life() {
     assert!((30_000..34_000).contains(&after), "{after}");
     assert!(!world.is_held("a"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_runs_beside_what_another_run_left_running() {
+    for (seconds, outcome) in [(Some(12), RunOutcome::Done), (None, RunOutcome::Held)] {
+        let mut world = World::default();
+        holding(&mut world);
+        world.left_running("a", "r0.one.a.1", seconds);
+        world.job("a", "one", Job::ok(1));
+        let plan = PlanMaker::new(&["a:m"])
+            .stage("one", "", script(), &[])
+            .plan();
+        let ran = world.run(plan).await;
+        assert_eq!(ran.outcome, outcome);
+        match seconds {
+            Some(seconds) => assert!(ran.started("one@a") >= seconds * 1_000),
+            None => {
+                assert!(ran.never_started("one@a"));
+                let told = format!("{:?}", ran.events);
+                assert!(
+                    told.contains("the run r0 has left a script running here"),
+                    "{told}"
+                );
+                assert!(told.contains("phalanx resume r0"), "{told}");
+            }
+        }
+    }
+}

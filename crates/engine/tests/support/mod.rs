@@ -99,6 +99,8 @@ struct HostScript {
     going_down: bool,
     holder: Option<HolderWords>,
     fence: u64,
+    /// Jobs of another run, and until when they run.
+    left_running: Option<(Vec<String>, Option<Instant>)>,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -247,6 +249,14 @@ impl World {
                 }
             });
         }
+    }
+
+    /// A script of another run runs there for so many seconds, or for ever.
+    pub(crate) fn left_running(&self, host: &str, job: &str, seconds: Option<u64>) {
+        let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        self.with(host, |script| {
+            script.left_running = Some((vec![job.to_owned()], until))
+        });
     }
 
     /// Whether somebody holds the host.
@@ -573,6 +583,11 @@ impl Connection for Scripted {
 
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
         Ok(self.world.with(&self.host, |host| {
+            if let Some((jobs, until)) = &host.left_running
+                && until.is_none_or(|until| Instant::now() < until)
+            {
+                return Hold::Jobs(jobs.clone());
+            }
             let free = host.holder.is_none()
                 || host
                     .holder
