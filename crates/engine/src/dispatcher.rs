@@ -4,6 +4,9 @@
 //! one flush, and only then do answers and displays go out: nothing follows from what is not on
 //! disk.
 
+mod late_hosts;
+mod resumption;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use phalanx_events::{
     CancelLevel, Event, EventKind, Failure, FailureKind, Outcome, RunOutcome, RunState, TaskEnd,
     TaskStatus,
 };
-use phalanx_plan::{Facts, HostName, Plan, TaskId};
+use phalanx_plan::{Facts, Plan, TaskId};
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -22,7 +25,7 @@ use crate::board::{Board, Place, Verdict};
 use crate::journal::JournalWriter;
 use crate::late::{self, Late};
 use crate::message::{Order, Report, Step};
-use crate::resume::{Begin, Resumption};
+use crate::resume::Begin;
 use crate::telling::{Telling, Told};
 
 /// How many reports are taken in one go.
@@ -97,34 +100,6 @@ impl Dispatcher {
             changed: false,
             plan,
         }
-    }
-
-    /// The same, going on from what an earlier process has left.
-    pub(crate) fn go_on(mut self, state: RunState, resumption: &Resumption) -> Self {
-        self.began_ms = state.ms;
-        self.state = state;
-        self.changed = resumption.changed;
-        for (index, decision) in resumption.decisions.iter().enumerate() {
-            match &decision.begin {
-                Some(begin) => drop(self.begins.insert(index, begin.clone())),
-                None => self.board.end(&self.plan, index, Place::Done),
-            }
-        }
-        self.cut.clone_from(&resumption.cut);
-        self
-    }
-
-    /// Attempts that nobody will end any more are over. Each is followed by another.
-    fn end_cut(&mut self) -> std::io::Result<()> {
-        for (task, attempt) in std::mem::take(&mut self.cut) {
-            let text = "phalanx ended while this was under way";
-            let end = TaskEnd {
-                again: true,
-                ..TaskEnd::failed(Failure::new(FailureKind::Interrupted, text))
-            };
-            self.tell(EventKind::TaskEnded { task, attempt, end })?;
-        }
-        Ok(())
     }
 
     /// Takes the run from its first event to its last.
@@ -377,98 +352,6 @@ impl Dispatcher {
             Some(host) => self.tell_parked(host),
             None => Ok(()),
         }
-    }
-
-    /// Leaves a host behind for now, if everybody else can go on without it.
-    fn park(&mut self, host: usize, reason: &str, failed: Option<(usize, Begin)>) -> bool {
-        if self.cancel.is_some() {
-            return false;
-        }
-        // The task that failed counts as missing already; that must not be too much either.
-        let bearable = failed
-            .as_ref()
-            .is_none_or(|(task, _)| self.board.can_do_without(&self.plan, *task));
-        let Some(stages) = bearable
-            .then(|| self.board.park(&self.plan, host))
-            .flatten()
-        else {
-            return false;
-        };
-        if stages.iter().any(|stage| self.board.is_decided(*stage)) {
-            self.look_at.extend(0..self.plan.hosts.len());
-        }
-        let times = self.times_late.entry(host).or_insert(0);
-        let at = failed
-            .is_some()
-            .then(|| Instant::now() + late::pause(*times));
-        *times += 1;
-        let late = Late {
-            at,
-            failed,
-            reason: reason.to_owned(),
-        };
-        self.late.insert(host, late);
-        true
-    }
-
-    fn tell_parked(&mut self, host: HostName) -> std::io::Result<()> {
-        let text = "left behind for now; it is tried again as long as the run goes on".to_owned();
-        self.tell(EventKind::HostNotice { host, text })
-    }
-
-    /// When the next host is to be tried again.
-    fn next_late(&self) -> Option<Instant> {
-        match self.cancel {
-            None => self.late.values().filter_map(|late| late.at).min(),
-            Some(_) => None,
-        }
-    }
-
-    /// Hosts whose time has come go on where they failed.
-    fn try_late(&mut self) {
-        let now = Instant::now();
-        let due: Vec<usize> = self
-            .late
-            .iter()
-            .filter(|(_, late)| late.at.is_some_and(|at| at <= now))
-            .map(|(host, _)| *host)
-            .collect();
-        for host in due {
-            let failed = self.late.remove(&host).and_then(|late| late.failed);
-            let task = failed.as_ref().map(|(task, _)| *task);
-            self.board.unpark(&self.plan, host, task);
-            self.begins.extend(failed);
-            self.look_at.insert(host);
-        }
-    }
-
-    /// Nobody waits for this host any more.
-    fn give_up(&mut self, host: usize, reason: &str) -> std::io::Result<()> {
-        self.board.stop_host(host, reason);
-        match self.late.remove(&host) {
-            Some(late) => self.tell_not_run(host, &late.reason),
-            None => Ok(()),
-        }
-    }
-
-    /// What was left behind with a host is not run any more.
-    fn tell_not_run(&mut self, host: usize, reason: &str) -> std::io::Result<()> {
-        for index in self.board.parked_of(host) {
-            let Some(task) = self.plan.tasks.get(index) else {
-                continue;
-            };
-            let (task, stage) = (task.id.clone(), task.stage);
-            self.settle(index, stage, host, false);
-            let end = TaskEnd::new(Outcome::NotRun {
-                reason: reason.to_owned(),
-            });
-            self.tell(EventKind::TaskEnded {
-                task,
-                attempt: 0,
-                end,
-            })?;
-        }
-        Ok(())
     }
 
     /// Notes on the board that a task is over, and who has to be looked at because of it.

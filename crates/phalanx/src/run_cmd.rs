@@ -106,18 +106,9 @@ pub(crate) fn lock(
     run: &RunId,
     environment: &Environment,
 ) -> Result<ClusterLock, Trouble> {
-    let holder = Holder {
-        run: run.to_string(),
-        owner: environment
-            .user
-            .clone()
-            .unwrap_or_else(|| "somebody".to_owned()),
-        machine: environment.machine.clone(),
-        pid: std::process::id(),
-        since: Timestamp::now(),
-    };
     let cluster = &loaded.cluster.name.value;
-    ClusterLock::take(&loaded.home, cluster, &holder).map_err(|error| match error {
+    ClusterLock::take(&loaded.home, cluster, &myself(run, environment)).map_err(|error| match error
+    {
         LockError::Held(holder) => held(holder.as_ref()),
         LockError::Io { .. } => Trouble::new("run::lock", chain(&error)),
     })
