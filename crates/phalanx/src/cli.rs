@@ -237,6 +237,12 @@ pub(crate) struct LogsArgs {
     /// RUN, HOST and STAGE: without a run, of the newest; without a host, the list of logs
     #[arg(value_name = "RUN|HOST|STAGE", num_args = 0..=3)]
     pub(crate) what: Vec<String>,
+    /// Go on showing what is said, of all hosts where none is named, until the run ends
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines that have this text in them, of all hosts where none is named
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) grep: Option<String>,
 }
 
 /// What to do with a recipe.

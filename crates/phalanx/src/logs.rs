@@ -13,6 +13,7 @@ use crate::cli::{Global, LogsArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::logs_follow;
 use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
@@ -63,12 +64,16 @@ pub(crate) fn logs(
         return Ok(Exit::Done);
     }
     let run = format!("run {} ({})", wanted.folder.id(), wanted.plan.flow);
-    if logs.is_empty() {
+    let awaited = args.follow && wanted.folder.is_running();
+    if logs.is_empty() && !awaited {
         terminal.remark(&nothing(&wanted, &run));
         return Ok(Exit::Done);
     }
     // Standard output is the logs' alone.
     terminal.remark(&run);
+    if args.follow || args.grep.is_some() {
+        return follow(&wanted, args);
+    }
     if wanted.host.is_none() {
         list(&logs, terminal);
     } else {
@@ -83,6 +88,27 @@ pub(crate) fn logs(
         }
     }
     Ok(Exit::Done)
+}
+
+/// Shows lines of several logs as they come, or as they came.
+fn follow(wanted: &Wanted, args: &LogsArgs) -> Result<Exit, Trouble> {
+    let logs = || {
+        let logs = logs_of(wanted).into_iter();
+        logs.map(|log| (log.path, format!("{} {}", log.host, log.stage)))
+            .collect()
+    };
+    let one = wanted.host.is_some() && wanted.stage.is_some();
+    let has_text = |line: &str| args.grep.as_deref().is_none_or(|text| line.contains(text));
+    let goes_on = || args.follow && wanted.folder.is_running();
+    match logs_follow::follow(logs, goes_on, !one, &has_text) {
+        // Nobody reads any more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => {
+            let message = "the logs can't be read";
+            Err(Trouble::because("command::log-unreadable", message, &error))
+        }
+        Ok(()) => Ok(Exit::Done),
+    }
 }
 
 /// Why there is nothing to read.
@@ -214,7 +240,7 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
                 stage: stage.id.clone(),
                 host: host.name.clone(),
             };
-            for attempt in 1..=stage.retries.saturating_add(1) {
+            for attempt in 1..=last_attempt(&wanted.folder, &task) {
                 let path = wanted.folder.attempt_log_path(&task, attempt);
                 let Ok(metadata) = fs::metadata(&path) else {
                     continue;
@@ -230,6 +256,22 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
         }
     }
     logs
+}
+
+/// The highest attempt of a task that has a log: resumptions and late hosts make more of them than the
+/// recipe's retries.
+fn last_attempt(folder: &RunFolder, task: &TaskId) -> u32 {
+    let first = folder.log_path(task);
+    let names = first.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let stage = task.stage.as_str();
+    let attempts = names.into_iter().flatten().flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        match name.strip_prefix(stage)?.strip_suffix(".log")? {
+            "" => Some(1),
+            number => number.strip_prefix('.')?.parse().ok(),
+        }
+    });
+    attempts.max().unwrap_or(0)
 }
 
 fn list(logs: &[Log], terminal: &Terminal) {

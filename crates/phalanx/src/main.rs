@@ -15,6 +15,7 @@ mod lab_cmd;
 mod lab_place;
 mod load;
 mod logs;
+mod logs_follow;
 mod plan_cmd;
 mod program;
 mod recipe_cmd;

@@ -162,3 +162,36 @@ fn a_newer_journal_is_not_gone_on_with() {
     site.phalanx(&["show"]).expect(0);
     fs::write(site.first_home().join("go"), "").unwrap();
 }
+
+#[test]
+fn logs_are_followed_to_the_end_of_the_run() {
+    let site = site();
+    let ran = site.phalanx_and(&["install", "--yes"], "task-accepted", |_| {
+        let follower = site
+            .command(&["logs", "-f"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let one = site
+            .command(&["logs", "-f", "w1", "after"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // They end by themselves when the run does.
+        fs::write(site.first_home().join("go"), "").unwrap();
+        let said = follower.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert_eq!(
+            said,
+            "w1 wait | begins\nw1 wait | ends\nw1 after | told from-wait\n"
+        );
+        let said = one.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "told from-wait\n");
+    });
+    ran.expect(0);
+    let found = site.phalanx(&["logs", "--grep", "end"]);
+    found.expect(0);
+    assert_eq!(found.stdout, "w1 wait | ends\n");
+}
