@@ -135,6 +135,7 @@ impl<'a> Builder<'a> {
             settings: resolved.settings.clone(),
             uploads: BTreeMap::new(),
             facts_script: self.recipe.facts_script.clone(),
+            causes: self.recipe.causes.clone(),
             fact_kinds: self.recipe.fact_kinds.clone(),
             files: self.files(stages),
             cache: Cache::default(),

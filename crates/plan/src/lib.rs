@@ -42,7 +42,7 @@ pub use ids::{HostName, RoleName, StageId, TaskId};
 pub use index::PlanIndex;
 pub use inputs::{Inputs, differences};
 pub use plan::{
-    Action, Allowance, ClusterHost, FactKind, Facts, Gate, Handing, Plan, PlannedHost,
+    Action, Allowance, Cause, ClusterHost, FactKind, Facts, Gate, Handing, Plan, PlannedHost,
     PlannedStage, PlannedTask, PutSource, PutStep,
 };
 pub use prepared::Cache;

@@ -68,6 +68,9 @@ pub struct Plan {
     pub uploads: BTreeMap<String, String>,
     /// The probe that reads a host's facts after connecting, by path in `files`.
     pub facts_script: Option<String>,
+    /// What the recipe knows of why scripts fail; the first that fits counts.
+    #[serde(default)]
+    pub causes: Vec<Cause>,
     /// The facts that the recipe declares.
     pub fact_kinds: BTreeMap<String, FactKind>,
     /// The recipe's scripts and templates that the plan needs: path and text.
@@ -76,6 +79,17 @@ pub struct Plan {
     /// changed once it is in use; a clone starts anew.
     #[serde(skip)]
     pub cache: Cache,
+}
+
+/// What words in a failure's last lines mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Any of these has to be there; in small letters, since their case does not count.
+    pub words: Vec<String>,
+    /// What it is, in plain words.
+    pub says: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 /// A host as the others know it.

@@ -1,5 +1,6 @@
 //! Recipes: what a recipe says, read from its files, with everything that is wrong with it.
 
+mod causes_file;
 mod conditions;
 mod counts;
 mod files;

@@ -271,6 +271,10 @@ fn failure_text(text: &mut String, failure: &FailureReport, options: ClosingOpti
     for line in &failure.lines {
         let _ = writeln!(text, "  {DIM}{bar}{DIM:#} {line}");
     }
+    if let Some(cause) = &failure.cause {
+        let _ = writeln!(text, "  likely: {}", cause.says);
+        let _ = writeln!(text, "  help: {}", cause.fix);
+    }
     if let Some(advice) = &failure.advice {
         let _ = writeln!(text, "  help: {advice}");
     }

@@ -176,12 +176,23 @@ pub struct FailureReport {
     pub message: String,
     /// What the operator can do.
     pub advice: Option<String>,
+    /// What the recipe makes of it, in plain words.
+    pub cause: Option<CauseReport>,
     /// The last lines of output that matter.
     pub lines: Vec<String>,
     /// The hosts.
     pub hosts: Vec<HostName>,
     /// The log of the first of them.
     pub log: Option<String>,
+}
+
+/// What the recipe makes of a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CauseReport {
+    /// What it is.
+    pub says: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 /// A problem that scripts reported, shared by all hosts that reported it.

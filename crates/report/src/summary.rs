@@ -7,8 +7,8 @@ use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId};
 
 use crate::critical_path::critical_path;
 use crate::data::{
-    Counts, FORMAT, FailureReport, HostEnd, HostReport, NextStep, NoticeReport, ProblemReport,
-    RunReport, Slowest, StageReport,
+    CauseReport, Counts, FORMAT, FailureReport, HostEnd, HostReport, NextStep, NoticeReport,
+    ProblemReport, RunReport, Slowest, StageReport,
 };
 use crate::folding::Folding;
 use crate::terminal_text::harmless;
@@ -175,6 +175,21 @@ struct Folded {
     first: Failure,
 }
 
+/// What the recipe knows of the words in a failure's message and last lines.
+fn cause(plan: &Plan, failure: &Failure) -> Option<CauseReport> {
+    let said = failure.lines.iter().chain([&failure.message]);
+    let said: Vec<String> = said.map(|line| line.to_lowercase()).collect();
+    let fits = |words: &[String]| {
+        let mut words = words.iter();
+        words.any(|word| said.iter().any(|line| line.contains(word.as_str())))
+    };
+    let cause = plan.causes.iter().find(|cause| fits(&cause.words))?;
+    Some(CauseReport {
+        says: cause.says.clone(),
+        fix: cause.fix.clone(),
+    })
+}
+
 fn failures(
     plan: &Plan,
     timeline: &Timeline,
@@ -260,6 +275,7 @@ fn failures(
                 kind: shown.kind,
                 message: harmless(&shown.message),
                 advice: shown.advice.as_deref().map(harmless),
+                cause: cause(plan, &shown),
                 lines: shown.lines.iter().map(|line| harmless(line)).collect(),
                 hosts: folded.hosts,
                 log,

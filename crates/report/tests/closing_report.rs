@@ -353,3 +353,30 @@ fn a_plan_of_many_hosts_draws_roles() {
 fn a_plan_as_data() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&plan_view::data(&hello())).unwrap());
 }
+
+#[test]
+fn the_recipe_says_what_a_failure_means() {
+    let (mut plan, events) = failed_run();
+    assert!(!text(&report(&plan, &events), 100).contains("likely:"));
+    let cause = |word: &str, says: &str| phalanx_plan::Cause {
+        words: vec!["no such words".into(), word.into()],
+        says: says.into(),
+        fix: "mend it".into(),
+    };
+    // The first that fits, whatever the case of what was said.
+    plan.causes = vec![
+        cause("quorum", "not it"),
+        cause("resolving", "no name server"),
+        cause("e", "no"),
+    ];
+    let report = report(&plan, &events);
+    let told = text(&report, 100);
+    assert!(
+        told.contains("  likely: no name server\n  help: mend it\n"),
+        "{told}"
+    );
+    assert_eq!(
+        told.matches("likely:").count(),
+        report.failures.iter().filter(|f| f.cause.is_some()).count()
+    );
+}

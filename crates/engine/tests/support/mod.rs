@@ -689,6 +689,7 @@ impl PlanMaker {
                 may_miss: BTreeMap::new(),
                 settings: BTreeMap::new(),
                 uploads: BTreeMap::new(),
+                causes: Vec::new(),
                 facts_script: None,
                 fact_kinds: BTreeMap::new(),
                 files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),

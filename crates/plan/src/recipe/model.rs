@@ -11,7 +11,7 @@ use crate::cluster_conf::ConfMapping;
 use crate::environment::secret_variable;
 use crate::expression::{Names, SettingKind};
 use crate::ids::{RoleName, StageId};
-use crate::plan::{Action, Allowance, FactKind, Gate, Handing, PutStep};
+use crate::plan::{Action, Allowance, Cause, FactKind, Gate, Handing, PutStep};
 use crate::problem::Severity;
 use crate::release;
 use crate::source::{SourceFile, Span};
@@ -32,6 +32,8 @@ pub struct Recipe {
     pub roles: Vec<Role>,
     /// Names for sets of roles; `all` is among them.
     pub groups: BTreeMap<String, BTreeSet<RoleName>>,
+    /// What it knows of why its scripts fail; the first that fits counts.
+    pub causes: Vec<Cause>,
     /// The script that reads a host's facts after connecting, by path.
     pub facts_script: Option<String>,
     /// Every fact that any script may tell.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::causes_file;
 use super::flows::FlowReader;
 use super::settings_file;
 use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
@@ -9,13 +10,13 @@ use crate::cluster::Spanned;
 use crate::cluster_conf::{ConfMapping, Meaning};
 use crate::expression::is_reserved;
 use crate::ids::{RoleName, is_plain_name};
-use crate::plan::{Allowance, FactKind};
+use crate::plan::{Allowance, Cause, FactKind};
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
 use crate::suggest::did_you_mean;
 use crate::yaml::{self, Fields, Kind, Node, Reader};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "name",
     "title",
     "roles",
@@ -25,6 +26,7 @@ const FIELDS: [&str; 10] = [
     "releases",
     "default_release",
     "cluster_conf",
+    "causes",
     "flows",
 ];
 
@@ -72,6 +74,7 @@ impl RecipeReader<'_> {
         let (releases, release_values) = self.releases(fields);
         let default_release = self.default_release(fields, &releases);
         let cluster_conf = self.cluster_conf(fields, &roles, &settings);
+        let causes = self.causes(fields).unwrap_or_default();
         let mut flow_reader = FlowReader {
             yaml: &mut self.yaml,
             files: self.files,
@@ -92,6 +95,7 @@ impl RecipeReader<'_> {
                 .map(|title| title.value),
             roles,
             groups,
+            causes,
             facts_script,
             fact_kinds,
             settings,
@@ -415,6 +419,14 @@ impl RecipeReader<'_> {
         }
         self.yaml.problems.extend(reader.problems);
         Some((releases, all))
+    }
+
+    fn causes(&mut self, fields: Fields<'_>) -> Option<Vec<Cause>> {
+        let path = self.file(fields.get("causes")?, "`causes`", "file")?;
+        let source = self.files.text(&path)?.ok()?;
+        let (causes, problems) = causes_file::read(&source);
+        self.yaml.problems.extend(problems);
+        Some(causes)
     }
 
     fn default_release(

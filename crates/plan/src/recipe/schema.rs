@@ -60,6 +60,10 @@ pub fn recipe_schema() -> Value {
                 "type": "string",
                 "description": "The file that says what the assignments of a cluster.conf mean."
             },
+            "causes": {
+                "type": "string",
+                "description": "The file that says what the words in a failure's last lines mean."
+            },
             "flows": {
                 "type": "object",
                 "description": "Named lists of stages, read from top to bottom.",

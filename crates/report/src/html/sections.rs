@@ -104,6 +104,9 @@ impl Page<'_> {
                 .text(&format!("{stage}: {}", failure.message))
                 .raw("</strong>");
             hosts_line(markup, &failure.hosts);
+            if let Some(cause) = &failure.cause {
+                markup.element("p", &format!("Likely: {}. {}", cause.says, cause.fix));
+            }
             if let Some(advice) = &failure.advice {
                 markup.element("p", advice);
             }

@@ -82,6 +82,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         may_miss: BTreeMap::from([("worker".into(), Allowance::Percent(34))]),
         settings: BTreeMap::new(),
         uploads: BTreeMap::new(),
+        causes: Vec::new(),
         facts_script: None,
         fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
         files: BTreeMap::new(),

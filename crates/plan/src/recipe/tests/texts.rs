@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::testing::lint;
+use crate::Recipe;
+use crate::testing::{files, lint};
 
 #[test]
 fn conditions_and_templates() {
@@ -257,4 +258,36 @@ changed 'it; problem is bad'
       2:16 `source` not in sh
       help: write `. file`
     "#);
+}
+
+#[test]
+fn causes_have_words_and_say_what_to_do() {
+    let recipe = "roles: { m: { count: 0.. } }\ncauses: causes.yaml\nflows: { install: [{ id: x, on: m, run: scripts/x.sh }] }\n";
+    let good = "- { words: [No SPACE left], says: a disk is full, fix: free some }\n";
+    let with = |causes: &str| {
+        files(&[
+            ("recipe.yaml", recipe),
+            ("causes.yaml", causes),
+            ("scripts/x.sh", "true\n"),
+        ])
+    };
+    let (read, problems) = Recipe::read(&with(good));
+    assert_eq!(problems.to_plain_text(), "");
+    let causes = read.expect("a recipe").causes;
+    assert_eq!(
+        causes[0].words,
+        ["no space left"],
+        "the case of words does not count"
+    );
+    let bad = "- { words: [' ', x], says: y, fix: z }\n- { word: [a], says: b }\n- c\n";
+    let (_, problems) = Recipe::read(&with(bad));
+    let told = problems.to_plain_text();
+    for word in [
+        "r/causes.yaml:1:13: every line",
+        "`word`",
+        "`fix`",
+        "causes.yaml:3:3",
+    ] {
+        assert!(told.contains(word), "{word} is not in\n{told}");
+    }
 }
