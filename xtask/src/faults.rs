@@ -63,8 +63,8 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
          `cargo xtask campaign faults --seed {}`, {}. A smaller one is part of the tests \
          (`crates/phalanx/tests/faults.rs`).\n\n{}\n\
          What a power loss of the controller's machine may take from journal and logs is tried on a scripted world, in \
-         `crates/engine/tests/resume.rs`. A clock that steps on a host is not tried: lab hosts share this machine's. Nothing \
-         that is asked of a host reads its wall clock.\n",
+         `crates/engine/tests/resume.rs`. A clock that steps on a host is not tried: lab hosts share this machine's. By a \
+         host's wall clock only one thing is decided: which folders of older runs are removed when a run is done.\n",
         options.seed,
         jiff::Zoned::now().date(),
         fs::read_to_string(&table)?,
