@@ -5,12 +5,18 @@ mod markup;
 mod sections;
 mod timeline_rows;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use phalanx_events::{Event, RunState};
 use phalanx_plan::{Plan, TaskId};
+use sha2::{Digest as _, Sha256};
 
 use crate::data::RunReport;
 use crate::timeline::Timeline;
 use markup::Markup;
+
+/// The page's own script, by whose checksum it is the only one that runs.
+const SCRIPT: &str = concat!("\n", include_str!("html/script.js"));
 
 /// What the page needs beside plan and events.
 pub struct HtmlContext<'a> {
@@ -45,12 +51,14 @@ pub fn html(
     markup.raw(concat!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
-        // Whatever came from a host stays text; and should it not, it can load and send nothing.
+        // Whatever came from a host stays text; and should it not, it is no script that runs, and can load
+        // and send nothing.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; ",
-        "style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'\">\n",
-        "<style>\n",
-        include_str!("html/style.css"),
+        "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; script-src 'sha256-",
     ));
+    let digest = Sha256::digest(SCRIPT.as_bytes());
+    markup.text(&STANDARD.encode(digest));
+    markup.raw(concat!("'\">\n<style>\n", include_str!("html/style.css")));
     page.stage_colours(&mut markup);
     markup.raw("</style>\n");
     markup.element("title", &format!("{} {}", report.cluster, report.run));
@@ -64,10 +72,7 @@ pub fn html(
     page.stages(&mut markup);
     page.hosts(&mut markup);
     page.facts(&mut markup);
-    markup.raw(concat!(
-        "</main>\n<script>\n",
-        include_str!("html/script.js"),
-        "</script>\n</body>\n</html>\n"
-    ));
+    markup.raw("</main>\n<script>").raw(SCRIPT);
+    markup.raw("</script>\n</body>\n</html>\n");
     markup.finish()
 }
