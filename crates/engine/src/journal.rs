@@ -156,10 +156,7 @@ fn durability(kind: &EventKind) -> Durability {
         | EventKind::TaskAccepted { .. }
         | EventKind::HostRetry { .. }
         | EventKind::HostNotice { .. } => Durability::Whenever,
-        EventKind::TaskStarted { .. }
-        | EventKind::Reboot { .. }
-        | EventKind::RunResumed(_)
-        | EventKind::RunEnded { .. } => Durability::Before,
+        kind if kind.is_flushed_at_once() => Durability::Before,
         _ => Durability::Soon,
     }
 }

@@ -152,6 +152,19 @@ pub enum EventKind {
     Unknown,
 }
 
+impl EventKind {
+    /// Whether it is on disk, with all before it, before anything follows from it.
+    pub fn is_flushed_at_once(&self) -> bool {
+        matches!(
+            self,
+            Self::TaskStarted { .. }
+                | Self::Reboot { .. }
+                | Self::RunResumed(_)
+                | Self::RunEnded { .. }
+        )
+    }
+}
+
 /// What a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStarted {

@@ -82,19 +82,23 @@ pub fn line(event: &Event) -> Result<String, serde_json::Error> {
 /// Reads a journal for showing: of a newer format it takes what it understands.
 ///
 /// # Errors
-/// [`JournalError::Empty`], [`JournalError::NotAJournal`]; [`JournalError::Damaged`] where a line
-/// other than the last makes no sense and the format is not newer.
+/// [`JournalError::Empty`], [`JournalError::NotAJournal`]; [`JournalError::Damaged`] where a line makes no
+/// sense that was on the disk, and the format is not newer.
 pub fn read(text: &str) -> Result<Journal, JournalError> {
     let whole = &text[..text.rfind('\n').map_or(0, |newline| newline + 1)];
     let mut lines = whole.lines();
     let first = lines.next().ok_or(JournalError::Empty)?;
     let header: Header = serde_json::from_str(first).map_err(JournalError::NotAJournal)?;
     let mut events: Vec<Event> = Vec::new();
+    let mut whole_bytes = first.len() + 1;
     for (index, line) in lines.enumerate() {
         match serde_json::from_str::<Event>(line) {
             Ok(event) if events.last().is_some_and(|last| last.seq >= event.seq) => {} // a duplicate
             Ok(event) => events.push(event),
             Err(_) if header.phalanx_journal > FORMAT => {}
+            // A power loss may leave later parts of what was not flushed, and not earlier ones. Nothing of
+            // that was ever flushed, or something that is flushed at once would stand behind it.
+            Err(_) if !has_flushed(whole.get(whole_bytes..).unwrap_or_default()) => break,
             Err(source) => {
                 return Err(JournalError::Damaged {
                     line: index + 2,
@@ -102,12 +106,21 @@ pub fn read(text: &str) -> Result<Journal, JournalError> {
                 });
             }
         }
+        whole_bytes += line.len() + 1;
     }
     Ok(Journal {
         header,
         events,
-        whole_bytes: whole.len(),
+        whole_bytes,
     })
+}
+
+/// Whether a part of a journal has an event that was flushed, with all before it, as it was written.
+fn has_flushed(part: &str) -> bool {
+    let mut events = part
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Event>(line).ok());
+    events.any(|event| event.kind.is_flushed_at_once())
 }
 
 /// Reads a journal in order to go on with it.
@@ -175,6 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_flushed_may_be_lost_in_any_order() {
+        let good = text(&[event(1)]);
+        let zeros = "\0".repeat(40);
+        let text = format!("{good}{zeros}\n{}", line(&event(3)).unwrap());
+        let journal = read_to_continue(&text).unwrap();
+        assert_eq!(journal.events, [event(1)]);
+        assert_eq!(
+            journal.whole_bytes,
+            good.len(),
+            "writing goes on before the hole"
+        );
+    }
+
+    #[test]
     fn a_duplicate_counts_once() {
         assert_eq!(
             read(&text(&[event(1), event(1), event(2)]))
@@ -187,7 +214,13 @@ mod tests {
 
     #[test]
     fn a_damaged_line_is_named() {
-        let text = text(&[event(1), event(2)]).replacen("\"seq\":1", "\"seq\":x", 1);
+        let flushed = Event {
+            kind: EventKind::RunEnded {
+                outcome: crate::outcome::RunOutcome::Done,
+            },
+            ..event(2)
+        };
+        let text = text(&[event(1), flushed]).replacen("\"seq\":1", "\"seq\":x", 1);
         assert_eq!(
             read(&text).unwrap_err().to_string(),
             "line 2 of the journal is damaged"

@@ -30,8 +30,10 @@ hold)
   fi
   # The number by which whoever comes late is refused.
   fence=$((highest + 1))
-  { echo "$fence" >"$spool/fence.new" && mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null ||
-    cannot ''
+  # On the disk, since after a power loss it must not be given again.
+  { echo "$fence" >"$spool/fence.new" &&
+    dd if=/dev/null of="$spool/fence.new" conv=notrunc,fsync &&
+    mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null || cannot ''
   note 0
   say "head held fence=$fence"
   ;;
