@@ -22,8 +22,8 @@ use crate::reboot;
 use crate::resume::Begin;
 use crate::run_step::GRACE;
 
-/// How often it is tried to clear up on a host whose connection breaks.
-const GOODBYES: u32 = 5;
+/// How often something is tried over a connection that breaks.
+const TRIES: u32 = 5;
 /// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
 const INTERRUPTIONS_FORGIVEN: u32 = 2;
 
@@ -39,7 +39,7 @@ impl Executor {
     }
 
     async fn follow_orders(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
-        let mut away = self.first_contact().await;
+        let mut away = self.contact(true).await.then(|| late::pause(0));
         loop {
             let order = tokio::select! {
                 order = orders.recv() => order,
@@ -74,52 +74,36 @@ impl Executor {
         }
     }
 
-    /// Connects, and tells what came of it. Gives the pause before it is worth trying again.
-    async fn first_contact(&mut self) -> Option<Duration> {
+    /// Connects, and tells what came of it; that the host does not answer, only the first time. Gives
+    /// whether it is worth trying again later.
+    async fn contact(&mut self, is_first: bool) -> bool {
         let host = self.host;
         match self.begin().await {
             Ok(()) => {
                 self.fill_logs().await;
                 self.send(Report::Ready { host }).await;
-                None
+                false
             }
             Err(Cut::Failed(failure)) => {
                 let may_come = failure.kind == FailureKind::Unreachable;
-                self.send(Report::Gone { host, failure }).await;
-                may_come.then_some(late::pause(0))
+                if is_first || !may_come {
+                    self.send(Report::Gone { host, failure }).await;
+                }
+                may_come
             }
-            Err(Cut::Cancelled) => None,
+            Err(Cut::Cancelled) => false,
         }
     }
 
     /// What there is to do between orders. As long as the run goes on, a host that did not answer may yet:
-    /// after the pause, tries to connect once more, and nobody is told where that fails. Gives the pause
-    /// before the next time.
+    /// after the pause, tries to connect once more. Gives the pause before the next time.
     async fn meanwhile(&mut self, away: Option<Duration>) -> Option<Duration> {
         let Some(pause) = away else {
             self.keep_link().await;
             return None;
         };
         sleep(pause).await;
-        match self.begin().await {
-            Ok(()) => {
-                self.fill_logs().await;
-                self.send(Report::Ready { host: self.host }).await;
-                None
-            }
-            Err(Cut::Failed(failure)) if failure.kind == FailureKind::Unreachable => {
-                Some(late::longer(pause))
-            }
-            Err(Cut::Failed(failure)) => {
-                self.send(Report::Gone {
-                    host: self.host,
-                    failure,
-                })
-                .await;
-                None
-            }
-            Err(Cut::Cancelled) => None,
-        }
+        self.contact(false).await.then(|| late::longer(pause))
     }
 
     /// The first contact: connection and facts.
@@ -170,7 +154,7 @@ impl Executor {
         let path = shared.folder.attempt_log_path(task, number);
         let mut log = LogFile::go_on(path, task.clone(), shared.telling.clone())
             .map_err(|error| error.to_string())?;
-        for _ in 0..GOODBYES {
+        for _ in 0..TRIES {
             let connection = match self.link.get().await {
                 Ok(connection) => connection,
                 Err(NoLink::Failed(failure)) => return Err(failure.message),
@@ -404,7 +388,7 @@ impl Executor {
         let clears = collect && self.had_jobs && !self.keeps_spool;
         let fence = self.fence();
         let mut failed = None;
-        for _ in 0..GOODBYES {
+        for _ in 0..TRIES {
             // A connection that is lost by now is made again where there is something to do.
             let connection = match self.link.current() {
                 Some(connection) => connection,

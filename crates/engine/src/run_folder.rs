@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use phalanx_events::EventKind;
 use phalanx_events::journal::{self, Journal, JournalError};
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{HostName, Plan, TaskId};
 use thiserror::Error;
 
 use crate::run_id::RunId;
@@ -259,6 +259,11 @@ impl RunFolder {
         self.attempt_log_path(task, 1)
     }
 
+    /// The folder of a host's logs.
+    pub fn host_logs(&self, host: &HostName) -> PathBuf {
+        self.path.join("logs").join(host.as_str())
+    }
+
     /// The log file of one attempt of a task: `logs/HOST/STAGE.log`, from the second attempt on
     /// `logs/HOST/STAGE.2.log`.
     pub fn attempt_log_path(&self, task: &TaskId, attempt: u32) -> PathBuf {
@@ -266,7 +271,7 @@ impl RunFolder {
             0 | 1 => format!("{}.log", task.stage),
             _ => format!("{}.{attempt}.log", task.stage),
         };
-        self.path.join("logs").join(task.host.as_str()).join(name)
+        self.host_logs(&task.host).join(name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One thing that happened in a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use phalanx_plan::{HostName, TaskId};
@@ -203,6 +203,17 @@ pub struct RunResumed {
     pub forgotten: Vec<TaskId>,
     /// The version of the program.
     pub version: String,
+}
+
+impl RunResumed {
+    /// Whether a task that ended so stays done.
+    pub fn keeps(&self) -> impl Fn(&TaskId, &Outcome) -> bool {
+        let again: BTreeSet<&TaskId> = self.again.iter().collect();
+        // Whether one that was skipped is needed is asked again.
+        move |task, outcome| {
+            matches!(outcome, Outcome::Changed | Outcome::Already) && !again.contains(task)
+        }
+    }
 }
 
 /// How a task, or one attempt of it, ended.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use phalanx_plan::{HostName, TaskId};
 
 use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
-use crate::outcome::{Failure, Outcome, RunOutcome};
+use crate::outcome::{Failure, RunOutcome};
 
 /// What is known of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -254,19 +254,16 @@ impl RunState {
         for host in self.hosts.values_mut() {
             host.status = HostStatus::Unknown;
         }
+        let keeps = resumed.keeps();
         for (id, task) in &mut self.tasks {
-            let open = match &task.status {
-                TaskStatus::Ended(end) => match end.outcome {
-                    Outcome::Changed | Outcome::Already => resumed.again.contains(id),
-                    // Whether it is needed is asked again.
-                    _ => true,
-                },
+            let reopened = match &task.status {
+                TaskStatus::Ended(end) => !keeps(id, &end.outcome),
                 _ => false,
             };
             task.waiting_for = None;
             if task.open && task.job.is_some() {
                 task.status = TaskStatus::Detached;
-            } else if open {
+            } else if reopened {
                 task.status = TaskStatus::Pending;
             }
         }
@@ -295,6 +292,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::outcome::Outcome;
 
     fn kinds() -> impl Strategy<Value = EventKind> {
         let task = (0..3u8, 0..3u8)

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_engine::RunFolder;
-use phalanx_plan::{Plan, TaskId, did_you_mean};
+use phalanx_plan::{HostName, Plan, TaskId, did_you_mean};
 use phalanx_report::terminal_text;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::cli::{Global, LogsArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
-use crate::logs_follow;
+use crate::logs_follow::{self, Seen};
 use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
@@ -93,9 +93,12 @@ pub(crate) fn logs(
 /// Shows lines of several logs as they come, or as they came.
 fn follow(wanted: &Wanted, args: &LogsArgs) -> Result<Exit, Trouble> {
     let logs = || {
-        let logs = logs_of(wanted).into_iter();
-        logs.map(|log| (log.path, format!("{} {}", log.host, log.stage)))
-            .collect()
+        let logs = logs_of(wanted).into_iter().map(|log| Seen {
+            label: format!("{} {}", log.host, log.stage),
+            path: log.path,
+            bytes: log.bytes,
+        });
+        logs.collect()
     };
     let one = wanted.host.is_some() && wanted.stage.is_some();
     let has_text = |line: &str| args.grep.as_deref().is_none_or(|text| line.contains(text));
@@ -228,6 +231,7 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
         {
             continue;
         }
+        let names = names_of(&wanted.folder, &host.name);
         for stage in &wanted.plan.stages {
             if wanted
                 .stage
@@ -240,7 +244,7 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
                 stage: stage.id.clone(),
                 host: host.name.clone(),
             };
-            for attempt in 1..=last_attempt(&wanted.folder, &task) {
+            for attempt in attempts_of(&names, stage.id.as_str()) {
                 let path = wanted.folder.attempt_log_path(&task, attempt);
                 let Ok(metadata) = fs::metadata(&path) else {
                     continue;
@@ -258,20 +262,25 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
     logs
 }
 
-/// The highest attempt of a task that has a log: resumptions and late hosts make more of them than the
-/// recipe's retries.
-fn last_attempt(folder: &RunFolder, task: &TaskId) -> u32 {
-    let first = folder.log_path(task);
-    let names = first.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let stage = task.stage.as_str();
-    let attempts = names.into_iter().flatten().flatten().filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        match name.strip_prefix(stage)?.strip_suffix(".log")? {
-            "" => Some(1),
-            number => number.strip_prefix('.')?.parse().ok(),
-        }
-    });
-    attempts.max().unwrap_or(0)
+/// The names of a host's logs.
+fn names_of(folder: &RunFolder, host: &HostName) -> Vec<String> {
+    let entries = fs::read_dir(folder.host_logs(host));
+    let names = entries.into_iter().flatten().flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+/// The attempts of a stage that have a log: resumptions and late hosts make more of them than the recipe's
+/// retries.
+fn attempts_of(names: &[String], stage: &str) -> Vec<u32> {
+    let attempt = |name: &String| match name.strip_prefix(stage)?.strip_suffix(".log")? {
+        "" => Some(1),
+        number => number.strip_prefix('.')?.parse().ok(),
+    };
+    let mut attempts: Vec<u32> = names.iter().filter_map(attempt).collect();
+    attempts.sort_unstable();
+    attempts
 }
 
 fn list(logs: &[Log], terminal: &Terminal) {

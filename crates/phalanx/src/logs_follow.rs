@@ -1,8 +1,9 @@
 //! `phalanx logs -f`: what hosts say, as they say it, until nobody works on the run any more.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -13,47 +14,61 @@ const LOOK: Duration = Duration::from_millis(200);
 /// A line that goes on for longer is shown in parts.
 const LONGEST_LINE: usize = 64 * 1024;
 
+/// A log as it is now.
+pub(crate) struct Seen {
+    pub(crate) path: PathBuf,
+    pub(crate) label: String,
+    pub(crate) bytes: u64,
+}
+
 /// One log that is followed.
 struct Followed {
-    path: PathBuf,
     label: String,
     offset: u64,
     /// The beginning of a line whose end was not said yet.
     line: Vec<u8>,
 }
 
+/// Where lines go, and which.
+struct Lines<'a> {
+    out: io::StdoutLock<'a>,
+    labelled: bool,
+    wanted: &'a dyn Fn(&str) -> bool,
+}
+
 /// Writes whole lines of all logs that there are and that come into being, each with its label in front
-/// where there may be several. `logs` gives path and label of those there are; `goes_on` says whether
-/// somebody works on the run.
+/// where there may be several. `logs` tells those there are; `goes_on` says whether somebody works on the
+/// run.
 pub(crate) fn follow(
-    mut logs: impl FnMut() -> Vec<(PathBuf, String)>,
+    logs: impl Fn() -> Vec<Seen>,
     goes_on: impl Fn() -> bool,
     labelled: bool,
     wanted: &dyn Fn(&str) -> bool,
 ) -> io::Result<()> {
-    let mut followed: Vec<Followed> = Vec::new();
+    let mut followed: BTreeMap<PathBuf, Followed> = BTreeMap::new();
     loop {
         // Asked before the look: what was written up to the run's end is seen by the look after it.
         let last = !goes_on();
-        for (path, label) in logs() {
-            if !followed.iter().any(|known| known.path == path) {
-                followed.push(Followed {
-                    path,
-                    label,
-                    offset: 0,
-                    line: Vec::new(),
-                });
+        let mut lines = Lines {
+            out: io::stdout().lock(),
+            labelled,
+            wanted,
+        };
+        for Seen { path, label, bytes } in logs() {
+            let log = followed.entry(path.clone()).or_insert(Followed {
+                label,
+                offset: 0,
+                line: Vec::new(),
+            });
+            if bytes > log.offset {
+                log.read(&path, &mut lines)?;
             }
-        }
-        let mut out = io::stdout().lock();
-        for log in &mut followed {
-            log.read(labelled, wanted, &mut out)?;
             if last {
-                log.end(labelled, wanted, &mut out)?;
+                lines.write(log)?;
             }
         }
-        out.flush()?;
-        drop(out);
+        lines.out.flush()?;
+        drop(lines);
         if last {
             return Ok(());
         }
@@ -62,13 +77,8 @@ pub(crate) fn follow(
 }
 
 impl Followed {
-    fn read(
-        &mut self,
-        labelled: bool,
-        wanted: &dyn Fn(&str) -> bool,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        let mut file = File::open(&self.path)?;
+    fn read(&mut self, path: &Path, lines: &mut Lines<'_>) -> io::Result<()> {
+        let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(self.offset))?;
         let mut piece = vec![0; LONGEST_LINE];
         loop {
@@ -79,7 +89,7 @@ impl Followed {
             self.offset += count as u64;
             for byte in piece.iter().take(count) {
                 if *byte == b'\n' || self.line.len() >= LONGEST_LINE {
-                    self.end(labelled, wanted, out)?;
+                    lines.write(self)?;
                 }
                 if *byte != b'\n' {
                     self.line.push(*byte);
@@ -87,22 +97,19 @@ impl Followed {
             }
         }
     }
+}
 
-    /// Writes the line that is held, if there is one.
-    fn end(
-        &mut self,
-        labelled: bool,
-        wanted: &dyn Fn(&str) -> bool,
-        out: &mut dyn io::Write,
-    ) -> io::Result<()> {
-        let line = std::mem::take(&mut self.line);
+impl Lines<'_> {
+    /// Writes the line that a log holds, if there is one.
+    fn write(&mut self, log: &mut Followed) -> io::Result<()> {
+        let line = std::mem::take(&mut log.line);
         let text = terminal_text::line(&line);
-        if line.is_empty() || !wanted(&text) {
+        if line.is_empty() || !(self.wanted)(&text) {
             return Ok(());
         }
-        match labelled {
-            true => writeln!(out, "{} | {text}", self.label),
-            false => writeln!(out, "{text}"),
+        match self.labelled {
+            true => writeln!(self.out, "{} | {text}", log.label),
+            false => writeln!(self.out, "{text}"),
         }
     }
 }

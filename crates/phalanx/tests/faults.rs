@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use bench::{Case, HOSTS, Random, Site, kill, number, table};
+use bench::{HOSTS, Random, Site, kill, number, table};
 use checker::{Checked, check};
 use labs::{Place, machine};
 use rustix::process::Signal;
@@ -123,7 +123,7 @@ fn hosts_in_trouble(site: &Site) {
     let case = site.case("trouble", 1_400, "", "  keepalive: 3s\n");
     let child = case.start(&["install", "--yes"]);
     case.wait_for("\"task-accepted\"", HOSTS.len());
-    std::thread::sleep(Duration::from_millis(500));
+    case.wait_for_output("one");
     // Nothing comes or goes any more, for longer than the keepalive allows.
     let wall =
         "iptables -I INPUT -p tcp --dport 22 -j DROP; iptables -I OUTPUT -p tcp --sport 22 -j DROP";
@@ -172,16 +172,7 @@ fn two_controllers(site: &Site) {
     let second = case.run(&["install", "--yes"]);
     assert_eq!(second.status.code(), Some(4), "{second:?}");
 
-    let copy = Case {
-        name: "two-copy",
-        ..case
-    };
-    fs::create_dir_all(copy.folder()).unwrap();
-    fs::copy(
-        case.folder().join("phalanx.yaml"),
-        copy.folder().join("phalanx.yaml"),
-    )
-    .unwrap();
+    let copy = case.elsewhere("two-copy");
     let other = copy.run(&["install", "--yes"]);
     let said = String::from_utf8_lossy(&other.stdout).into_owned();
     assert_eq!(other.status.code(), Some(4), "{said}");
@@ -202,16 +193,7 @@ fn two_controllers(site: &Site) {
     case.wait_for("\"task-accepted\"", HOSTS.len());
     let pid = case.controller(None);
     kill(pid, Signal::STOP);
-    let copy = Case {
-        name: "asleep-copy",
-        ..case
-    };
-    fs::create_dir_all(copy.folder()).unwrap();
-    fs::copy(
-        case.folder().join("phalanx.yaml"),
-        copy.folder().join("phalanx.yaml"),
-    )
-    .unwrap();
+    let copy = case.elsewhere("asleep-copy");
     let taken = copy.run(&["install", "--yes"]);
     kill(pid, Signal::CONT);
     let woken = asleep.wait_with_output().unwrap();
@@ -295,8 +277,9 @@ fn full_disks(site: &Site) {
     assert_eq!(ran.status.code(), Some(5), "{said}");
     assert!(said.contains("somebody has removed it"), "{said}");
     // Nobody knows of that run any more; what it had running ends by itself, once.
-    std::thread::sleep(Duration::from_secs(4));
     for host in HOSTS {
+        let ended = "until grep -q ^end /var/lib/faults/book; do sleep 0.1; done";
+        site.place.on(host, &format!("timeout 30 sh -c '{ended}'"));
         let book = site
             .place
             .on(host, "cat /var/lib/faults/book; rm /var/lib/faults/book");

@@ -139,6 +139,29 @@ fn a_run_as_data() {
 }
 
 #[test]
+fn a_run_as_a_page_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sandbox = sandbox();
+    let show = sandbox.run(&["show", FAILED, "--html", "run.html"]);
+    assert_eq!(show.code, 0, "{show:?}");
+    let path = sandbox.path().join("run.html");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "hosts' output may hold anything");
+    for word in [FAILED, "the end of the log on s1", "</html>"] {
+        assert!(page.contains(word), "{word} is not in\n{page}");
+    }
+    let nowhere = sandbox.run(&["show", FAILED, "--html", "no/such/folder/run.html"]);
+    assert_eq!(nowhere.code, 2);
+    assert!(
+        nowhere.stderr.contains("could not be written"),
+        "{}",
+        nowhere.stderr
+    );
+}
+
+#[test]
 fn the_newest_run_has_not_ended_and_its_torn_line_does_not_count() {
     let sandbox = sandbox();
     let show = sandbox.run(&["show"]);

@@ -1,11 +1,9 @@
 //! When everything began and ended, out of a run's events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use phalanx_events::{
-    Event, EventKind, Failure, Outcome, RunOutcome, RunResumed, RunStarted, TaskEnd,
-};
+use phalanx_events::{Event, EventKind, Failure, RunOutcome, RunResumed, RunStarted, TaskEnd};
 use phalanx_plan::{HostName, TaskId};
 
 /// Times of neighbouring events may be out of order by this much; more is a resumption, whose time
@@ -91,13 +89,10 @@ impl Timeline {
         for host in self.hosts.values_mut() {
             host.failure = None;
         }
-        let again: BTreeSet<&TaskId> = resumed.again.iter().collect();
+        let keeps = resumed.keeps();
         for (id, task) in &mut self.tasks {
-            let done = task
-                .end
-                .as_ref()
-                .is_some_and(|end| matches!(end.outcome, Outcome::Changed | Outcome::Already));
-            if !done || again.contains(id) {
+            let kept = task.end.as_ref().is_some_and(|end| keeps(id, &end.outcome));
+            if !kept {
                 (task.ended, task.end) = (None, None);
             }
         }

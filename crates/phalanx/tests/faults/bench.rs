@@ -163,6 +163,31 @@ impl Case<'_> {
         })
     }
 
+    /// The same cluster file in another folder, as if on another machine.
+    pub(crate) fn elsewhere(&self, name: &'static str) -> Case<'_> {
+        let copy = Case { name, ..*self };
+        fs::create_dir_all(copy.folder()).unwrap();
+        let file = |case: &Case<'_>| case.folder().join("phalanx.yaml");
+        fs::copy(file(self), file(&copy)).unwrap();
+        copy
+    }
+
+    /// Waits until every host has said something in this stage.
+    pub(crate) fn wait_for_output(&self, stage: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        for host in HOSTS {
+            let log = self
+                .run_folder()
+                .join("logs")
+                .join(host)
+                .join(format!("{stage}.log"));
+            while fs::metadata(&log).map_or(0, |log| log.len()) == 0 {
+                assert!(Instant::now() < deadline, "{host} says nothing");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
     /// Waits until the journal has this in it, so often.
     pub(crate) fn wait_for(&self, seen: &str, times: usize) {
         let deadline = Instant::now() + Duration::from_secs(60);

@@ -79,6 +79,17 @@ impl Site {
         self.write_cluster();
     }
 
+    /// The recipe's settings file.
+    pub(crate) fn settings(&self, yaml: &str) {
+        let recipe = self.path().join("recipe");
+        fs::create_dir_all(recipe.join("settings")).unwrap();
+        fs::write(recipe.join("settings/any.yaml"), yaml).unwrap();
+        let path = recipe.join("recipe.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let with = text.replace("flows:", "settings: settings/\nflows:");
+        fs::write(&path, with).unwrap();
+    }
+
     /// Facts that scripts tell, as YAML fields.
     pub(crate) fn with_facts(self, names: &str) -> Self {
         let path = self.path().join("recipe/recipe.yaml");

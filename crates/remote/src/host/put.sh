@@ -70,9 +70,7 @@ bring() {
   mend "$fresh" || refuse "$why"
   why=$(dd if=/dev/null of="$fresh" conv=notrunc,fsync 2>&1) || refuse "$why"
   # It may have taken long: whoever took over meanwhile wants no file of ours.
-  highest=0
-  [ ! -s "$spool/fence" ] || read -r highest <"$spool/fence"
-  [ "$fence" = 0 ] || [ "$fence" -ge "$highest" ] || refuse "another run has taken over this host"
+  ! overtaken || refuse "another run has taken over this host"
   why=$(mv -fT "$fresh" "$path" 2>&1) || refuse "$why"
   fresh=
   told written

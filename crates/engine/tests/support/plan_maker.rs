@@ -1,0 +1,139 @@
+//! Plans made by hand.
+
+use std::collections::BTreeMap;
+
+use phalanx_plan::{
+    Action, Allowance, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask, SshSettings,
+    TaskId,
+};
+
+/// A plan, made by hand: hosts as `name:role`, and stages.
+pub(crate) struct PlanMaker {
+    plan: Plan,
+}
+
+impl PlanMaker {
+    pub(crate) fn new(hosts: &[&str]) -> Self {
+        let hosts = hosts
+            .iter()
+            .map(|text| {
+                let (name, role) = text.split_once(':').unwrap();
+                PlannedHost {
+                    name: name.into(),
+                    role: role.into(),
+                    address: "192.0.2.1".into(),
+                    private_address: None,
+                    labels: Default::default(),
+                    ssh: SshSettings::default(),
+                }
+            })
+            .collect();
+        Self {
+            plan: Plan {
+                cluster: "test".into(),
+                recipe: "test".into(),
+                release: None,
+                flow: "install".into(),
+                flows: vec!["install".into()],
+                on: Vec::new(),
+                release_values: Default::default(),
+                lockstep: false,
+                accept: Default::default(),
+                repair: false,
+                manual_reboot: false,
+                roles: Vec::new(),
+                roster: Vec::new(),
+                hosts,
+                stages: Vec::new(),
+                tasks: Vec::new(),
+                may_miss: BTreeMap::new(),
+                settings: BTreeMap::new(),
+                uploads: BTreeMap::new(),
+                causes: Vec::new(),
+                facts_script: None,
+                fact_kinds: BTreeMap::new(),
+                files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),
+                cache: Default::default(),
+            },
+        }
+    }
+
+    pub(crate) fn may_miss(mut self, role: &str, allowance: Allowance) -> Self {
+        self.plan.may_miss.insert(role.into(), allowance);
+        self
+    }
+
+    pub(crate) fn fact(mut self, name: &str, kind: FactKind) -> Self {
+        self.plan.facts_script = Some("s.sh".into());
+        self.plan.fact_kinds.insert(name.into(), kind);
+        self
+    }
+
+    /// A stage on some roles (`""` = all); gates as `x` (own) or `*x` (all).
+    pub(crate) fn stage(self, id: &str, role: &str, action: Action, gates: &[&str]) -> Self {
+        self.stage_with(id, role, action, gates, |_| {})
+    }
+
+    pub(crate) fn stage_with(
+        mut self,
+        id: &str,
+        role: &str,
+        action: Action,
+        gates: &[&str],
+        change: impl FnOnce(&mut PlannedStage),
+    ) -> Self {
+        let gates: Vec<Gate> = gates
+            .iter()
+            .map(|gate| match gate.strip_prefix('*') {
+                Some(all) => Gate::All(all.into()),
+                None => Gate::Own((*gate).into()),
+            })
+            .collect();
+        let index = self.plan.stages.len();
+        let takes_part = |host: &PlannedHost| role.is_empty() || host.role.as_str() == role;
+        let mut stage = PlannedStage {
+            id: id.into(),
+            roles: self
+                .plan
+                .hosts
+                .iter()
+                .filter(|host| takes_part(host))
+                .map(|host| host.role.clone())
+                .collect(),
+            after: gates.clone(),
+            when: None,
+            put: Vec::new(),
+            action,
+            within: None,
+            at_once: None,
+            retries: 0,
+            all_facts: Default::default(),
+            secrets: Default::default(),
+        };
+        change(&mut stage);
+        self.plan.stages.push(stage);
+        for (host, planned) in self.plan.hosts.iter().enumerate() {
+            if takes_part(planned) {
+                self.plan.tasks.push(PlannedTask {
+                    id: TaskId::new(id, planned.name.as_str()),
+                    stage: index,
+                    host,
+                    gates: gates.clone(),
+                });
+            }
+        }
+        self
+    }
+
+    pub(crate) fn plan(self) -> Plan {
+        self.plan
+    }
+}
+
+pub(crate) fn script() -> Action {
+    Action::Run("s.sh".into())
+}
+
+pub(crate) fn until() -> Action {
+    Action::Until("s.sh".into())
+}

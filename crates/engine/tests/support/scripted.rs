@@ -1,0 +1,213 @@
+//! A connection to a scripted host.
+
+use super::*;
+
+pub(super) struct Scripted {
+    pub(super) world: World,
+    pub(super) host: String,
+    pub(super) greeting: Greeting,
+    pub(super) breaks_at: Option<Instant>,
+}
+
+impl Scripted {
+    /// Waits until the connection is gone.
+    async fn gone(&self) -> LostError {
+        let down = async {
+            loop {
+                let down = self
+                    .world
+                    .with(&self.host, |script| script.down_until.is_some());
+                if down {
+                    return;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let breaks = async {
+            match self.breaks_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = down => {}, () = breaks => {} }
+        LostError {
+            reason: "scripted".into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Connection for Scripted {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+
+    async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
+        let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
+        let answer = self.world.with(&self.host, |host| {
+            let answers = host.probes.entry(stage.clone()).or_default();
+            // The last answer stays: a probe may ask again and again.
+            if answers.len() > 1 {
+                answers.pop_front()
+            } else {
+                answers.front().cloned()
+            }
+        });
+        let Some((status, said, result)) = answer else {
+            self.world
+                .unexpected(format!("probe {stage:?} on {}", self.host));
+            return Err(ProbeError::Protocol("unexpected".into()));
+        };
+        output.output(said.as_bytes()).map_err(ProbeError::Output)?;
+        let boot = self.boot_identity().await?;
+        Ok(ProbeEnd {
+            status,
+            result,
+            boot,
+            took: None,
+        })
+    }
+
+    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
+        let id = call.id.clone();
+        let stage = id.as_str().split('.').nth(1).unwrap_or_default().to_owned();
+        let started = self.world.with(&self.host, |host| {
+            if let Some(running) = host.running.get(&id) {
+                return Some(running.clone());
+            }
+            call.start.as_ref()?;
+            let job = host.jobs.get_mut(&stage)?.pop_front()?;
+            let given = call.start.iter().flat_map(|start| start.script.env.clone());
+            host.environments.insert(stage.clone(), given.collect());
+            host.running
+                .insert(id.clone(), (Instant::now(), job.clone()));
+            Some((Instant::now(), job))
+        });
+        let Some((began, job)) = started else {
+            if call.start.is_none() {
+                return Err(JobError::Absent);
+            }
+            self.world.unexpected(format!("job {id} on {}", self.host));
+            return Err(JobError::Protocol("unexpected".into()));
+        };
+        watch.accepted();
+        // Half of its output comes at once.
+        let output = job.output.as_bytes();
+        let told = (output.len() / 2).max(call.offset as usize);
+        watch
+            .output(&output[call.offset as usize..told])
+            .map_err(JobError::Output)?;
+        let over = async {
+            let ends = sleep_until(began + job.takes);
+            let cancelled = async {
+                while !self
+                    .world
+                    .with(&self.host, |host| host.cancelled.contains(&id))
+                {
+                    sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                () = ends => job.state.clone(),
+                () = cancelled => JobState::Cancelled,
+            }
+        };
+        let state = tokio::select! {
+            state = over => state,
+            lost = self.gone() => return Err(JobError::Lost(lost)),
+        };
+        watch.output(&output[told..]).map_err(JobError::Output)?;
+        Ok(JobEnd {
+            state,
+            size: output.len() as u64,
+            result: job.result.clone(),
+            took: Some(job.takes),
+            left: 0,
+            full: false,
+        })
+    }
+
+    async fn cancel_job(&self, id: &JobId, _: u64, _: Duration) -> Result<(), JobError> {
+        self.world
+            .with(&self.host, |host| host.cancelled.push(id.clone()));
+        Ok(())
+    }
+
+    async fn collect_jobs(&self, run: &str, _: u64) -> Result<(), JobError> {
+        self.world.with(&self.host, |host| {
+            host.collected.push(run.to_owned());
+            host.holder = None;
+        });
+        Ok(())
+    }
+
+    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        Ok(self.world.with(&self.host, |host| {
+            if let Some((jobs, until)) = &host.left_running
+                && until.is_none_or(|until| Instant::now() < until)
+            {
+                return Hold::Jobs(jobs.clone());
+            }
+            let free = host.holder.is_none()
+                || host
+                    .holder
+                    .as_ref()
+                    .is_some_and(|them| them.process == me.process)
+                || host.holder.as_ref() == seen;
+            if free {
+                host.holder = Some(me.clone());
+                host.fence += 1;
+                Hold::Taken { fence: host.fence }
+            } else {
+                Hold::Busy(host.holder.clone().unwrap())
+            }
+        }))
+    }
+
+    async fn beat(&self, _: &HolderWords, _: u64) -> Result<(), JobError> {
+        self.world.with(&self.host, |host| {
+            if let Some(holder) = &mut host.holder {
+                holder.beats += 1;
+            }
+        });
+        Ok(())
+    }
+
+    async fn release(&self, _: u64) -> Result<(), JobError> {
+        self.world.with(&self.host, |host| host.holder = None);
+        Ok(())
+    }
+
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        _: u64,
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        self.world
+            .with(&self.host, |host| host.puts.extend_from_slice(files));
+        done.extend(files.iter().map(|_| PutOutcome::Written));
+        Ok(Duration::from_millis(10))
+    }
+
+    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        let boot = self.world.with(&self.host, |host| host.boot);
+        Ok(BootIdentity(format!("boot-{boot}")))
+    }
+
+    async fn request_reboot(&self, _: u64) -> Result<(), ProbeError> {
+        self.world.reboot(&self.host);
+        Ok(())
+    }
+
+    async fn lost(&self) -> LostError {
+        self.gone().await
+    }
+
+    async fn close(&self) {}
+}
