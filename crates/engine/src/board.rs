@@ -19,6 +19,8 @@ pub(crate) enum Place {
     Parked,
     /// It failed, was cancelled, or will never run.
     Missing,
+    /// The operator has left its host out: nobody misses it.
+    LeftOut,
 }
 
 impl Place {
@@ -48,6 +50,7 @@ pub(crate) struct Board {
     /// Task by stage and host.
     task_at: BTreeMap<(usize, usize), usize>,
     host_stopped: Vec<Option<String>>,
+    left_out: Vec<bool>,
     open: usize,
 }
 
@@ -119,6 +122,7 @@ impl Board {
             stage_index,
             task_at,
             host_stopped: vec![None; plan.hosts.len()],
+            left_out: vec![false; plan.hosts.len()],
             open: plan.tasks.len(),
         }
     }
@@ -211,7 +215,9 @@ impl Board {
                 Some(task) => match self.place(*task) {
                     Place::Done => Verdict::Open,
                     Place::Waiting | Place::Running | Place::Parked => Verdict::Shut,
-                    Place::Missing => Verdict::Never(format!("{id} did not succeed here")),
+                    Place::Missing | Place::LeftOut => {
+                        Verdict::Never(format!("{id} did not succeed here"))
+                    }
                 },
             },
             Gate::All(_) => {
@@ -275,7 +281,7 @@ impl Board {
     fn move_to(&mut self, plan: &Plan, index: usize, to: Place) {
         let from = self.place(index);
         // What is over stays as it ended.
-        if !matches!(from, Place::Done | Place::Missing) {
+        if !matches!(from, Place::Done | Place::Missing | Place::LeftOut) {
             self.put(plan, index, to);
         }
     }
@@ -284,6 +290,11 @@ impl Board {
         let from = self.place(index);
         let Some(task) = plan.tasks.get(index) else {
             return;
+        };
+        let is_left_out = self.left_out.get(task.host).is_some_and(|left| *left);
+        let to = match to {
+            Place::Missing | Place::Parked | Place::Waiting if is_left_out => Place::LeftOut,
+            to => to,
         };
         let (Some(stage), Some(host)) =
             (self.stages.get_mut(task.stage), plan.hosts.get(task.host))
@@ -298,7 +309,7 @@ impl Board {
                     count.missing -= 1;
                 }
             }
-            Place::Done => {}
+            Place::Done | Place::LeftOut => {}
         }
         match to {
             Place::Waiting => stage.waiting += 1,
@@ -308,24 +319,29 @@ impl Board {
                     count.missing += 1;
                 }
             }
-            Place::Done => {}
+            Place::Done | Place::LeftOut => {}
         }
         self.open -= usize::from(from.is_open());
         self.open += usize::from(to.is_open());
         self.places[index] = to;
         if to == Place::Missing {
-            let lacking = self.stages.get(task.stage).and_then(|stage| {
-                let lacking = stage
-                    .roles
-                    .iter()
-                    .find(|(_, count)| count.missing > count.allowed);
-                lacking.map(|(role, count)| self.missing_text(plan, task.stage, role, count))
-            });
-            if let Some(stage) = self.stages.get_mut(task.stage)
-                && stage.never.is_none()
-            {
-                stage.never = lacking;
-            }
+            self.decide_never(plan, task.stage);
+        }
+    }
+
+    /// Whether too many are missing at a stage for its `all` gate to open ever.
+    fn decide_never(&mut self, plan: &Plan, at: usize) {
+        let lacking = self.stages.get(at).and_then(|stage| {
+            let lacking = stage
+                .roles
+                .iter()
+                .find(|(_, count)| count.missing > count.allowed);
+            lacking.map(|(role, count)| self.missing_text(plan, at, role, count))
+        });
+        if let Some(stage) = self.stages.get_mut(at)
+            && stage.never.is_none()
+        {
+            stage.never = lacking;
         }
     }
 
@@ -389,13 +405,89 @@ impl Board {
             .get(stage)
             .is_some_and(|stage| stage.waiting + stage.running == 0 || stage.never.is_some())
     }
-}
 
-impl Board {
     /// A task that was handed out is taken back: it was not begun.
     pub(crate) fn withdraw(&mut self, plan: &Plan, task: usize, to: Place) {
         if self.place(task) == Place::Running {
             self.move_to(plan, task, to);
         }
+    }
+}
+
+/// What the operator decides over the heads of gates.
+impl Board {
+    /// The host's tasks that are not done, in stage order.
+    pub(crate) fn undone_of(&self, host: usize) -> Vec<usize> {
+        let tasks = self.of_host.get(host).into_iter().flatten().copied();
+        tasks
+            .filter(|task| self.place(*task) != Place::Done)
+            .collect()
+    }
+
+    /// Leaves a host out: nobody waits for it any more, and nobody misses it. What it has in hand is left out
+    /// when that has ended.
+    pub(crate) fn leave_out(&mut self, plan: &Plan, host: usize, reason: &str) {
+        self.stop_host(host, reason);
+        if let Some(left) = self.left_out.get_mut(host) {
+            *left = true;
+        }
+        for task in self.undone_of(host) {
+            if self.place(task) != Place::Running {
+                self.put(plan, task, Place::LeftOut);
+            }
+        }
+    }
+
+    pub(crate) fn is_left_out(&self, host: usize) -> bool {
+        self.left_out.get(host).is_some_and(|left| *left)
+    }
+
+    /// The host takes part again, and so do its tasks that are not done.
+    pub(crate) fn take_in(&mut self, plan: &Plan, host: usize) {
+        if let Some(stopped) = self.host_stopped.get_mut(host) {
+            *stopped = None;
+        }
+        if let Some(left) = self.left_out.get_mut(host) {
+            *left = false;
+        }
+        for task in self.undone_of(host) {
+            if self.place(task) != Place::Running {
+                self.put(plan, task, Place::Waiting);
+            }
+        }
+    }
+
+    /// A task counts as done, however it stood.
+    pub(crate) fn grant(&mut self, plan: &Plan, task: usize) {
+        self.put(plan, task, Place::Done);
+    }
+
+    /// Opens again what never ran because of something that is different now. `not_run` are the tasks that
+    /// were given up for a gate; gives those that may yet run.
+    pub(crate) fn reopen(&mut self, plan: &Plan, not_run: &[usize]) -> Vec<usize> {
+        for stage in &mut self.stages {
+            stage.never = None;
+        }
+        let mut candidates: Vec<usize> = not_run
+            .iter()
+            .copied()
+            .filter(|task| self.place(*task) == Place::Missing)
+            .collect();
+        for task in &candidates {
+            self.put(plan, *task, Place::Waiting);
+        }
+        for stage in 0..self.stages.len() {
+            self.decide_never(plan, stage);
+        }
+        // Gates lead to stages above only: what is above is decided before what is below.
+        candidates.sort_by_key(|task| plan.tasks.get(*task).map(|task| task.stage));
+        candidates.retain(|task| {
+            let may_run = !matches!(self.verdict(plan, *task), Verdict::Never(_));
+            if !may_run {
+                self.put(plan, *task, Place::Missing);
+            }
+            may_run
+        });
+        candidates
     }
 }

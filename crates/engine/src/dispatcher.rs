@@ -4,6 +4,7 @@
 //! one flush, and only then do answers and displays go out: nothing follows from what is not on
 //! disk.
 
+mod controls;
 mod late_hosts;
 mod resumption;
 
@@ -22,11 +23,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::board::{Board, Place, Verdict};
+use crate::control_call::{ControlCall, Said};
 use crate::journal::JournalWriter;
 use crate::late::{self, Late};
 use crate::message::{Order, Report, Step};
 use crate::resume::Begin;
 use crate::telling::{Telling, Told};
+use controls::Withheld;
 
 /// How many reports are taken in one go.
 const AT_A_TIME: usize = 1024;
@@ -35,13 +38,20 @@ const SYNC_AFTER: Duration = Duration::from_millis(20);
 /// How long hosts may take to clear up at the end of a run; what takes longer is left.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(20);
 
+/// What leads to one host's executor.
+pub(crate) struct HostLine {
+    pub(crate) orders: mpsc::UnboundedSender<Order>,
+    /// How urgently its work is to stop.
+    pub(crate) stop: watch::Sender<Option<CancelLevel>>,
+}
+
 pub(crate) struct Dispatcher {
     plan: Arc<Plan>,
     board: Board,
     state: RunState,
     journal: JournalWriter,
     telling: Telling,
-    orders: Vec<mpsc::UnboundedSender<Order>>,
+    orders: Vec<HostLine>,
     began: Instant,
     /// The run's milliseconds at that moment.
     began_ms: u64,
@@ -51,6 +61,11 @@ pub(crate) struct Dispatcher {
     events: Vec<Arc<Event>>,
     answers: Vec<oneshot::Sender<()>>,
     to_order: Vec<(usize, Order)>,
+    replies: Vec<(oneshot::Sender<Said>, Said)>,
+    /// Attempts that wait for the run to go on.
+    withheld: Vec<Withheld>,
+    /// Tasks that are being stopped so that they be skipped.
+    skipping: BTreeSet<usize>,
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
     cancel: Option<CancelLevel>,
@@ -74,7 +89,7 @@ impl Dispatcher {
         plan: Arc<Plan>,
         journal: JournalWriter,
         telling: Telling,
-        orders: Vec<mpsc::UnboundedSender<Order>>,
+        orders: Vec<HostLine>,
     ) -> Self {
         let hosts = plan.hosts.len();
         Self {
@@ -89,6 +104,9 @@ impl Dispatcher {
             events: Vec::new(),
             answers: Vec::new(),
             to_order: Vec::new(),
+            replies: Vec::new(),
+            withheld: Vec::new(),
+            skipping: BTreeSet::new(),
             look_at: BTreeSet::new(),
             cancel: None,
             begins: BTreeMap::new(),
@@ -108,12 +126,14 @@ impl Dispatcher {
         first: EventKind,
         mut reports: mpsc::Receiver<Report>,
         mut cancel: watch::Receiver<Option<CancelLevel>>,
+        mut controls: mpsc::Receiver<ControlCall>,
     ) -> std::io::Result<RunOutcome> {
         self.tell(first)?;
         self.end_cut()?;
         self.commit()?;
         let mut taken = Vec::with_capacity(AT_A_TIME);
         let mut cancel_open = true;
+        let mut controls_open = true;
         let mut sync_at = None;
         while !self.is_over() {
             let late_at = self.next_late();
@@ -124,6 +144,10 @@ impl Dispatcher {
                     let level = *cancel.borrow_and_update();
                     self.take_cancel(level)?;
                 }
+                call = controls.recv(), if controls_open => match call {
+                    Some(call) => self.control(call)?,
+                    None => controls_open = false,
+                },
                 count = reports.recv_many(&mut taken, AT_A_TIME) => {
                     if count == 0 {
                         break; // no executor is left
@@ -191,7 +215,15 @@ impl Dispatcher {
             && self.cancel < Some(level)
         {
             self.cancel = Some(level);
+            for line in &self.orders {
+                line.stop.send_if_modified(|now| {
+                    let rises = *now < Some(level);
+                    *now = (*now).max(Some(level));
+                    rises
+                });
+            }
             self.tell(EventKind::CancelRequested { level })?;
+            self.refuse_withheld()?;
         }
         Ok(())
     }
@@ -203,10 +235,7 @@ impl Dispatcher {
                 self.answers.push(done);
                 self.tell(*kind)
             }
-            Report::Withdrawn { task } => {
-                self.board.withdraw(&self.plan, task, Place::Waiting);
-                Ok(())
-            }
+            Report::Withdrawn { task } => self.withdrawn(task),
             Report::Ready { host } => {
                 if let Some(ready) = self.ready.get_mut(host) {
                     *ready = true;
@@ -229,8 +258,9 @@ impl Dispatcher {
                     self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
                 }
                 let reason = format!("{name} could not be reached");
-                let parked =
-                    failure.kind == FailureKind::Unreachable && self.park(host, &reason, None);
+                let parked = failure.kind == FailureKind::Unreachable
+                    && !self.board.is_left_out(host)
+                    && self.park(host, &reason, None);
                 if !parked {
                     self.give_up(host, &reason)?;
                 }
@@ -280,19 +310,40 @@ impl Dispatcher {
         let Some(task) = self.plan.tasks.get(index) else {
             return Ok(());
         };
-        let task = task.id.clone();
-        if self.cancel.is_some() {
-            // `go` is dropped here, which is the refusal.
-            if step != Step::Next {
-                self.board.withdraw(&self.plan, index, Place::Waiting);
-                return Ok(());
-            }
-            // It ended with an attempt that was to be followed by another.
-            self.board.withdraw(&self.plan, index, Place::Missing);
-            let end = TaskEnd::new(Outcome::Cancelled);
-            let attempt = attempt - 1;
-            return self.tell(EventKind::TaskEnded { task, attempt, end });
+        let host = task.host;
+        if self.skipping.contains(&index) {
+            return self.end_skipped(index, attempt.saturating_sub(1));
         }
+        if self.cancel.is_some() || self.board.is_left_out(host) {
+            // `go` is dropped here, which is the refusal.
+            return self.refuse_start(index, attempt, step);
+        }
+        let withheld = Withheld {
+            task: index,
+            attempt,
+            job,
+            step,
+            go,
+        };
+        if self.is_withheld(step) {
+            self.withheld.push(withheld);
+            return Ok(());
+        }
+        self.let_go(withheld)
+    }
+
+    /// Writes down that an attempt begins, so that it may.
+    fn let_go(&mut self, withheld: Withheld) -> std::io::Result<()> {
+        let Withheld {
+            task,
+            attempt,
+            job,
+            step,
+            go,
+        } = withheld;
+        let Some(task) = self.plan.tasks.get(task).map(|task| task.id.clone()) else {
+            return Ok(());
+        };
         self.answers.push(go);
         if step == Step::GoOn {
             // That it began is written down.
@@ -301,17 +352,39 @@ impl Dispatcher {
         self.tell(EventKind::TaskStarted { task, attempt, job })
     }
 
+    /// What becomes of a task whose attempt may not begin.
+    fn refuse_start(&mut self, index: usize, attempt: u32, step: Step) -> std::io::Result<()> {
+        if step != Step::Next {
+            return self.withdrawn(index);
+        }
+        let Some(task) = self.plan.tasks.get(index).map(|task| task.id.clone()) else {
+            return Ok(());
+        };
+        // It ended with an attempt that was to be followed by another.
+        self.board.withdraw(&self.plan, index, Place::Missing);
+        let end = TaskEnd::new(Outcome::Cancelled);
+        let attempt = attempt - 1;
+        self.tell(EventKind::TaskEnded { task, attempt, end })
+    }
+
     fn ended(&mut self, index: usize, attempt: u32, end: TaskEnd) -> std::io::Result<()> {
         let Some(task) = self.plan.tasks.get(index) else {
             return Ok(());
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.changed |= !end.changed.is_empty();
+        // However it ended, unless it was done before it could be stopped.
+        if self.skipping.contains(&index) && !end.outcome.is_done() {
+            return self.end_skipped(index, attempt);
+        }
+        if self.skipping.remove(&index) {
+            self.raise(host, None);
+        }
         let mut parked = None;
         if !end.again {
             let done = end.outcome.is_done();
             self.settle(index, stage, host, done);
-            if end.outcome == Outcome::Failed {
+            if end.outcome == Outcome::Failed && !self.board.is_left_out(host) {
                 let reason = format!("{id} failed");
                 let begin = end
                     .failure
@@ -319,17 +392,7 @@ impl Dispatcher {
                     .filter(|failure| late::may_pass(failure));
                 let known = self.state.tasks.get(&id);
                 let begin = begin.map(|failure| match failure.may_run {
-                    true => Begin::Attach {
-                        attempt,
-                        accepted: known.is_some_and(|known| known.accepted),
-                        then_again: matches!(
-                            self.begun.get(&index),
-                            Some(Begin::Attach {
-                                then_again: true,
-                                ..
-                            })
-                        ),
-                    },
+                    true => self.attach(index, attempt, known),
                     false => Begin::Anew {
                         attempt: attempt + 1,
                     },
@@ -415,13 +478,18 @@ impl Dispatcher {
                         self.settle(index, task.stage, host, true);
                         let when = plan.stages[task.stage].when.as_deref();
                         let reason = format!("{} is false", when.unwrap_or_default());
-                        let end = TaskEnd::new(Outcome::Skipped { reason });
+                        let end = TaskEnd::new(Outcome::Skipped {
+                            reason,
+                            by_operator: false,
+                        });
                         self.tell(EventKind::TaskEnded {
                             task: task.id.clone(),
                             attempt: 0,
                             end,
                         })?;
                     }
+                    // Looked at again when the run goes on.
+                    Ok(true) if self.state.paused => {}
                     Ok(true) if self.may_enter(index, task.stage) => {
                         self.board.start(&plan, index);
                         let begin = self.begins.remove(&index);
@@ -499,9 +567,13 @@ impl Dispatcher {
             let _ = go.send(());
         }
         for (host, order) in self.to_order.drain(..) {
-            if let Some(orders) = self.orders.get(host) {
-                let _ = orders.send(order);
+            if let Some(line) = self.orders.get(host) {
+                let _ = line.orders.send(order);
             }
+        }
+        // Whoever asked may have gone meanwhile.
+        for (asked, said) in self.replies.drain(..) {
+            let _ = asked.send(said);
         }
         Ok(())
     }
@@ -513,9 +585,12 @@ impl Dispatcher {
         reports: &mut mpsc::Receiver<Report>,
         taken: &mut Vec<Report>,
     ) -> std::io::Result<()> {
-        for orders in self.orders.drain(..) {
-            let _ = orders.send(Order::Finish { collect });
+        // A host that was left out may be let go all the same.
+        let lines = std::mem::take(&mut self.orders);
+        for line in &lines {
+            let _ = line.orders.send(Order::Finish { collect });
         }
+        let stops: Vec<_> = lines.into_iter().map(|line| line.stop).collect();
         let until = Instant::now() + GOODBYE_WITHIN;
         while let Ok(1..) = timeout_at(until, reports.recv_many(taken, AT_A_TIME)).await {
             for report in taken.drain(..) {
@@ -525,6 +600,7 @@ impl Dispatcher {
             }
             self.commit()?;
         }
+        drop(stops);
         Ok(())
     }
 
@@ -538,11 +614,9 @@ impl Dispatcher {
                     _ => None,
                 })
         };
-        let host_gone = self
-            .state
-            .hosts
-            .values()
-            .any(|host| matches!(host.status, phalanx_events::HostStatus::Failed(_)));
+        let host_gone = self.state.hosts.values().any(|host| {
+            host.left_out || matches!(host.status, phalanx_events::HostStatus::Failed(_))
+        });
         let all_ended = self.board.open() == 0 && self.all_heard_of();
         if all_ended && !host_gone && ends().all(|end| end.outcome.is_done()) {
             return RunOutcome::Done;

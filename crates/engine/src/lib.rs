@@ -7,6 +7,7 @@
 
 mod board;
 mod cluster_lock;
+mod control_call;
 mod dispatcher;
 mod executor;
 mod failure;
@@ -32,6 +33,7 @@ mod telling;
 mod until_step;
 
 pub use cluster_lock::{ClusterLock, Holder, LockError};
+pub use control_call::{ControlCall, Said};
 pub use journal::JournalWriter;
 pub use resume::{Begin, Decision, Reason, Resumption};
 pub use run::{EngineError, Resume, RunRequest, run};

@@ -53,6 +53,8 @@ pub(crate) enum Step {
 pub(crate) enum Order {
     /// Do this task, by its index in the plan, and begin it so.
     Task(usize, Begin),
+    /// Try to reach the host once more, now.
+    Contact,
     /// The run is over: clear up on the host where `collect` says so, and say goodbye.
     Finish {
         /// Whether the run ended well, so that the spool has served its purpose.

@@ -51,6 +51,8 @@ impl Begin {
 pub enum Reason {
     /// It is done, and what it was made from is the same.
     Done,
+    /// The operator has skipped it, and what it would be made from is the same.
+    Skipped,
     /// It was not begun.
     NotBegun,
     /// It is done, but not from the same: these are different now.
@@ -204,6 +206,9 @@ fn decide(
         TaskStatus::Ended(end) => match &end.outcome {
             Outcome::Changed | Outcome::Already if other.is_empty() => (None, Reason::Done),
             Outcome::Changed | Outcome::Already => (Some(next), Reason::Changed(other)),
+            Outcome::Skipped {
+                by_operator: true, ..
+            } if other.is_empty() => (None, Reason::Skipped),
             Outcome::Skipped { .. } | Outcome::NotRun { .. } => (Some(next), Reason::NotBegun),
             Outcome::Failed | Outcome::Cancelled => (Some(next), Reason::Failed),
         },

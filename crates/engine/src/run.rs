@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::cluster_lock::Holder;
-use crate::dispatcher::Dispatcher;
+use crate::control_call::ControlCall;
+use crate::dispatcher::{Dispatcher, HostLine};
 use crate::executor::{Executor, Shared};
 use crate::journal::JournalWriter;
 use crate::link::Link;
@@ -211,7 +212,7 @@ fn by_fact(known: &[Facts]) -> BTreeMap<String, BTreeMap<usize, String>> {
 /// Carries out a plan.
 ///
 /// `told` is told what happened, after it is on disk; it may lag behind or be dropped. `cancel`
-/// says how urgently the operator wants to stop.
+/// says how urgently the operator wants to stop, `controls` what else he wants.
 ///
 /// # Errors
 /// Only where this machine fails: see [`EngineError`]. What fails on hosts is in the outcome.
@@ -219,6 +220,7 @@ pub async fn run(
     request: RunRequest,
     told: mpsc::Sender<Told>,
     cancel: watch::Receiver<Option<CancelLevel>>,
+    controls: mpsc::Receiver<ControlCall>,
 ) -> Result<RunOutcome, EngineError> {
     let RunRequest {
         plan,
@@ -273,10 +275,11 @@ pub async fn run(
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();
-    let mut orders = Vec::with_capacity(plan.hosts.len());
+    let mut lines = Vec::with_capacity(plan.hosts.len());
     for (index, host) in plan.hosts.iter().enumerate() {
-        let (order, ordered) = mpsc::unbounded_channel();
-        orders.push(order);
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (stop, cancel) = watch::channel(None);
+        lines.push(HostLine { orders, stop });
         let executor = Executor {
             shared: Arc::clone(&shared),
             host: index,
@@ -316,13 +319,13 @@ pub async fn run(
     drop(reports);
     drop(shared);
 
-    let dispatcher = Dispatcher::new(plan, journal, telling, orders);
+    let dispatcher = Dispatcher::new(plan, journal, telling, lines);
     let dispatcher = match state {
         Some(state) => dispatcher.go_on(state, &resumption),
         None => dispatcher,
     };
     let outcome = dispatcher
-        .run(first, inbox, cancel)
+        .run(first, inbox, cancel, controls)
         .await
         .map_err(EngineError::Journal);
     executors.shutdown().await;

@@ -165,7 +165,8 @@ async fn a_condition_is_decided_on_the_host() {
     assert_eq!(
         ran.outcome_of("fix@b"),
         &Outcome::Skipped {
-            reason: "needed is false".into()
+            reason: "needed is false".into(),
+            by_operator: false,
         }
     );
     assert!(ran.never_started("fix@b"));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use phalanx_plan::{HostName, TaskId};
 use serde::{Deserialize, Serialize};
 
+use crate::control::Control;
 use crate::outcome::{Failure, Outcome, ReportedProblem, RunOutcome};
 
 /// One thing that happened, with its place in the run's order and in time.
@@ -137,6 +138,15 @@ pub enum EventKind {
         #[serde(flatten)]
         end: TaskEnd,
     },
+    /// The operator said what the run is to do, while it goes on, and it does.
+    Controlled {
+        /// What.
+        #[serde(flatten)]
+        control: Control,
+        /// Tasks that were over and are open again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reopens: Vec<TaskId>,
+    },
     /// The operator asked to stop.
     CancelRequested {
         /// How urgently.
@@ -160,6 +170,7 @@ impl EventKind {
             Self::TaskStarted { .. }
                 | Self::Reboot { .. }
                 | Self::RunResumed(_)
+                | Self::Controlled { .. }
                 | Self::RunEnded { .. }
         )
     }
@@ -211,7 +222,12 @@ impl RunResumed {
         let again: BTreeSet<&TaskId> = self.again.iter().collect();
         // Whether one that was skipped is needed is asked again.
         move |task, outcome| {
-            matches!(outcome, Outcome::Changed | Outcome::Already) && !again.contains(task)
+            let is_settled = match outcome {
+                Outcome::Changed | Outcome::Already => true,
+                Outcome::Skipped { by_operator, .. } => *by_operator,
+                _ => false,
+            };
+            is_settled && !again.contains(task)
         }
     }
 }

@@ -10,10 +10,13 @@ pub enum Outcome {
     Changed,
     /// There was nothing to do.
     Already,
-    /// Its condition was false.
+    /// Its condition was false, or the operator wanted it skipped.
     Skipped {
-        /// The condition, and that it is false.
+        /// The condition, and that it is false; or who wanted it.
         reason: String,
+        /// Whether it was the operator: then it stays skipped when the run is gone on with.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_operator: bool,
     },
     /// It failed.
     Failed,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phalanx_plan::{HostName, TaskId};
 
+use crate::control::Control;
 use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
 use crate::outcome::{Failure, RunOutcome};
 
@@ -20,6 +21,8 @@ pub struct RunState {
     pub tasks: BTreeMap<TaskId, TaskState>,
     /// Tasks that there were before a resumption, and are no more.
     pub forgotten: BTreeMap<TaskId, TaskState>,
+    /// Whether the operator wants no task to begin for now.
+    pub paused: bool,
     /// How urgently the operator wants to stop.
     pub cancel: Option<CancelLevel>,
     /// Which of its plans holds: they are numbered from 1.
@@ -37,6 +40,8 @@ pub struct RunState {
 pub struct HostState {
     /// How it stands.
     pub status: HostStatus,
+    /// Whether the operator has left it out of the run.
+    pub left_out: bool,
     /// Which boot of it was seen last.
     pub boot: Option<String>,
     /// Facts, the latest value of each.
@@ -228,6 +233,7 @@ impl RunState {
                     TaskStatus::Ended(end.clone())
                 };
             }
+            EventKind::Controlled { control, reopens } => self.control(control, reopens),
             EventKind::CancelRequested { level } => self.cancel = self.cancel.max(Some(*level)),
             EventKind::RunEnded { outcome } => self.ended = Some(*outcome),
             EventKind::Unknown => {}
@@ -235,11 +241,37 @@ impl RunState {
         true
     }
 
+    fn control(&mut self, control: &Control, reopens: &[TaskId]) {
+        match control {
+            Control::Pause => self.paused = true,
+            Control::Continue => self.paused = false,
+            Control::Retry { host } => {
+                let host = self.host(host);
+                host.left_out = false;
+                if let HostStatus::Failed(failure) = &host.status {
+                    host.status = HostStatus::Retrying {
+                        reason: failure.message.clone(),
+                    };
+                }
+            }
+            Control::Drop { host } => self.host(host).left_out = true,
+            Control::Skip { .. } => {}
+        }
+        for task in reopens {
+            let task = self.task(task);
+            if matches!(task.status, TaskStatus::Ended(_)) {
+                task.status = TaskStatus::Pending;
+                task.ended_ms = None;
+            }
+        }
+    }
+
     /// What was done stays done, and everything else is open again.
     fn resume(&mut self, resumed: &RunResumed) {
         self.plan = resumed.plan;
         self.ended = None;
         self.cancel = None;
+        self.paused = false;
         if let Some(run) = &mut self.run {
             run.hosts = resumed.hosts;
             run.tasks = resumed.tasks;
@@ -253,6 +285,7 @@ impl RunState {
         self.hosts.retain(|host, _| hosts.contains(host));
         for host in self.hosts.values_mut() {
             host.status = HostStatus::Unknown;
+            host.left_out = false;
         }
         let keeps = resumed.keeps();
         for (id, task) in &mut self.tasks {
@@ -322,6 +355,12 @@ mod tests {
                 task,
                 phase: RebootPhase::Requested,
                 boot: Some("b".into()),
+            },
+            6 if attempt == 1 => EventKind::Controlled {
+                control: Control::Retry {
+                    host: task.host.clone(),
+                },
+                reopens: vec![task],
             },
             6 => EventKind::CancelRequested {
                 level: CancelLevel::StopJobs,

@@ -283,6 +283,7 @@ fn why(decision: &Decision) -> String {
     let anew = |changed: &[String]| format!("another one now: {}", changed.join(", "));
     match (&decision.reason, &decision.begin) {
         (Reason::Done, _) => "stays done".to_owned(),
+        (Reason::Skipped, _) => "stays skipped, as the operator wanted".to_owned(),
         (Reason::NotBegun, _) => "begins: it was not begun".to_owned(),
         (Reason::Changed(changed), _) => format!("again, though it was done; {}", anew(changed)),
         (Reason::Failed, _) => "again: it failed or was stopped".to_owned(),

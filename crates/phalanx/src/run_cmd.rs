@@ -243,12 +243,18 @@ async fn drive(
     })?;
     let (tell, told) = mpsc::channel(TOLD);
     let (cancel, cancelled) = watch::channel(None);
+    let (_control, controls) = mpsc::channel(1);
     let past = request
         .resume
         .as_ref()
         .map(|resume| resume.journal.events.clone());
     let display = display(plan, global, terminal, past.unwrap_or_default(), told);
-    let engine = Box::pin(phalanx_engine::run(request, tell, cancelled.clone()));
+    let engine = Box::pin(phalanx_engine::run(
+        request,
+        tell,
+        cancelled.clone(),
+        controls,
+    ));
     let ended = tokio::select! {
         ended = engine => ended.map_err(|error| engine_trouble(&error)),
         never = signals.obey(&cancel, terminal) => match never {},

@@ -6,6 +6,7 @@
 //! hands over where to write, how wide it is and what it can show.
 
 pub mod closing;
+mod control_words;
 mod critical_path;
 pub mod data;
 pub mod duration;

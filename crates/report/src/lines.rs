@@ -9,6 +9,7 @@ use phalanx_events::{Event, EventKind, Outcome, RebootPhase, ReportedSeverity, R
 use phalanx_plan::{HostName, Plan, StageId, TaskId};
 use unicode_width::UnicodeWidthStr;
 
+use crate::control_words::control_words;
 use crate::data::Counts;
 use crate::duration::{clock, took};
 use crate::folding::count;
@@ -147,6 +148,12 @@ impl<W: Write> LineDisplay<W> {
                 self.normal_line(event.ms, &text)
             }
             EventKind::RunResumed(resumed) => self.resumed(event.ms, resumed.forgotten.len()),
+            EventKind::Controlled { control, reopens } => {
+                for task in reopens {
+                    *self.open.entry(task.stage.clone()).or_insert(0) += 1;
+                }
+                self.normal_line(event.ms, &control_words(control))
+            }
             EventKind::TaskStarted { task, .. } if was_over => {
                 // A host that was left behind goes on.
                 *self.open.entry(task.stage.clone()).or_insert(0) += 1;
@@ -257,6 +264,7 @@ impl<W: Write> LineDisplay<W> {
             | EventKind::TaskAccepted { .. }
             | EventKind::TaskWaiting { .. }
             | EventKind::TaskEnded { .. }
+            | EventKind::Controlled { .. }
             | EventKind::CancelRequested { .. }
             | EventKind::RunEnded { .. }
             | EventKind::Unknown => {}
@@ -532,7 +540,7 @@ fn reason(end: &TaskEnd) -> String {
             || "it did not say why".into(),
             |failure| failure.message.clone(),
         ),
-        Outcome::Skipped { reason } | Outcome::NotRun { reason } => reason.clone(),
+        Outcome::Skipped { reason, .. } | Outcome::NotRun { reason } => reason.clone(),
         _ if worst.is_some() => problem,
         Outcome::Changed => more(end.changed.first().map(String::as_str), end.changed.len()),
         Outcome::Already => more(end.already.first().map(String::as_str), end.already.len()),

@@ -146,7 +146,7 @@ fn host_report(plan: &Plan, host: &PlannedHost, timeline: &Timeline) -> HostRepo
     }
     let seen = timeline.hosts.get(&host.name);
     let connected = seen.and_then(|seen| seen.connected);
-    let state = if seen.is_some_and(|seen| seen.failure.is_some()) {
+    let state = if seen.is_some_and(|seen| seen.failure.is_some() || seen.left_out) {
         HostEnd::Missing
     } else if counts.failed > 0 {
         HostEnd::Failed
@@ -329,11 +329,13 @@ fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemR
 fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
     let mut folded: Vec<(NoticeReport, String)> = Vec::new();
     for host in &plan.hosts {
-        for notice in timeline
-            .hosts
-            .get(&host.name)
+        let seen = timeline.hosts.get(&host.name);
+        let left_out = seen
+            .filter(|seen| seen.left_out)
+            .map(|_| "left out of the run by the operator".to_owned());
+        for notice in left_out
             .iter()
-            .flat_map(|seen| &seen.notices)
+            .chain(seen.iter().flat_map(|seen| &seen.notices))
         {
             let text = harmless(&folding.neutral(&host.name, notice));
             match folded.iter_mut().find(|(known, _)| known.text == text) {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use phalanx_events::{Event, EventKind, Failure, RunOutcome, RunResumed, RunStarted, TaskEnd};
+use phalanx_events::{
+    Control, Event, EventKind, Failure, RunOutcome, RunResumed, RunStarted, TaskEnd,
+};
 use phalanx_plan::{HostName, TaskId};
 
 /// Times of neighbouring events may be out of order by this much; more is a resumption, whose time
@@ -38,6 +40,8 @@ pub(crate) struct HostTimes {
     pub(crate) facts: Vec<(u64, u64)>,
     pub(crate) retries: u32,
     pub(crate) failure: Option<Failure>,
+    /// Whether the operator has left it out.
+    pub(crate) left_out: bool,
     pub(crate) notices: Vec<String>,
 }
 
@@ -88,6 +92,7 @@ impl Timeline {
         }
         for host in self.hosts.values_mut() {
             host.failure = None;
+            host.left_out = false;
         }
         let keeps = resumed.keeps();
         for (id, task) in &mut self.tasks {
@@ -138,6 +143,20 @@ impl Timeline {
                 let task = self.tasks.entry(task.clone()).or_default();
                 task.ended = Some(now);
                 task.end = Some(end.clone());
+            }
+            EventKind::Controlled { control, reopens } => {
+                for task in reopens {
+                    let task = self.tasks.entry(task.clone()).or_default();
+                    (task.ended, task.end) = (None, None);
+                }
+                let left_out = match control {
+                    Control::Drop { host } => Some((host, true)),
+                    Control::Retry { host } => Some((host, false)),
+                    Control::Pause | Control::Continue | Control::Skip { .. } => None,
+                };
+                if let Some((host, left_out)) = left_out {
+                    self.hosts.entry(host.clone()).or_default().left_out = left_out;
+                }
             }
             EventKind::RunEnded { outcome } => self.outcome = Some(*outcome),
             _ => {}

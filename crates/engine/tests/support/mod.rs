@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use phalanx_engine::{Holder, Resume, RunId, RunRequest, Told, run};
-use phalanx_events::{CancelLevel, Event, EventKind, Outcome, RunOutcome};
+use phalanx_engine::{ControlCall, Holder, Resume, RunId, RunRequest, Told, run};
+use phalanx_events::{CancelLevel, Control, Event, EventKind, Outcome, RunOutcome};
 pub(crate) use plan_maker::{PlanMaker, script, until};
 
 use phalanx_plan::Plan;
@@ -29,7 +29,7 @@ use phalanx_remote::{
     PutError, PutOutcome, Script, Transport,
 };
 use scripted::Scripted;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// What a scripted job does.
@@ -115,6 +115,9 @@ struct HostScript {
 pub(crate) struct World {
     hosts: Arc<Mutex<BTreeMap<String, HostScript>>>,
     unexpected: Arc<Mutex<Vec<String>>>,
+    controls: Arc<Mutex<Vec<(Duration, Control)>>>,
+    /// What the run answered to controls.
+    said: Arc<Mutex<Vec<Result<String, String>>>>,
     /// Who works on the hosts, where they have to be held.
     pub(crate) holds_as: Option<Holder>,
 }
@@ -282,6 +285,19 @@ impl World {
         })
     }
 
+    /// The operator says this so many seconds after the run's start.
+    pub(crate) fn says(&self, at: u64, control: Control) -> &Self {
+        let mut controls = self.controls.lock().unwrap();
+        controls.push((Duration::from_secs(at), control));
+        drop(controls);
+        self
+    }
+
+    /// What the run answered.
+    pub(crate) fn answers(&self) -> Vec<Result<String, String>> {
+        self.said.lock().unwrap().clone()
+    }
+
     fn unexpected(&self, what: String) {
         self.unexpected.lock().unwrap().push(what);
     }
@@ -348,7 +364,26 @@ impl World {
             output: false,
             version: "test".into(),
         };
-        let outcome = run(request, told, cancel).await.unwrap();
+        let (control, controls) = mpsc::channel(4);
+        let (to_say, said) = (Arc::clone(&self.controls), Arc::clone(&self.said));
+        tokio::spawn(async move {
+            let (began, to_say) = (Instant::now(), to_say.lock().unwrap().clone());
+            for (at, wanted) in to_say {
+                sleep_until(began + at).await;
+                let (answer, answered) = oneshot::channel();
+                let call = ControlCall {
+                    control: wanted,
+                    answer,
+                };
+                if control.send(call).await.is_err() {
+                    return;
+                }
+                if let Ok(answer) = answered.await {
+                    said.lock().unwrap().push(answer);
+                }
+            }
+        });
+        let outcome = run(request, told, cancel, controls).await.unwrap();
         Ran {
             outcome,
             events: listen.await.unwrap(),
@@ -378,6 +413,7 @@ impl Ran {
     pub(crate) fn end(&self, task: &str) -> (u64, &phalanx_events::TaskEnd) {
         self.events
             .iter()
+            .rev()
             .find_map(|event| match &event.kind {
                 EventKind::TaskEnded { task: id, end, .. }
                     if id.to_string() == task && !end.again =>

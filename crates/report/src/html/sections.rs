@@ -289,7 +289,9 @@ impl Page<'_> {
                 if let Some(end) = &task.end {
                     what.extend(end.failure.as_ref().map(|failure| failure.message.clone()));
                     what.extend(end.changed.clone());
-                    if let Outcome::Skipped { reason } | Outcome::NotRun { reason } = &end.outcome {
+                    if let Outcome::Skipped { reason, .. } | Outcome::NotRun { reason } =
+                        &end.outcome
+                    {
                         what.push(reason.clone());
                     }
                 }

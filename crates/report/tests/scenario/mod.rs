@@ -240,6 +240,7 @@ pub(crate) fn already() -> TaskEnd {
 pub(crate) fn skipped(reason: &str) -> TaskEnd {
     TaskEnd::new(Outcome::Skipped {
         reason: reason.into(),
+        by_operator: false,
     })
 }
 
