@@ -1,6 +1,6 @@
 //! Showing it.
 //!
-//! Displays of a run, all made from the same events: [`LineDisplay`] while it goes on, [`RunReport`]
+//! Displays of a run, all made from the same events: [`LineDisplay`] and [`live`] while it goes on, [`RunReport`]
 //! once it is over (as data for `--json`, as text with [`closing`]), and [`plan_view`] before it
 //! begins. Nothing here knows the engine, opens a file or asks the terminal anything: the command
 //! hands over where to write, how wide it is and what it can show.
@@ -10,10 +10,12 @@ mod control_words;
 mod critical_path;
 pub mod data;
 pub mod duration;
+mod estimate;
 mod folding;
 mod heartbeat;
 mod html;
 mod lines;
+pub mod live;
 mod matrix;
 mod notices;
 mod output_lines;
@@ -24,6 +26,7 @@ pub mod terminal_text;
 mod timeline;
 
 pub use data::{PlanReport, RunReport};
+pub use estimate::Learned;
 pub use folding::count;
 pub use heartbeat::still_waiting;
 pub use html::{HtmlContext, html};

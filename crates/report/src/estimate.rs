@@ -1,0 +1,132 @@
+//! How long it will take, as earlier runs of the same flow have it.
+
+use std::collections::BTreeMap;
+
+use phalanx_events::{Event, Outcome, RunOutcome, RunState};
+use phalanx_plan::{Gate, Plan, StageId, TaskId};
+
+use crate::timeline::{TaskTimes, Timeline};
+
+/// What earlier runs have taught.
+#[derive(Clone, Debug, Default)]
+pub struct Learned {
+    tasks: BTreeMap<TaskId, u64>,
+    /// Of each stage, the median of its tasks: for a host that is new.
+    stages: BTreeMap<StageId, u64>,
+    walls: BTreeMap<StageId, u64>,
+}
+
+impl Learned {
+    /// Learns from the events of runs of the same flow, the newest first. Only a run that was done counts;
+    /// where two know a task, the newer is believed.
+    pub fn from_runs<'a>(runs: impl IntoIterator<Item = &'a [Event]>) -> Self {
+        let mut learned = Self::default();
+        for events in runs {
+            let timeline = Timeline::new(events);
+            if timeline.outcome == Some(RunOutcome::Done) {
+                learned.take(&timeline);
+            }
+        }
+        learned
+    }
+
+    fn take(&mut self, timeline: &Timeline) {
+        let mut by_stage: BTreeMap<&StageId, Vec<(u64, u64)>> = BTreeMap::new();
+        for (id, times) in &timeline.tasks {
+            let is_done = times.end.as_ref().is_some_and(|end| end.outcome.is_done());
+            if !is_done {
+                continue;
+            }
+            let took = times.started.map_or(0, |_| times.took());
+            self.tasks.entry(id.clone()).or_insert(took);
+            if let Some(span) = times.span().filter(|_| is_work(times)) {
+                by_stage.entry(&id.stage).or_default().push(span);
+            }
+        }
+        for (stage, mut spans) in by_stage {
+            let first = spans.iter().map(|(from, _)| *from).min().unwrap_or(0);
+            let last = spans.iter().map(|(_, to)| *to).max().unwrap_or(0);
+            self.walls.entry(stage.clone()).or_insert(last - first);
+            spans.sort_by_key(|(from, to)| to - from);
+            if let Some((from, to)) = spans.get(spans.len() / 2) {
+                self.stages.entry(stage.clone()).or_insert(to - from);
+            }
+        }
+    }
+
+    /// Whether there was nothing to learn from.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// How long a stage took, from its first task's start to its last one's end.
+    pub(crate) fn wall(&self, stage: &StageId) -> Option<u64> {
+        self.walls.get(stage).copied()
+    }
+
+    fn task(&self, id: &TaskId) -> Option<u64> {
+        self.tasks
+            .get(id)
+            .or_else(|| self.stages.get(&id.stage))
+            .copied()
+    }
+
+    /// When the run will end, in its milliseconds: every task that is not over is given the time it took
+    /// before, and begins when its gates open and its host is free. Nothing where a stage is not known.
+    pub fn forecast(&self, plan: &Plan, state: &RunState, now_ms: u64) -> Option<u64> {
+        let mut order: Vec<usize> = (0..plan.tasks.len()).collect();
+        order.sort_by_key(|at| plan.tasks.get(*at).map(|task| task.stage));
+        // When each stage ends everywhere, and each task of the host that was looked at.
+        let mut all: BTreeMap<&StageId, u64> = BTreeMap::new();
+        let mut own: BTreeMap<&TaskId, u64> = BTreeMap::new();
+        let mut free = vec![0u64; plan.hosts.len()];
+        let mut end_of_run = 0;
+        let mut stage_ends: Vec<(&StageId, u64)> = Vec::new();
+        let mut last_stage = None;
+        for at in order {
+            let task = plan.tasks.get(at)?;
+            // A stage's gate leads to stages above, all of whose ends are known by then.
+            if last_stage != Some(task.stage) {
+                for (stage, end) in stage_ends.drain(..) {
+                    let known = all.entry(stage).or_insert(0);
+                    *known = end.max(*known);
+                }
+                last_stage = Some(task.stage);
+            }
+            let known = state.tasks.get(&task.id);
+            let over = known.filter(|known| known.end().is_some());
+            let end = match (over, known) {
+                (Some(over), _) => over.ended_ms.unwrap_or(0),
+                (None, Some(known)) if known.is_running() => {
+                    let started = known.started_ms.unwrap_or(now_ms);
+                    (started + self.task(&task.id)?).max(now_ms)
+                }
+                (None, _) => {
+                    let host_free = free.get(task.host).copied().unwrap_or(0);
+                    let gates = task.gates.iter().map(|gate| match gate {
+                        Gate::All(stage) => all.get(stage).copied().unwrap_or(0),
+                        Gate::Own(stage) => {
+                            let id = TaskId::new(stage.as_str(), task.id.host.as_str());
+                            own.get(&id).copied().unwrap_or(0)
+                        }
+                    });
+                    let begins = gates.max().unwrap_or(0).max(host_free).max(now_ms);
+                    begins + self.task(&task.id)?
+                }
+            };
+            own.insert(&task.id, end);
+            if let Some(free) = free.get_mut(task.host) {
+                *free = (*free).max(end);
+            }
+            stage_ends.push((&task.id.stage, end));
+            end_of_run = end_of_run.max(end);
+        }
+        Some(end_of_run)
+    }
+}
+
+/// Whether it ran, so that its time means something for others.
+fn is_work(times: &TaskTimes) -> bool {
+    let outcome = times.end.as_ref().map(|end| &end.outcome);
+    times.started.is_some() && !matches!(outcome, Some(Outcome::Skipped { .. }))
+}

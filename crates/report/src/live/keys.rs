@@ -1,0 +1,355 @@
+//! What keys do.
+
+use phalanx_events::{CancelLevel, Control};
+use phalanx_plan::TaskId;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+
+use super::host_rows::Rank;
+use super::log_pane::LogPane;
+use super::paint::Paint;
+use super::{Key, LiveView, Mode, Seat, Wish};
+
+/// Takes a key; gives what the operator wants, if that is more than another view.
+pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
+    if key == Key::Interrupt {
+        return Some(match view.seat {
+            Seat::Working if !view.is_over() => Wish::Interrupt,
+            _ => Wish::Close,
+        });
+    }
+    match std::mem::replace(&mut view.mode, Mode::Overview) {
+        Mode::Asking(question, wish) => match key {
+            Key::Char('y' | 'Y') => {
+                view.message = None;
+                Some(wish)
+            }
+            Key::Char('n' | 'N' | 'q') | Key::Escape => {
+                view.message = None;
+                None
+            }
+            // A key that is no answer is none.
+            _ => {
+                view.mode = Mode::Asking(question, wish);
+                None
+            }
+        },
+        Mode::Searching => {
+            search(view, key);
+            None
+        }
+        Mode::Help => None,
+        Mode::Log(mut pane) => {
+            let tasks = view
+                .index
+                .of_host
+                .get(pane.host)
+                .cloned()
+                .unwrap_or_default();
+            if !pane.key(key, &tasks) && matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
+                return None;
+            }
+            view.mode = Mode::Log(pane);
+            None
+        }
+        Mode::Overview => {
+            view.message = None;
+            overview(view, key)
+        }
+    }
+}
+
+/// Types a part of a host's name.
+fn search(view: &mut LiveView, key: Key) {
+    match key {
+        Key::Char(c) => {
+            view.search.push(c);
+            view.mode = Mode::Searching;
+        }
+        Key::Backspace => {
+            view.search.pop();
+            view.mode = Mode::Searching;
+        }
+        Key::Escape => view.search.clear(),
+        _ => {}
+    }
+    view.top = 0;
+    view.now = None;
+}
+
+fn overview(view: &mut LiveView, key: Key) -> Option<Wish> {
+    match key {
+        Key::Up | Key::Char('k') => move_by(view, -1),
+        Key::Down | Key::Char('j') => move_by(view, 1),
+        Key::PageUp => move_by(view, -(view.page as isize)),
+        Key::PageDown => move_by(view, view.page as isize),
+        Key::Home | Key::Char('g') => move_by(view, isize::MIN / 2),
+        Key::End | Key::Char('G') => move_by(view, isize::MAX / 2),
+        Key::Enter | Key::Right | Key::Char('l') => open_log(view),
+        Key::Char('f') => {
+            view.only_failed = !view.only_failed;
+            view.top = 0;
+            view.now = None;
+        }
+        Key::Char('/') => view.mode = Mode::Searching,
+        Key::Escape => {
+            view.selected = None;
+            view.search.clear();
+            view.only_failed = false;
+            view.top = 0;
+            view.now = None;
+        }
+        Key::Char('?') => view.mode = Mode::Help,
+        Key::Char('q') => return quit(view),
+        key => {
+            return match view.seat {
+                Seat::Replaying { .. } => replay(view, key),
+                _ if view.is_over() => {
+                    view.say("the run is over; q closes this screen");
+                    None
+                }
+                _ => control(view, key),
+            };
+        }
+    }
+    None
+}
+
+fn quit(view: &mut LiveView) -> Option<Wish> {
+    if view.seat != Seat::Working || view.is_over() {
+        return Some(Wish::Close);
+    }
+    let question =
+        "leave this run? What runs goes on on its hosts; `phalanx resume` takes it up again";
+    view.mode = Mode::Asking(question.to_owned(), Wish::Stop(CancelLevel::Leave));
+    None
+}
+
+fn replay(view: &mut LiveView, key: Key) -> Option<Wish> {
+    match key {
+        Key::Char('+' | '=') => Some(Wish::Faster(2.0)),
+        Key::Char('-') => Some(Wish::Faster(0.5)),
+        Key::Char(' ' | 'p') => Some(Wish::Hold),
+        Key::Char('r' | 's' | 'd' | 'x') => {
+            view.say("this run is over and shown again: it takes no orders");
+            None
+        }
+        _ => None,
+    }
+}
+
+fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
+    match key {
+        Key::Char('p') if view.state.paused => Some(Wish::Say(Control::Continue)),
+        Key::Char('p') => Some(Wish::Say(Control::Pause)),
+        Key::Char('x') => {
+            let (question, level) = match view.state.cancel {
+                None => (
+                    "stop? Nothing new begins, what runs goes to its end",
+                    CancelLevel::NoNewTasks,
+                ),
+                Some(_) => (
+                    "stop what runs on the hosts as well?",
+                    CancelLevel::StopJobs,
+                ),
+            };
+            view.mode = Mode::Asking(question.to_owned(), Wish::Stop(level));
+            None
+        }
+        Key::Char(key @ ('r' | 's' | 'd')) => {
+            let Some(at) = view.selected_host() else {
+                view.say("which host? Choose one with the arrow keys first");
+                return None;
+            };
+            let host = view.plan.hosts.get(at)?.name.clone();
+            match key {
+                'r' => return Some(Wish::Say(Control::Retry { host })),
+                's' => match task_in_question(view, at) {
+                    Some(task) => {
+                        let question =
+                            format!("count {} on {host} as done without doing it?", task.stage);
+                        view.mode = Mode::Asking(question, Wish::Say(Control::Skip { task }));
+                    }
+                    None => view.say(&format!("{host} has nothing that could be skipped")),
+                },
+                _ => {
+                    let question = format!(
+                        "leave {host} out? What runs there is stopped, and nobody waits for it"
+                    );
+                    view.mode = Mode::Asking(question, Wish::Say(Control::Drop { host }));
+                }
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+/// The task of a host that its row is about.
+fn task_in_question(view: &LiveView, host: usize) -> Option<TaskId> {
+    let now = view.now.as_ref()?.hosts.get(host)?;
+    let task = now.task.and_then(|task| view.plan.tasks.get(task))?;
+    (now.rank != Rank::Done).then(|| task.id.clone())
+}
+
+/// Chooses another host, and brings it into sight.
+fn move_by(view: &mut LiveView, by: isize) {
+    let Some(now) = &view.now else { return };
+    let Some(last) = now.order.len().checked_sub(1) else {
+        return;
+    };
+    let selected = view.selected_host();
+    let at = selected.and_then(|selected| now.order.iter().position(|row| row.host == selected));
+    let to = match at {
+        Some(at) => at.saturating_add_signed(by).min(last),
+        None if by > 1 => last.min(by.unsigned_abs()),
+        None => 0,
+    };
+    let row = now.order.get(to);
+    let host = row.and_then(|row| view.plan.hosts.get(row.host));
+    view.selected = host.map(|host| host.name.clone());
+    if to < view.top {
+        view.top = to;
+    } else if to >= view.top + view.page {
+        view.top = to + 1 - view.page;
+    }
+}
+
+fn open_log(view: &mut LiveView) {
+    let first = view
+        .now
+        .as_ref()
+        .and_then(|now| now.order.get(view.top))
+        .map(|row| row.host);
+    let Some(host) = view.selected_host().or(first) else {
+        return;
+    };
+    if let Some(planned) = view.plan.hosts.get(host) {
+        view.selected = Some(planned.name.clone());
+    }
+    let now = view.now.as_ref().and_then(|now| now.hosts.get(host));
+    let tasks = view.index.of_host.get(host).map_or(&[][..], Vec::as_slice);
+    // One that is done shows what it did last.
+    let begun = |task: &&usize| {
+        let id = view.plan.tasks.get(**task).map(|task| &task.id);
+        id.and_then(|id| view.state.tasks.get(id))
+            .is_some_and(|known| known.attempt > 0)
+    };
+    let current = now.and_then(|now| now.task).filter(|task| begun(&task));
+    let task = current.or_else(|| tasks.iter().rev().find(begun).copied());
+    view.mode = Mode::Log(LogPane::new(host, task.or_else(|| tasks.first().copied())));
+}
+
+/// The last row: a question, a message, or the keys.
+pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    let paint = Paint::new(view.options);
+    let at = (area.x, area.y);
+    let keys = match (&view.mode, &view.message, view.seat) {
+        (Mode::Asking(question, _), ..) => {
+            let text = format!("{question} [y/n]");
+            paint.put(buffer, at, area.width, &text, paint.warn());
+            return;
+        }
+        (Mode::Searching, ..) => "type a part of a host's name, Enter keeps it, Esc takes it back",
+        (Mode::Log(_), ..) => "↑↓ PgUp PgDn scroll  ←→ stage  End follow  Esc back",
+        (_, Some((message, _)), _) => {
+            paint.put(buffer, at, area.width, message, paint.warn());
+            return;
+        }
+        (_, None, Seat::Replaying { speed, held }) => {
+            let how = if held {
+                "held".to_owned()
+            } else {
+                format!("{speed}x")
+            };
+            let text = format!("replay {how}: + - speed  space hold  ? help  Enter log  q close");
+            paint.put(buffer, at, area.width, &arrows(paint, &text), paint.dim());
+            return;
+        }
+        (_, None, _) if view.is_over() => "? help  Enter log  f failed only  / find  q close",
+        (_, None, Seat::Working) => {
+            "? help  Enter log  f failed  / find  p pause  r retry  s skip  d drop  q leave"
+        }
+        (_, None, Seat::Watching) => {
+            "? help  Enter log  f failed  / find  p pause  r retry  s skip  d drop  q close"
+        }
+    };
+    paint.put(buffer, at, area.width, &arrows(paint, keys), paint.dim());
+}
+
+/// The same without what the terminal has no character for.
+fn arrows(paint: Paint, text: &str) -> String {
+    match paint.pick("u", "a") {
+        "u" => text.to_owned(),
+        _ => text.replace("↑↓", "Up/Down").replace("←→", "Left/Right"),
+    }
+}
+
+/// All keys.
+pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
+    let paint = Paint::new(view.options);
+    let mut lines = vec![
+        ("up, down, j, k", "choose a host"),
+        (
+            "Enter",
+            "its output, followed; left, right: the stage before, after",
+        ),
+        ("f", "failed hosts only, or all"),
+        ("/", "only hosts with this in their name; Esc: all again"),
+    ];
+    match view.seat {
+        Seat::Replaying { .. } => lines.extend([
+            ("+ -", "twice, or half as fast"),
+            ("space", "stand still, or go on"),
+            ("q", "close"),
+        ]),
+        seat => {
+            lines.extend([
+                ("p", "pause: nothing new begins; again: go on"),
+                ("r", "try what failed on the host again, now"),
+                ("s", "skip: its task counts as done, though it is not"),
+                (
+                    "d",
+                    "drop: leave the host out of this run, nobody waits for it",
+                ),
+                (
+                    "x",
+                    "stop: nothing new begins; again: what runs is stopped too",
+                ),
+            ]);
+            match seat {
+                Seat::Working => lines.extend([
+                    (
+                        "q",
+                        "leave: jobs go on on their hosts; `phalanx resume` goes on",
+                    ),
+                    ("Ctrl-C", "once: nothing new; twice: stop; thrice: leave"),
+                ]),
+                _ => lines.push(("q, Ctrl-C", "close this screen; the run goes on")),
+            }
+        }
+    }
+    paint.put(buffer, (area.x, area.y), area.width, "keys", paint.strong());
+    for (row, (key, does)) in lines.into_iter().enumerate() {
+        let y = area.y + 2 + u16::try_from(row).unwrap_or(0);
+        paint.put(buffer, (area.x + 2, y), 15, key, paint.working());
+        paint.put(
+            buffer,
+            (area.x + 18, y),
+            area.width.saturating_sub(18),
+            does,
+            paint.plain(),
+        );
+    }
+    let last = area.bottom() - 1;
+    paint.put(
+        buffer,
+        (area.x, last),
+        area.width,
+        "any key: back",
+        paint.dim(),
+    );
+}

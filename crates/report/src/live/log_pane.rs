@@ -1,0 +1,255 @@
+//! One task's output, followed or looked through.
+
+use phalanx_plan::TaskId;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use unicode_width::UnicodeWidthChar as _;
+
+use super::paint::Paint;
+use super::{Key, LiveView, LogPort, Moment, keys, rows};
+use crate::duration::clock;
+use crate::terminal_text;
+
+/// So much of a log is looked at for one screen.
+const WINDOW: usize = 64 * 1024;
+/// So much for a last line.
+const LAST: usize = 2 * 1024;
+
+/// Which log, and where in it.
+#[derive(Default)]
+pub(super) struct LogPane {
+    pub(super) host: usize,
+    /// The task, by its place in the plan.
+    pub(super) task: Option<usize>,
+    /// The byte at which the screen ends; none: it follows.
+    bottom: Option<u64>,
+    /// How far the keys want to move, in lines.
+    by: i64,
+    to_top: bool,
+    page: u16,
+}
+
+impl LogPane {
+    pub(super) fn new(host: usize, task: Option<usize>) -> Self {
+        Self {
+            host,
+            task,
+            page: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a key; gives whether it was one for the log.
+    pub(super) fn key(&mut self, key: Key, tasks: &[usize]) -> bool {
+        let page = i64::from(self.page.max(2) - 1);
+        match key {
+            Key::Up | Key::Char('k') => self.by -= 1,
+            Key::Down | Key::Char('j') => self.by += 1,
+            Key::PageUp => self.by -= page,
+            Key::PageDown | Key::Char(' ') => self.by += page,
+            Key::Home | Key::Char('g') => self.to_top = true,
+            Key::End | Key::Char('G') => self.bottom = None,
+            Key::Left | Key::Char('h') => self.step(tasks, false),
+            Key::Right | Key::Char('l') => self.step(tasks, true),
+            _ => return false,
+        }
+        true
+    }
+
+    /// To the stage before or after.
+    fn step(&mut self, tasks: &[usize], forward: bool) {
+        let at = self
+            .task
+            .and_then(|task| tasks.iter().position(|other| *other == task));
+        let next = match (at, forward) {
+            (Some(at), true) => tasks.get(at + 1),
+            (Some(at), false) => at.checked_sub(1).and_then(|at| tasks.get(at)),
+            (None, _) => tasks.last(),
+        };
+        if let Some(next) = next {
+            self.task = Some(*next);
+            self.bottom = None;
+        }
+    }
+
+    pub(super) fn draw(
+        &mut self,
+        view: &LiveView,
+        buffer: &mut Buffer,
+        area: Rect,
+        moment: Moment,
+        logs: &mut dyn LogPort,
+    ) {
+        let paint = Paint::new(view.options);
+        let host = view
+            .plan
+            .hosts
+            .get(self.host)
+            .map_or("?", |host| host.name.as_str());
+        let Some(task) = self.task.and_then(|task| view.plan.tasks.get(task)) else {
+            paint.put(
+                buffer,
+                (area.x, area.y),
+                area.width,
+                &format!("{host}: no task"),
+                paint.strong(),
+            );
+            return;
+        };
+        let known = view.state.tasks.get(&task.id);
+        let attempt = known.map_or(1, |known| known.attempt.max(1));
+        let size = logs.size(&task.id, attempt);
+        let time = known.and_then(|known| {
+            let started = known.started_ms?;
+            let ended = known.end().and(known.ended_ms).unwrap_or(moment.run_ms);
+            Some(format!(", {}", clock(ended.saturating_sub(started))))
+        });
+        let word = match known.map(|known| (known.end(), known.is_running())) {
+            Some((Some(end), _)) => end.outcome.word(),
+            Some((None, true)) => "running",
+            _ => "not begun",
+        };
+        let again = match attempt {
+            0 | 1 => String::new(),
+            attempt => format!(" (attempt {attempt})"),
+        };
+        let text = format!(
+            "{host} {} {}{again}: {word}{}",
+            paint.pick("›", ">"),
+            task.id.stage,
+            time.unwrap_or_default()
+        );
+        paint.put(buffer, (area.x, area.y), area.width, &text, paint.strong());
+        let body = rows(area, 1, area.height.saturating_sub(2));
+        self.page = body.height;
+        self.body(paint, buffer, body, (&task.id, attempt), size, logs);
+        let place = match self.bottom {
+            None => "following".to_owned(),
+            Some(at) => format!("{} %", at * 100 / size.max(1)),
+        };
+        paint.put_right(buffer, (area.x, area.y), area.width, &place, paint.dim());
+        keys::draw_footer(view, buffer, rows(area, area.height.saturating_sub(1), 1));
+    }
+
+    fn body(
+        &mut self,
+        paint: Paint,
+        buffer: &mut Buffer,
+        area: Rect,
+        (task, attempt): (&TaskId, u32),
+        size: u64,
+        logs: &mut dyn LogPort,
+    ) {
+        if size == 0 {
+            paint.put(
+                buffer,
+                (area.x, area.y),
+                area.width,
+                "it has said nothing so far",
+                paint.dim(),
+            );
+            return;
+        }
+        let width = usize::from(area.width).max(1);
+        let height = usize::from(area.height);
+        let mut piece = |from: u64, until: u64| {
+            let most = usize::try_from(until.saturating_sub(from))
+                .unwrap_or(WINDOW)
+                .min(WINDOW);
+            let bytes = logs.read(task, attempt, from, most);
+            screen_lines(&bytes, from, width)
+        };
+        if std::mem::take(&mut self.to_top) {
+            let first = piece(0, size);
+            let last = first.get(height.saturating_sub(1)).or(first.last());
+            self.bottom = last.map(|line| line.ends).filter(|at| *at < size);
+        }
+        let mut bottom = self.bottom.unwrap_or(size).min(size);
+        let by = std::mem::take(&mut self.by);
+        if by > 0 && self.bottom.is_some() {
+            let lines = piece(bottom, size);
+            let steps = usize::try_from(by).unwrap_or(usize::MAX);
+            bottom = lines.get(steps - 1).map_or(size, |line| line.ends);
+        }
+        let from = bottom.saturating_sub(WINDOW as u64);
+        let mut lines = piece(from, bottom);
+        // Where it begins in the middle, the first line is a part of one.
+        if from > 0 && lines.len() > height {
+            lines.remove(0);
+        }
+        if by < 0 {
+            let steps = usize::try_from(-by).unwrap_or(usize::MAX);
+            // Not further up than where the first line is on top.
+            let keep = lines
+                .len()
+                .saturating_sub(steps)
+                .max(height.min(lines.len()));
+            lines.truncate(keep);
+            bottom = lines.last().map_or(bottom, |line| line.ends);
+        }
+        self.bottom = (bottom < size).then_some(bottom);
+        let skip = lines.len().saturating_sub(height);
+        for (row, line) in lines.iter().skip(skip).enumerate() {
+            let y = area.y + u16::try_from(row).unwrap_or(0);
+            paint.put(buffer, (area.x, y), area.width, &line.text, paint.plain());
+        }
+    }
+}
+
+/// One row of a log on the screen.
+struct ScreenLine {
+    text: String,
+    /// The byte behind it in the log.
+    ends: u64,
+}
+
+/// Bytes of a log as rows: long lines go on in the next row.
+fn screen_lines(bytes: &[u8], from: u64, width: usize) -> Vec<ScreenLine> {
+    let mut rows = Vec::new();
+    let mut at = from;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len() as u64;
+        let text = terminal_text::line(line).replace('\t', "  ");
+        let (mut row, mut used) = (String::new(), 0);
+        for c in text.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > width {
+                rows.push(ScreenLine {
+                    text: std::mem::take(&mut row),
+                    ends: at,
+                });
+                used = 0;
+            }
+            used += wide;
+            row.push(c);
+        }
+        rows.push(ScreenLine {
+            text: row,
+            ends: at,
+        });
+    }
+    rows
+}
+
+/// The last line with something in it that a task has said.
+pub(super) fn last_line(logs: &mut dyn LogPort, task: &TaskId, attempt: u32) -> Option<String> {
+    let size = logs.size(task, attempt);
+    let from = size.saturating_sub(LAST as u64);
+    let bytes = logs.read(task, attempt, from, LAST);
+    let mut lines = bytes.rsplit(|byte| *byte == b'\n').map(terminal_text::line);
+    lines.find(|line| !line.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_go_on_in_the_next_row() {
+        let rows = screen_lines(b"abcdef\nxy\n", 10, 4);
+        let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        assert_eq!(texts, ["abcd", "ef", "xy"]);
+        assert_eq!(rows[1].ends, 17);
+        assert_eq!(rows[2].ends, 20);
+    }
+}

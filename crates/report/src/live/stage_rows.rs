@@ -1,0 +1,271 @@
+//! Stages as rows: how many of their tasks wait, run, are done, skipped, failed.
+
+use phalanx_events::{Outcome, RunState, TaskStatus};
+use phalanx_plan::{Plan, StageId};
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+
+use super::paint::Paint;
+use super::{LiveView, Moment};
+use crate::duration::clock;
+
+/// From so many columns on there is a bar.
+const BAR_FROM: u16 = 72;
+const LONGEST_NAME: usize = 20;
+
+/// How a stage stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct StageNow {
+    pub(super) tasks: usize,
+    pub(super) running: usize,
+    pub(super) done: usize,
+    pub(super) skipped: usize,
+    pub(super) failed: usize,
+    pub(super) not_run: usize,
+    first_ms: Option<u64>,
+    last_ms: Option<u64>,
+}
+
+impl StageNow {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.tasks += other.tasks;
+        self.running += other.running;
+        self.done += other.done;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.not_run += other.not_run;
+    }
+
+    fn waiting(&self) -> usize {
+        self.tasks - self.running - self.over()
+    }
+
+    /// How many are over, whatever came of them.
+    pub(super) fn over(&self) -> usize {
+        self.done + self.skipped + self.failed + self.not_run
+    }
+
+    /// From its first task's start to its last one's end, or to now.
+    fn wall(&self, now_ms: u64) -> Option<u64> {
+        let first = self.first_ms?;
+        let last = match self.over() == self.tasks {
+            true => self.last_ms.unwrap_or(now_ms),
+            false => now_ms,
+        };
+        Some(last.saturating_sub(first))
+    }
+}
+
+/// Counts every stage's tasks, in the plan's order.
+pub(super) fn count(plan: &Plan, state: &RunState) -> Vec<StageNow> {
+    let mut stages = vec![StageNow::default(); plan.stages.len()];
+    for task in &plan.tasks {
+        let Some(stage) = stages.get_mut(task.stage) else {
+            continue;
+        };
+        stage.tasks += 1;
+        let Some(known) = state.tasks.get(&task.id) else {
+            continue;
+        };
+        if let Some(started) = known.started_ms {
+            stage.first_ms = Some(stage.first_ms.map_or(started, |first| first.min(started)));
+        }
+        match &known.status {
+            TaskStatus::Pending => {}
+            TaskStatus::Running | TaskStatus::Detached | TaskStatus::Again(_) => stage.running += 1,
+            TaskStatus::Ended(end) => {
+                match end.outcome {
+                    Outcome::Changed | Outcome::Already => stage.done += 1,
+                    Outcome::Skipped { .. } => stage.skipped += 1,
+                    Outcome::Failed | Outcome::Cancelled => stage.failed += 1,
+                    Outcome::NotRun { .. } => stage.not_run += 1,
+                }
+                if known.started_ms.is_some() {
+                    stage.last_ms = stage.last_ms.max(known.ended_ms);
+                }
+            }
+        }
+    }
+    stages
+}
+
+/// Which stages are shown where not all have room: those where something happens.
+pub(super) fn window(stages: &[StageNow], room: usize) -> std::ops::Range<usize> {
+    let all = stages.len();
+    if all <= room {
+        return 0..all;
+    }
+    let active = stages
+        .iter()
+        .position(|stage| stage.over() < stage.tasks)
+        .unwrap_or(all);
+    let from = active.saturating_sub(1).min(all - room);
+    from..from + room
+}
+
+/// Paints the heading and the rows of these stages.
+pub(super) fn draw(
+    view: &LiveView,
+    buffer: &mut Buffer,
+    area: Rect,
+    shown: std::ops::Range<usize>,
+    stages: &[StageNow],
+    moment: Moment,
+) {
+    let paint = Paint::new(view.options);
+    let columns = Columns::of(view, area.width);
+    let all = stages.len();
+    let heading = match shown.len() == all {
+        true => "stage".to_owned(),
+        false => format!("stage {}-{} of {all}", shown.start + 1, shown.end),
+    };
+    let y = area.y;
+    paint.put(
+        buffer,
+        (area.x, y),
+        columns.name.max(16),
+        &heading,
+        paint.dim(),
+    );
+    for (at, word) in ["wait", "run", "done", "skip", "fail"].iter().enumerate() {
+        paint.put_right(buffer, (columns.count_at(at), y), 5, word, paint.dim());
+    }
+    if let Some((x, width)) = columns.time {
+        let text = match view.learned {
+            Some(_) => "time / about",
+            None => "time",
+        };
+        paint.put_right(buffer, (x, y), width, text, paint.dim());
+    }
+    for (row, at) in shown.enumerate() {
+        let (Some(stage), Some(planned)) = (stages.get(at), view.plan.stages.get(at)) else {
+            continue;
+        };
+        let y = area.y + 1 + u16::try_from(row).unwrap_or(u16::MAX - area.y - 1);
+        if y < area.bottom() {
+            draw_row(
+                view,
+                buffer,
+                (area.x, y),
+                &columns,
+                stage,
+                &planned.id,
+                moment,
+            );
+        }
+    }
+}
+
+fn draw_row(
+    view: &LiveView,
+    buffer: &mut Buffer,
+    (x, y): (u16, u16),
+    columns: &Columns,
+    stage: &StageNow,
+    id: &StageId,
+    moment: Moment,
+) {
+    let paint = Paint::new(view.options);
+    let is_over = stage.over() == stage.tasks;
+    let style = match stage {
+        stage if stage.failed > 0 => paint.bad(),
+        stage if stage.running > 0 => paint.working(),
+        _ if is_over && stage.not_run == 0 => paint.good(),
+        stage if stage.over() > 0 => paint.plain(),
+        _ => paint.dim(),
+    };
+    paint.put(buffer, (x, y), columns.name, id.as_str(), style);
+    let counts = [
+        (stage.waiting(), paint.dim()),
+        (stage.running, paint.working()),
+        (stage.done, paint.good()),
+        (stage.skipped, paint.plain()),
+        (stage.failed, paint.bad()),
+    ];
+    for (at, (count, style)) in counts.into_iter().enumerate() {
+        let (text, style) = match count {
+            0 => (paint.pick("·", ".").to_owned(), paint.dim()),
+            count => (count.to_string(), style),
+        };
+        paint.put_right(buffer, (columns.count_at(at), y), 5, &text, style);
+    }
+    if let Some((x, width)) = columns.bar {
+        bar(paint, buffer, (x, y), width, stage);
+    }
+    if let Some((x, width)) = columns.time {
+        let text = match (stage.not_run, stage.wall(moment.run_ms)) {
+            (not_run @ 1.., _) => format!("{not_run} not run"),
+            (0, None) => view.expected_wall(id).map_or_else(String::new, |wall| {
+                format!("{}{}", paint.pick("≈", "~"), clock(wall))
+            }),
+            (0, Some(wall)) => match view.expected_wall(id).filter(|_| !is_over) {
+                Some(expected) => {
+                    let about = paint.pick("≈", "~");
+                    format!("{} / {about}{}", clock(wall), clock(expected))
+                }
+                None => clock(wall),
+            },
+        };
+        let style = if is_over { paint.dim() } else { paint.plain() };
+        paint.put_right(buffer, (x, y), width, &text, style);
+    }
+}
+
+/// A bar of what came of tasks.
+pub(super) fn bar(paint: Paint, buffer: &mut Buffer, at: (u16, u16), width: u16, stage: &StageNow) {
+    let parts = [
+        (stage.failed, paint.pick("█", "x"), paint.bad()),
+        (stage.not_run, paint.pick("▒", "-"), paint.warn()),
+        (
+            stage.done + stage.skipped,
+            paint.pick("█", "#"),
+            paint.good(),
+        ),
+        (stage.running, paint.pick("▓", "="), paint.working()),
+    ];
+    paint.bar(buffer, at, width, stage.tasks, &parts);
+}
+
+/// Where things stand in a row.
+struct Columns {
+    name: u16,
+    counts: u16,
+    bar: Option<(u16, u16)>,
+    time: Option<(u16, u16)>,
+}
+
+impl Columns {
+    fn of(view: &LiveView, width: u16) -> Self {
+        let names = view.plan.stages.iter().map(|stage| stage.id.as_str().len());
+        let longest = names.max().unwrap_or(5).clamp(9, LONGEST_NAME);
+        let counts_width = 25;
+        let room = width.saturating_sub(counts_width);
+        let name = u16::try_from(longest).unwrap_or(room).min(room.max(4));
+        let rest = width.saturating_sub(name + counts_width);
+        let time = (rest >= 8).then(|| {
+            let wide = rest.saturating_sub(1).min(15);
+            (width - wide, wide)
+        });
+        let bar = (width >= BAR_FROM).then(|| {
+            let from = name + counts_width + 2;
+            (from, width.saturating_sub(from + 17))
+        });
+        Self {
+            name,
+            counts: name,
+            bar,
+            time,
+        }
+    }
+
+    fn count_at(&self, at: usize) -> u16 {
+        self.counts + u16::try_from(at).unwrap_or(0) * 5
+    }
+}
+
+impl LiveView {
+    /// How long earlier runs took over a stage.
+    fn expected_wall(&self, stage: &StageId) -> Option<u64> {
+        self.learned.as_ref()?.wall(stage)
+    }
+}

@@ -1,0 +1,610 @@
+//! The live terminal's screens, as text, over generated runs.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod scenario;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use phalanx_events::{
+    CancelLevel, Control, Event, EventKind, Failure, FailureKind, Outcome, RebootPhase, RunOutcome,
+    TaskEnd,
+};
+use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId, TaskId};
+use phalanx_report::live::{Key, LiveOptions, LiveView, LogPort, Moment, Seat, Wish, svg};
+use phalanx_report::{Charset, Learned};
+use proptest::prelude::*;
+use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
+use scenario::{Story, already, changed, plan, stage};
+
+/// Logs by task.
+#[derive(Default)]
+struct Logs(BTreeMap<TaskId, Vec<u8>>);
+
+impl LogPort for Logs {
+    fn size(&mut self, task: &TaskId, _attempt: u32) -> u64 {
+        self.0.get(task).map_or(0, |bytes| bytes.len() as u64)
+    }
+
+    fn read(&mut self, task: &TaskId, _attempt: u32, from: u64, most: usize) -> Vec<u8> {
+        let bytes = self.0.get(task).map_or(&[][..], Vec::as_slice);
+        let from = (from as usize).min(bytes.len());
+        bytes[from..].iter().copied().take(most).collect()
+    }
+}
+
+fn big_plan(servers: usize, workers: usize) -> Plan {
+    let names: Vec<(String, &str)> = (1..=servers)
+        .map(|at| (format!("server{at}"), "server"))
+        .chain((1..=workers).map(|at| (format!("worker{at}"), "worker")))
+        .collect();
+    let hosts: Vec<(&str, &str)> = names
+        .iter()
+        .map(|(name, role)| (name.as_str(), *role))
+        .collect();
+    let all = ["server", "worker"];
+    let run = |name: &str| Action::Run(format!("scripts/{name}.sh"));
+    let behind = |stage: PlannedStage, gate: &str| PlannedStage {
+        after: vec![Gate::All(StageId::from(gate))],
+        ..stage
+    };
+    plan(
+        &hosts,
+        vec![
+            stage("preflight", &all, run("preflight")),
+            behind(stage("prepare", &all, run("prepare")), "preflight"),
+            stage("reboot", &all, Action::Reboot),
+            stage("docker", &all, run("docker")),
+            stage("serve", &["server"], run("serve")),
+            behind(stage("fetch", &all, run("fetch")), "serve"),
+            stage(
+                "quorum",
+                &["server"],
+                Action::Until("scripts/quorum.sh".into()),
+            ),
+            behind(stage("agents", &["worker"], run("agents")), "quorum"),
+            stage("verify", &all, Action::Until("scripts/verify.sh".into())),
+        ],
+    )
+}
+
+fn skipped() -> TaskEnd {
+    TaskEnd::new(Outcome::Skipped {
+        reason: "reboot_needed is false".into(),
+        by_operator: false,
+    })
+}
+
+/// In the middle of it: something of everything.
+fn midway(plan: &Plan) -> (Vec<Event>, Logs) {
+    let mut story = Story::new(plan);
+    let mut logs = Logs::default();
+    let names: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    story.connected(300, &names);
+    for name in &names {
+        story.task(400, 1_400, "preflight", name, already());
+    }
+    for (at, name) in names.iter().enumerate() {
+        let start = |story: &mut Story, ms, stage: &str| {
+            story.add(
+                ms,
+                EventKind::TaskStarted {
+                    task: TaskId::new(stage, *name),
+                    attempt: 1,
+                    job: None,
+                },
+            );
+        };
+        match at % 10 {
+            0 => {
+                story.task(1_500, 9_500, "prepare", name, changed(&["packages"]));
+                story.task(9_600, 9_600, "reboot", name, skipped());
+                story.task(9_700, 20_000, "docker", name, changed(&["docker"]));
+                start(&mut story, 20_100, "serve");
+                let said = b"fetching layers\n 10%\r 80%\r".to_vec();
+                logs.0.insert(TaskId::new("serve", *name), said);
+            }
+            1 => {
+                story.task(1_500, 9_500, "prepare", name, changed(&["packages"]));
+                start(&mut story, 9_600, "reboot");
+                story.add(
+                    9_700,
+                    EventKind::Reboot {
+                        task: TaskId::new("reboot", *name),
+                        phase: RebootPhase::Down,
+                        boot: None,
+                    },
+                );
+            }
+            2 => {
+                let failure = Failure::new(FailureKind::Script, "the script ended with status 1")
+                    .lines(vec!["E: \u{1b}[31mNo space\u{1b}[0m left on device".into()]);
+                story.task(1_500, 7_000, "prepare", name, TaskEnd::failed(failure));
+                for stage in ["reboot", "docker", "fetch"] {
+                    story.task(
+                        7_001,
+                        7_001,
+                        stage,
+                        name,
+                        TaskEnd::new(Outcome::NotRun {
+                            reason: "prepare failed".into(),
+                        }),
+                    );
+                }
+            }
+            3 => {
+                start(&mut story, 1_500, "prepare");
+                story.add(
+                    8_000,
+                    EventKind::TaskDetached {
+                        task: TaskId::new("prepare", *name),
+                        offset: 3,
+                        reason: "gone".into(),
+                    },
+                );
+            }
+            4 => {
+                start(&mut story, 1_500, "prepare");
+                let said = "Installing: xz (3/17)\nInstalling: ipset (4/17)\n".to_owned();
+                logs.0
+                    .insert(TaskId::new("prepare", *name), said.into_bytes());
+            }
+            5 => {
+                story.task(1_500, 9_500, "prepare", name, changed(&["packages"]));
+                story.task(9_600, 9_600, "reboot", name, skipped());
+                story.task(9_700, 20_000, "docker", name, changed(&["docker"]));
+            }
+            _ => {
+                story.task(1_500, 9_500, "prepare", name, changed(&["packages"]));
+                story.task(9_600, 9_600, "reboot", name, skipped());
+                start(&mut story, 9_700, "docker");
+                let said = format!("docker-engine is being unpacked on {name}\n");
+                logs.0
+                    .insert(TaskId::new("docker", *name), said.into_bytes());
+            }
+        }
+    }
+    story.events.sort_by_key(|event| event.ms);
+    for (at, event) in story.events.iter_mut().enumerate() {
+        event.seq = at as u64 + 1;
+    }
+    (story.events.clone(), logs)
+}
+
+fn options(charset: Charset) -> LiveOptions {
+    LiveOptions {
+        colour: true,
+        charset,
+    }
+}
+
+fn view(plan: &Plan, events: &[Event], seat: Seat) -> LiveView {
+    let mut view = LiveView::new(Arc::new(plan.clone()), seat, options(Charset::Unicode));
+    for event in events {
+        view.event(event);
+    }
+    view
+}
+
+fn screen(
+    view: &mut LiveView,
+    logs: &mut Logs,
+    (width, height): (u16, u16),
+    run_ms: u64,
+) -> String {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    let moment = Moment {
+        run_ms,
+        real_ms: run_ms,
+    };
+    view.draw(&mut buffer, moment, logs);
+    text(&buffer)
+}
+
+fn text(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let mut out = String::new();
+    for y in area.top()..area.bottom() {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in area.left()..area.right() {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[test]
+fn eight_hosts_on_a_small_terminal() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Working);
+    insta::assert_snapshot!(screen(&mut view, &mut logs, (80, 24), 42_000));
+}
+
+#[test]
+fn a_thousand_hosts_at_three_sizes() {
+    let plan = big_plan(5, 995);
+    let (events, mut logs) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Watching);
+    for size in [(80, 24), (132, 43), (40, 12)] {
+        let name = format!("a_thousand_hosts_{}x{}", size.0, size.1);
+        insta::assert_snapshot!(name, screen(&mut view, &mut logs, size, 42_000));
+    }
+}
+
+#[test]
+fn without_unicode_and_colours() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let plain = LiveOptions {
+        colour: false,
+        charset: Charset::Ascii,
+    };
+    let mut view = LiveView::new(Arc::new(plan), Seat::Working, plain);
+    for event in &events {
+        view.event(event);
+    }
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 100, 24));
+    let moment = Moment {
+        run_ms: 42_000,
+        real_ms: 0,
+    };
+    view.draw(&mut buffer, moment, &mut logs);
+    let shown = text(&buffer);
+    assert!(shown.is_ascii(), "{shown}");
+    assert!(
+        buffer
+            .content
+            .iter()
+            .all(|cell| cell.fg == ratatui_core::style::Color::Reset),
+        "no colour at all"
+    );
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_run_that_is_over_says_what_came_of_it() {
+    let plan = scenario::hello();
+    let mut story = Story::new(&plan);
+    story.connected(300, &["s1", "w1", "w2", "w3"]);
+    for (host, end) in [
+        ("s1", changed(&["x"])),
+        ("w1", already()),
+        ("w2", changed(&["x"])),
+    ] {
+        story.task(400, 5_000, "prepare", host, end);
+    }
+    story.over(6_000, RunOutcome::Interrupted);
+    let mut view = view(&plan, &story.events, Seat::Watching);
+    let shown = screen(&mut view, &mut Logs::default(), (80, 24), 99_000);
+    assert!(shown.contains("interrupted"), "{shown}");
+    assert!(shown.contains("0:06\n"), "its own time, not now's: {shown}");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn what_earlier_runs_took_is_marked_as_an_estimate() {
+    let plan = scenario::hello();
+    let mut story = Story::new(&plan);
+    for (stage, hosts, from, to) in [
+        ("prepare", &["s1", "w1", "w2", "w3"][..], 1_000, 21_000),
+        ("reboot", &["s1", "w1", "w2", "w3"][..], 21_000, 81_000),
+        ("serve", &["s1"][..], 81_000, 141_000),
+        ("join", &["w1", "w2", "w3"][..], 141_000, 171_000),
+    ] {
+        for host in hosts {
+            story.task(from, to, stage, host, changed(&["x"]));
+        }
+    }
+    story.over(171_000, RunOutcome::Done);
+    let learned = Learned::from_runs([story.events.as_slice()]);
+
+    let mut now = Story::new(&plan);
+    now.connected(300, &["s1", "w1", "w2", "w3"]);
+    for host in ["s1", "w1", "w2", "w3"] {
+        now.task(1_000, 11_000, "prepare", host, changed(&["x"]));
+    }
+    let mut view = view(&plan, &now.events, Seat::Working);
+    let shown = screen(&mut view, &mut Logs::default(), (80, 24), 11_000);
+    assert!(!shown.contains('≈'), "nothing was learned: {shown}");
+    view.learn(learned);
+    let shown = screen(&mut view, &mut Logs::default(), (80, 24), 12_500);
+    // 12.5 + 60 + 60 + 30 s
+    assert!(shown.contains("0:12 of ≈2:42"), "{shown}");
+    assert!(shown.contains("≈1:00"), "what the reboot took: {shown}");
+}
+
+#[test]
+fn a_run_that_failed_teaches_nothing() {
+    let plan = scenario::hello();
+    let mut story = Story::new(&plan);
+    story.task(1_000, 2_000, "prepare", "s1", changed(&["x"]));
+    story.over(3_000, RunOutcome::Failed);
+    assert!(Learned::from_runs([story.events.as_slice()]).is_empty());
+}
+
+#[test]
+fn keys_choose_a_host_and_follow_its_log() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let long: String = (1..=200).map(|n| format!("line {n}\n")).collect();
+    logs.0
+        .insert(TaskId::new("prepare", "worker3"), long.into_bytes());
+    let mut view = view(&plan, &events, Seat::Working);
+    screen(&mut view, &mut logs, (80, 24), 42_000);
+    // Failed first, then those that are at work for longest.
+    for _ in 0..3 {
+        assert_eq!(view.key(Key::Down), None);
+    }
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.contains("line 200"),
+        "its last line is in its row: {shown}"
+    );
+    view.key(Key::Enter);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.starts_with("worker3 › prepare: running, 0:40"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("following") && shown.contains("line 200"),
+        "{shown}"
+    );
+    for _ in 0..30 {
+        view.key(Key::Up);
+    }
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.contains("line 170\n") && !shown.contains("line 171"),
+        "{shown}"
+    );
+    // What comes meanwhile does not move it.
+    logs.0
+        .get_mut(&TaskId::new("prepare", "worker3"))
+        .unwrap()
+        .extend(b"more\n");
+    let again = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        again.contains("line 170\n") && !again.contains("line 171"),
+        "{again}"
+    );
+    view.key(Key::Home);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("\nline 1\n"), "{shown}");
+    view.key(Key::PageDown);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.contains("line 43\n") && !shown.contains("line 1\n"),
+        "{shown}"
+    );
+    view.key(Key::End);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("\nmore\n"), "{shown}");
+    view.key(Key::Left);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.starts_with("worker3 › preflight: already right"),
+        "{shown}"
+    );
+    view.key(Key::Escape);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("hosts:"), "{shown}");
+}
+
+#[test]
+fn only_failed_hosts_and_those_of_a_name() {
+    let plan = big_plan(5, 995);
+    let (events, mut logs) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Watching);
+    screen(&mut view, &mut logs, (80, 24), 42_000);
+    view.key(Key::Char('f'));
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(
+        shown.contains("[failed only]") && shown.contains("of 100\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains('▶'), "{shown}");
+    view.key(Key::Escape);
+    for key in "/ker99".chars() {
+        view.key(Key::Char(key));
+    }
+    view.key(Key::Enter);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("[named *ker99*]"), "{shown}");
+    assert!(
+        shown.contains("worker995") && !shown.contains("worker3 "),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_changes_something_is_asked_first() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Working);
+    screen(&mut view, &mut logs, (100, 24), 42_000);
+    assert_eq!(view.key(Key::Char('r')), None, "of which host?");
+    let shown = screen(&mut view, &mut logs, (100, 24), 42_000);
+    assert!(shown.contains("which host?"), "{shown}");
+    view.key(Key::Down);
+    let retry = Control::Retry {
+        host: "worker1".into(),
+    };
+    assert_eq!(view.key(Key::Char('r')), Some(Wish::Say(retry)));
+    assert_eq!(view.key(Key::Char('s')), None);
+    let shown = screen(&mut view, &mut logs, (100, 24), 42_000);
+    assert!(
+        shown.contains("count prepare on worker1 as done without doing it? [y/n]"),
+        "{shown}"
+    );
+    assert_eq!(view.key(Key::Char('n')), None);
+    view.key(Key::Char('s'));
+    let skip = Control::Skip {
+        task: TaskId::new("prepare", "worker1"),
+    };
+    assert_eq!(view.key(Key::Char('y')), Some(Wish::Say(skip)));
+    view.key(Key::Char('d'));
+    view.key(Key::Up); // no answer
+    let leave = Control::Drop {
+        host: "worker1".into(),
+    };
+    assert_eq!(view.key(Key::Char('y')), Some(Wish::Say(leave)));
+    assert_eq!(view.key(Key::Char('p')), Some(Wish::Say(Control::Pause)));
+    view.key(Key::Char('q'));
+    assert_eq!(
+        view.key(Key::Char('y')),
+        Some(Wish::Stop(CancelLevel::Leave))
+    );
+    assert_eq!(view.key(Key::Interrupt), Some(Wish::Interrupt));
+    view.sit(Seat::Watching);
+    assert_eq!(
+        view.key(Key::Interrupt),
+        Some(Wish::Close),
+        "the run is somebody else's"
+    );
+    assert_eq!(view.key(Key::Char('q')), Some(Wish::Close));
+}
+
+#[test]
+fn a_replay_takes_no_orders() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let seat = Seat::Replaying {
+        speed: 10.0,
+        held: false,
+    };
+    let mut view = view(&plan, &events, seat);
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("replay 10x"), "{shown}");
+    view.key(Key::Down);
+    for key in "psdxr".chars() {
+        let wish = view.key(Key::Char(key));
+        assert!(matches!(wish, None | Some(Wish::Hold)), "{key}: {wish:?}");
+    }
+    assert_eq!(view.key(Key::Char('+')), Some(Wish::Faster(2.0)));
+}
+
+#[test]
+fn paused_stopping_and_left_out_are_seen() {
+    let plan = big_plan(2, 6);
+    let (events, mut logs) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Working);
+    let mut seq = events.last().unwrap().seq;
+    let mut add = |view: &mut LiveView, kind| {
+        seq += 1;
+        let last = events.last().unwrap();
+        view.event(&Event {
+            seq,
+            kind,
+            ..last.clone()
+        });
+    };
+    let controlled = |control| EventKind::Controlled {
+        control,
+        reopens: Vec::new(),
+    };
+    add(&mut view, controlled(Control::Pause));
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("PAUSED"), "{shown}");
+    assert_eq!(view.key(Key::Char('p')), Some(Wish::Say(Control::Continue)));
+    add(
+        &mut view,
+        controlled(Control::Drop {
+            host: "worker2".into(),
+        }),
+    );
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("left out by the operator"), "{shown}");
+    add(
+        &mut view,
+        EventKind::CancelRequested {
+            level: CancelLevel::StopJobs,
+        },
+    );
+    let shown = screen(&mut view, &mut logs, (80, 24), 42_000);
+    assert!(shown.contains("stopping what runs"), "{shown}");
+}
+
+#[test]
+fn the_help_fits() {
+    let plan = big_plan(2, 6);
+    let mut view = view(&plan, &[], Seat::Working);
+    view.key(Key::Char('?'));
+    let shown = screen(&mut view, &mut Logs::default(), (80, 24), 0);
+    insta::assert_snapshot!(shown);
+    view.key(Key::Char('q'));
+    let shown = screen(&mut view, &mut Logs::default(), (80, 24), 0);
+    assert!(shown.contains("hosts:"), "any key leads back: {shown}");
+}
+
+#[test]
+fn what_hosts_say_stays_text() {
+    let plan = big_plan(1, 4);
+    let (mut events, mut logs) = midway(&plan);
+    let evil = "\u{1b}]0;gone\u{7}\u{1b}[2J\u{202e}evil\u{9b}31m";
+    logs.0
+        .insert(TaskId::new("prepare", "worker4"), evil.as_bytes().to_vec());
+    let last = events.last().unwrap().clone();
+    events.push(Event {
+        seq: last.seq + 1,
+        kind: EventKind::HostFailed {
+            host: "worker3".into(),
+            failure: Failure::new(FailureKind::Unreachable, evil),
+        },
+        ..last
+    });
+    let mut view = view(&plan, &events, Seat::Working);
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+    let moment = Moment::default();
+    view.draw(&mut buffer, moment, &mut logs);
+    view.key(Key::Char('G'));
+    view.key(Key::Enter);
+    let mut log = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view.draw(&mut log, moment, &mut logs);
+    for cell in buffer.content.iter().chain(&log.content) {
+        assert!(
+            !cell.symbol().chars().any(char::is_control),
+            "{:?}",
+            cell.symbol()
+        );
+    }
+    assert!(text(&buffer).contains("evil"));
+    let picture = svg(&[(buffer, 1_000), (log, 500)], "<a \"title\">");
+    assert!(!picture.contains('\u{1b}') && picture.contains("&lt;a &quot;title&quot;&gt;"));
+}
+
+proptest! {
+    #[test]
+    fn any_keys_at_any_size_do_no_harm(
+        keys in prop::collection::vec(0usize..24, 0..60),
+        width in 0u16..140,
+        height in 0u16..50,
+        hosts in 0usize..30,
+    ) {
+        let plan = big_plan(1, hosts);
+        let (events, mut logs) = midway(&plan);
+        let mut view = view(&plan, &events, Seat::Watching);
+        let all = [
+            Key::Up, Key::Down, Key::Left, Key::Right, Key::PageUp, Key::PageDown, Key::Home, Key::End,
+            Key::Enter, Key::Escape, Key::Backspace, Key::Interrupt, Key::Char('f'), Key::Char('/'),
+            Key::Char('p'), Key::Char('r'), Key::Char('s'), Key::Char('d'), Key::Char('x'), Key::Char('y'),
+            Key::Char('n'), Key::Char('?'), Key::Char('q'), Key::Char('é'),
+        ];
+        screen(&mut view, &mut logs, (width, height), 42_000);
+        for key in keys {
+            view.key(all[key]);
+            screen(&mut view, &mut logs, (width, height), 42_000);
+        }
+    }
+}
