@@ -13,7 +13,7 @@ use phalanx_events::{
 use phalanx_plan::{Facts, Plan, Secret, TaskId};
 use phalanx_remote::{HolderWords, Transport};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -57,6 +57,8 @@ pub struct RunRequest {
     pub version: String,
     /// What is left of the run, where it is gone on with.
     pub resume: Option<Resume>,
+    /// Told once the run's folder is there, and its journal is held.
+    pub opened: Option<oneshot::Sender<PathBuf>>,
     /// Who we are to the hosts, where the run is one that has to hold them: only one such works on a host
     /// at a time. None: the run only looks.
     pub hold_as: Option<Holder>,
@@ -232,6 +234,7 @@ pub async fn run(
         output,
         version,
         resume,
+        opened,
         hold_as,
     } = request;
     let holder = hold_as.map(|holder| HolderWords {
@@ -252,6 +255,10 @@ pub async fn run(
         None => begin(&home, &run, &plan, version)?,
         Some(resume) => go_on(&home, &run, &plan, version, resume)?,
     };
+    if let Some(opened) = opened {
+        // Nobody need listen.
+        let _ = opened.send(folder.path().to_owned());
+    }
     let mut short = match &resume {
         Some(resume) => short_logs(&plan, &folder, &resume.journal),
         None => BTreeMap::new(),

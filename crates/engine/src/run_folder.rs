@@ -142,6 +142,14 @@ impl RunFolder {
         }
     }
 
+    /// Where a run's folder is, or will be.
+    pub fn at(home: &Path, id: &RunId) -> Self {
+        Self {
+            path: home.join("runs").join(id.as_str()),
+            id: id.clone(),
+        }
+    }
+
     /// All runs below `home`, the newest first. No folder, no runs.
     ///
     /// # Errors

@@ -44,6 +44,9 @@ pub(crate) struct Global {
     /// Show failures only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Write lines, also where a screen could be painted
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
     /// Write the result as JSON to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -93,6 +96,10 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Show a run's logs
     Logs(LogsArgs),
+    /// Watch a run that goes on, or see one again that is over
+    Watch(WatchArgs),
+    /// Say something to a run that goes on
+    Control(ControlArgs),
     /// Look at a recipe
     #[command(subcommand)]
     Recipe(RecipeCommand),
@@ -243,6 +250,65 @@ pub(crate) struct LogsArgs {
     /// Only lines that have this text in them, of all hosts where none is named
     #[arg(long, value_name = "TEXT")]
     pub(crate) grep: Option<String>,
+}
+
+/// Options of `watch`.
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// The run, or the beginning or end of its name [default: the newest]
+    pub(crate) run: Option<String>,
+    /// Show a run that is over so many times as fast as it was
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub(crate) speed: Option<f64>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.01..=100_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a number between 0.01 and 100000, such as 10".to_owned()),
+    }
+}
+
+/// Options of `control`.
+#[derive(Args, Debug)]
+pub(crate) struct ControlArgs {
+    /// The run, or the beginning or end of its name [default: the newest that goes on]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    #[command(subcommand)]
+    pub(crate) order: OrderArgs,
+}
+
+/// What to say to a run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrderArgs {
+    /// Begin nothing new; what runs goes to its end
+    Pause,
+    /// Go on after a pause
+    Continue,
+    /// Try what failed on a host again, now
+    Retry {
+        /// Which
+        host: String,
+    },
+    /// Count a host's stage as done, without doing it
+    Skip {
+        /// Which
+        stage: String,
+        /// Where
+        host: String,
+    },
+    /// Leave a host out: what runs there is stopped, and nobody waits for it
+    Drop {
+        /// Which
+        host: String,
+    },
+    /// Bring the run to its end: nothing new begins
+    Stop {
+        /// Stop what runs on the hosts as well
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 /// What to do with a recipe.

@@ -258,6 +258,8 @@ mod tests {
     const PLAIN: Terminal = Terminal {
         width: 80,
         is_terminal: false,
+        screen: false,
+        colour: false,
         charset: Charset::Ascii,
         error_colour: false,
     };

@@ -26,6 +26,10 @@ pub(crate) struct Environment {
     pub(crate) user: Option<String>,
     /// What this machine calls itself.
     pub(crate) machine: String,
+    /// `NO_COLOR`: whether no colours are wanted.
+    pub(crate) no_color: bool,
+    /// Whether the terminal can move its cursor: `TERM` is neither missing nor `dumb`.
+    pub(crate) screen: bool,
     /// `PATH`: where a shell looks for programs.
     pub(crate) path: Vec<PathBuf>,
 }
@@ -61,6 +65,8 @@ impl Environment {
                 .nodename()
                 .to_string_lossy()
                 .into_owned(),
+            no_color: text("NO_COLOR").is_some(),
+            screen: text("TERM").is_some_and(|term| term != "dumb"),
             path: path("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect()),
         }
     }

@@ -4,18 +4,24 @@ mod ask;
 mod cli;
 mod cluster_source;
 mod connect;
+mod control_cmd;
+mod control_socket;
 mod demo;
 mod demo_figures;
 mod diagnostics;
+mod display;
 mod environment;
 mod exit_code;
 mod init;
+mod journal_tail;
 mod lab_cluster_file;
 mod lab_cmd;
 mod lab_place;
+mod live_terminal;
 mod load;
 mod logs;
 mod logs_follow;
+mod orders;
 mod plan_cmd;
 mod program;
 mod recipe_cmd;
@@ -23,12 +29,14 @@ mod recipe_source;
 mod resume_cmd;
 mod run_cmd;
 mod run_list;
+mod run_logs;
 mod runs;
 mod show;
 mod signals;
 mod terminal;
 mod text_file;
 mod trouble;
+mod watch_cmd;
 
 use std::process::ExitCode;
 
@@ -66,6 +74,8 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Runs => runs::runs(global, environment, terminal),
         Command::Show(args) => show::show(global, args, environment, terminal),
         Command::Logs(args) => logs::logs(global, args, environment, terminal),
+        Command::Watch(args) => watch_cmd::watch(global, args, terminal),
+        Command::Control(args) => control_cmd::control(global, args, terminal),
         Command::Lab(command) => lab_cmd::lab(global, command, environment, terminal),
         Command::Recipe(command) => match command {
             RecipeCommand::Lint(args) => recipe_cmd::lint(global, args, terminal),

@@ -1,29 +1,29 @@
 //! `phalanx check`, `install` and `verify`: one flow, carried out.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::sync::{Arc, mpsc as thread_mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use phalanx_engine::{
-    ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest, Told,
+    ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest,
 };
-use phalanx_events::{CancelLevel, Event, RunOutcome};
+use phalanx_events::{CancelLevel, RunOutcome};
 use phalanx_plan::{Plan, secret_values};
 use phalanx_report::count;
-use phalanx_report::{LineDisplay, LineOptions, Verbosity};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ask;
 use crate::cli::{Extent, Global, InstallArgs};
 use crate::connect;
+use crate::control_socket;
 use crate::diagnostics;
+use crate::display::{self, Shown};
 use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
+use crate::orders::Orders;
 use crate::run_list;
 use crate::show;
 use crate::signals::Signals;
@@ -32,12 +32,10 @@ use crate::trouble::{Trouble, chain};
 
 /// How many things the display may lag behind before the engine keeps them for it.
 const TOLD: usize = 1_024;
-/// How often the display looks at the clock.
-const TICK: Duration = Duration::from_millis(250);
+/// How many orders may wait for the engine.
+const CONTROLS: usize = 16;
 /// Once the operator said to leave, nothing may hold the command longer than this.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
-/// How long the display may take to show the rest.
-const SHOW_WITHIN: Duration = Duration::from_secs(3);
 
 /// Connects to every host and looks for problems.
 pub(crate) fn check(
@@ -184,6 +182,7 @@ pub(crate) fn carry_out_work(
         output: global.verbose,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         resume,
+        opened: None,
         hold_as: lock.is_some().then(|| myself(&run, environment)),
     };
     // One thread for everything but the display: that is the cheapest for each host, and enough to
@@ -231,9 +230,9 @@ fn report(
     Ok(show::report(global, folder, plan, &journal.events))
 }
 
-/// Runs the engine, the display and the signals side by side.
+/// Runs the engine, the display, the controls and the signals side by side.
 async fn drive(
-    request: RunRequest,
+    mut request: RunRequest,
     plan: &Arc<Plan>,
     global: &Global,
     terminal: &Terminal,
@@ -243,12 +242,26 @@ async fn drive(
     })?;
     let (tell, told) = mpsc::channel(TOLD);
     let (cancel, cancelled) = watch::channel(None);
-    let (_control, controls) = mpsc::channel(1);
+    let (control, controls) = mpsc::channel(CONTROLS);
+    let orders = Orders {
+        control,
+        cancel: Arc::new(cancel),
+    };
+    let (opened, folder) = oneshot::channel();
+    request.opened = Some(opened);
     let past = request
         .resume
         .as_ref()
         .map(|resume| resume.journal.events.clone());
-    let display = display(plan, global, terminal, past.unwrap_or_default(), told);
+    let shown = Shown {
+        plan: Arc::clone(plan),
+        home: request.home.clone(),
+        run: request.run.clone(),
+        past: past.unwrap_or_default(),
+    };
+    let display = display::start(shown, global, terminal, orders.clone(), told);
+    // What the screen shows is not said beside it as well.
+    let remarks = (!display.is_screen()).then_some(terminal);
     let engine = Box::pin(phalanx_engine::run(
         request,
         tell,
@@ -257,7 +270,8 @@ async fn drive(
     ));
     let ended = tokio::select! {
         ended = engine => ended.map_err(|error| engine_trouble(&error)),
-        never = signals.obey(&cancel, terminal) => match never {},
+        never = signals.obey(&orders.cancel, remarks) => match never {},
+        never = control_socket::serve(folder, orders.clone()) => match never {},
         () = left(cancelled) => Ok(RunOutcome::Interrupted),
     };
     // The display has been told everything, or nobody will tell it any more.
@@ -284,90 +298,4 @@ fn engine_trouble(error: &EngineError) -> Trouble {
         EngineError::Journal(_) => Exit::Interrupted,
     };
     Trouble::new("run::storage", chain(error)).exit(exit)
-}
-
-/// The display's thread.
-struct Display {
-    /// Closed when the thread has ended.
-    ended: thread_mpsc::Receiver<()>,
-}
-
-impl Display {
-    /// Waits until everything is shown, but not for a terminal that takes nothing.
-    fn finish(self) {
-        // Nothing is ever sent: this returns when the thread is gone, or time is up.
-        let _ = self.ended.recv_timeout(SHOW_WITHIN);
-    }
-}
-
-/// Starts the display in a thread of its own: a terminal that does not take its text holds nothing
-/// up.
-fn display(
-    plan: &Arc<Plan>,
-    global: &Global,
-    terminal: &Terminal,
-    past: Vec<Event>,
-    told: mpsc::Receiver<Told>,
-) -> Display {
-    let options = LineOptions {
-        verbosity: match (global.quiet, global.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, true) => Verbosity::Verbose,
-            (false, false) => Verbosity::Normal,
-        },
-        width: terminal.is_terminal.then_some(terminal.width),
-        charset: terminal.charset,
-    };
-    // With --json, standard output is the document's alone.
-    let out: Box<dyn Write + Send> = if global.json {
-        Box::new(anstream::stderr())
-    } else {
-        Box::new(anstream::stdout())
-    };
-    let mut lines = LineDisplay::new(Arc::clone(plan), out, options);
-    lines.catch_up(&past);
-    let (alive, ended) = thread_mpsc::channel();
-    // A display that cannot be started, or breaks, harms nothing but itself.
-    let _ = thread::Builder::new()
-        .name("display".into())
-        .spawn(move || {
-            let _alive: thread_mpsc::Sender<()> = alive;
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(show_lines(lines, told));
-            }
-        });
-    Display { ended }
-}
-
-async fn show_lines<W: Write>(mut lines: LineDisplay<W>, mut told: mpsc::Receiver<Told>) {
-    let mut started: Option<Instant> = None;
-    loop {
-        let shown = match tokio::time::timeout(TICK, told.recv()).await {
-            Ok(Some(Told::Event(event))) => {
-                let begun = Instant::now().checked_sub(Duration::from_millis(event.ms));
-                started = started.or(begun);
-                lines.event(&event)
-            }
-            Ok(Some(Told::Output { task, bytes })) => lines.output(&task, &bytes),
-            Ok(None) => return,
-            Err(_) => match started {
-                Some(started) => {
-                    let now = started.elapsed().as_millis();
-                    lines.heartbeat(u64::try_from(now).unwrap_or(u64::MAX))
-                }
-                None => Ok(()),
-            },
-        };
-        if gone(shown) {
-            return;
-        }
-    }
-}
-
-/// Whether nobody reads any more. Anything else (a terminal that is busy) may pass.
-fn gone(shown: io::Result<()>) -> bool {
-    shown.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -40,6 +40,21 @@ pub(crate) fn find(home: &Path, wanted: Option<&str>) -> Result<RunFolder, Troub
     }
 }
 
+/// The newest run that somebody works on right now.
+pub(crate) fn running(home: &Path) -> Result<RunFolder, Trouble> {
+    for run in list(home)? {
+        let folder = open(home, &run)?;
+        if folder.is_running() {
+            return Ok(folder);
+        }
+    }
+    Err(Trouble::new(
+        "command::none-runs",
+        format!("nobody works on any run in {}", home.display()),
+    )
+    .help("`phalanx runs` lists them; `phalanx resume` takes one up again"))
+}
+
 /// Every run, the newest first.
 pub(crate) fn list(home: &Path) -> Result<Vec<RunId>, Trouble> {
     RunFolder::list(home).map_err(|error| {

@@ -30,12 +30,12 @@ impl Signals {
     }
 
     /// Raises the level of `cancel` for as long as it is polled: Ctrl-C once: no new tasks; twice,
-    /// or SIGTERM: running jobs are stopped; thrice, or SIGHUP: leave. Each time it says what was
+    /// or SIGTERM: running jobs are stopped; thrice, or SIGHUP: leave. Each time `remarks` is told what was
     /// understood and what the next Ctrl-C does.
     pub(crate) async fn obey(
         mut self,
         cancel: &watch::Sender<Option<CancelLevel>>,
-        terminal: &Terminal,
+        remarks: Option<&Terminal>,
     ) -> Infallible {
         loop {
             let wanted = tokio::select! {
@@ -46,7 +46,9 @@ impl Signals {
             let before = *cancel.borrow();
             if before.is_none_or(|before| before < wanted) {
                 cancel.send_replace(Some(wanted));
-                terminal.remark(words(wanted));
+                if let Some(terminal) = remarks {
+                    terminal.remark(words(wanted));
+                }
             }
         }
     }

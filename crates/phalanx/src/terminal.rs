@@ -21,10 +21,20 @@ pub(crate) struct Terminal {
     pub(crate) width: u16,
     /// Whether standard output is a terminal.
     pub(crate) is_terminal: bool,
+    /// Whether a screen can be painted on it, and colours used.
+    pub(crate) screen: bool,
+    pub(crate) colour: bool,
     /// What may be used.
     pub(crate) charset: Charset,
     /// Whether standard error may be coloured.
     pub(crate) error_colour: bool,
+}
+
+/// Whether standard output is a terminal on whose screen we may paint: not from the background.
+fn is_ours() -> bool {
+    let out = io::stdout();
+    out.is_terminal()
+        && rustix::termios::tcgetpgrp(&out).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
 impl Terminal {
@@ -40,6 +50,8 @@ impl Terminal {
                 .unwrap_or(WIDTH)
                 .max(NARROWEST),
             is_terminal: io::stdout().is_terminal(),
+            screen: environment.screen && is_ours(),
+            colour: !environment.no_color,
             charset: if environment.utf8 {
                 Charset::Unicode
             } else {

@@ -355,6 +355,7 @@ impl World {
         let request = RunRequest {
             resume,
             hold_as: self.hold_as(),
+            opened: None,
             plan: Arc::new(plan),
             run: RunId::new("r1"),
             home: home.to_owned(),

@@ -117,7 +117,7 @@ pub(super) fn draw(
     let all = stages.len();
     let heading = match shown.len() == all {
         true => "stage".to_owned(),
-        false => format!("stage {}-{} of {all}", shown.start + 1, shown.end),
+        false => format!("{}-{}/{all}", shown.start + 1, shown.end),
     };
     let y = area.y;
     paint.put(
@@ -195,6 +195,7 @@ fn draw_row(
     if let Some((x, width)) = columns.time {
         let text = match (stage.not_run, stage.wall(moment.run_ms)) {
             (not_run @ 1.., _) => format!("{not_run} not run"),
+            (0, None) if is_over => String::new(),
             (0, None) => view.expected_wall(id).map_or_else(String::new, |wall| {
                 format!("{}{}", paint.pick("≈", "~"), clock(wall))
             }),

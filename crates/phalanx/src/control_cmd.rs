@@ -1,0 +1,97 @@
+//! `phalanx control`.
+
+use phalanx_events::{CancelLevel, Control};
+use phalanx_plan::{HostName, StageId, TaskId, did_you_mean};
+use serde_json::json;
+
+use crate::cli::{ControlArgs, Global, OrderArgs};
+use crate::cluster_source;
+use crate::control_socket;
+use crate::exit_code::Exit;
+use crate::orders::Order;
+use crate::run_list;
+use crate::terminal::Terminal;
+use crate::trouble::Trouble;
+
+/// Says something to a run that goes on.
+pub(crate) fn control(
+    global: &Global,
+    args: &ControlArgs,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let home = cluster_source::home(global);
+    let folder = match &args.run {
+        Some(run) => run_list::find(&home, Some(run))?,
+        None => run_list::running(&home)?,
+    };
+    let plan = folder
+        .plan()
+        .map_err(|error| run_list::unreadable(&error))?;
+    let known_host = |name: &str| {
+        let known = plan.hosts.iter().map(|host| host.name.as_str());
+        known_name("host", name, known).map(|()| HostName::from(name))
+    };
+    let order = match &args.order {
+        OrderArgs::Pause => Order::Control(Control::Pause),
+        OrderArgs::Continue => Order::Control(Control::Continue),
+        OrderArgs::Retry { host } => Order::Control(Control::Retry {
+            host: known_host(host)?,
+        }),
+        OrderArgs::Drop { host } => Order::Control(Control::Drop {
+            host: known_host(host)?,
+        }),
+        OrderArgs::Skip { stage, host } => {
+            let host = known_host(host)?;
+            known_name(
+                "stage",
+                stage,
+                plan.stages.iter().map(|stage| stage.id.as_str()),
+            )?;
+            let stage = StageId::from(stage.as_str());
+            Order::Control(Control::Skip {
+                task: TaskId { stage, host },
+            })
+        }
+        OrderArgs::Stop { now } => Order::Stop {
+            stop: match now {
+                true => CancelLevel::StopJobs,
+                false => CancelLevel::NoNewTasks,
+            },
+        },
+    };
+    let said = control_socket::say(folder.path(), &order).map_err(|error| {
+        let message = format!(
+            "nobody works on run {}, so nobody takes orders",
+            folder.id()
+        );
+        Trouble::because("control::nobody", &message, &error)
+            .help("`phalanx runs` tells which runs go on; `phalanx resume` takes one up again")
+    })?;
+    match said {
+        Ok(text) if global.json => {
+            terminal
+                .print_json(&json!({ "format": 1, "run": folder.id().to_string(), "ok": text }))?;
+        }
+        Ok(text) => terminal.print(&format!("{text}\n")),
+        Err(text) => return Err(Trouble::new("control::refused", text)),
+    }
+    Ok(Exit::Done)
+}
+
+fn known_name<'a>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Trouble> {
+    if known.clone().any(|other| other == name) {
+        return Ok(());
+    }
+    let trouble = Trouble::new(
+        "control::unknown",
+        format!("the run has no {what} `{name}`"),
+    );
+    Err(match did_you_mean(name, known) {
+        Some(close) => trouble.help(format!("did you mean `{close}`?")),
+        None => trouble,
+    })
+}

@@ -1,0 +1,106 @@
+//! A journal that somebody else writes, read as it grows.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use phalanx_events::Event;
+
+/// So much is read in one go.
+const PIECE: usize = 1 << 20;
+
+/// Reads a journal from its beginning, as far as it is written.
+pub(crate) struct JournalTail {
+    path: PathBuf,
+    offset: u64,
+    /// The beginning of a line whose end was not written yet.
+    partial: Vec<u8>,
+}
+
+impl JournalTail {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            offset: 0,
+            partial: Vec::new(),
+        }
+    }
+
+    /// The lines that became whole since. After a resumption has cut off what was never written as far as
+    /// anybody knows, they come from the beginning again: events are told apart by their numbers.
+    pub(crate) fn lines(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        let mut file = File::open(&self.path)?;
+        if file.metadata()?.len() < self.offset {
+            self.offset = 0;
+            self.partial.clear();
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut piece = Vec::new();
+        file.take(PIECE as u64).read_to_end(&mut piece)?;
+        self.offset += piece.len() as u64;
+        let mut lines = Vec::new();
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                lines.push(std::mem::take(&mut self.partial));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The events that became whole since; what is none is passed over.
+    pub(crate) fn events(&mut self) -> io::Result<Vec<Event>> {
+        let lines = self.lines()?;
+        let events = lines
+            .iter()
+            .filter_map(|line| serde_json::from_slice(line).ok());
+        Ok(events.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use phalanx_events::{CancelLevel, EventKind, journal};
+
+    use super::*;
+
+    fn event(seq: u64) -> Event {
+        Event {
+            seq,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            ms: seq,
+            kind: EventKind::CancelRequested {
+                level: CancelLevel::NoNewTasks,
+            },
+        }
+    }
+
+    #[test]
+    fn lines_come_when_they_are_whole_and_again_after_a_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut file = File::create(&path).unwrap();
+        let mut tail = JournalTail::new(path.clone());
+        let second = journal::line(&event(2)).unwrap();
+        write!(
+            file,
+            "{}{}",
+            journal::header_line("r"),
+            journal::line(&event(1)).unwrap()
+        )
+        .unwrap();
+        write!(file, "{}", &second[..10]).unwrap();
+        assert_eq!(tail.events().unwrap(), [event(1)]);
+        write!(file, "{}", &second[10..]).unwrap();
+        assert_eq!(tail.events().unwrap(), [event(2)]);
+        assert_eq!(tail.events().unwrap(), []);
+        // A resumption cuts, and writes on.
+        let first = journal::header_line("r") + &journal::line(&event(1)).unwrap();
+        std::fs::write(&path, &first).unwrap();
+        assert_eq!(tail.events().unwrap(), [event(1)]);
+        std::fs::write(&path, first + &second).unwrap();
+        assert_eq!(tail.events().unwrap(), [event(2)]);
+    }
+}

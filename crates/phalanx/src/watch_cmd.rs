@@ -1,0 +1,395 @@
+//! `phalanx watch`: a run that somebody works on, as it goes; one that is over, again.
+
+use std::io::{self, Write as _};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use phalanx_engine::{RunFolder, RunFolderError, Said};
+use phalanx_events::{Event, EventKind, RunOutcome};
+use phalanx_plan::Plan;
+use phalanx_report::LineDisplay;
+use phalanx_report::live::{LiveView, Seat, Wish};
+
+use crate::cli::{Global, WatchArgs};
+use crate::cluster_source;
+use crate::control_socket;
+use crate::display;
+use crate::exit_code::Exit;
+use crate::journal_tail::JournalTail;
+use crate::live_terminal::{News, Screen, Source};
+use crate::orders::Order;
+use crate::run_list;
+use crate::run_logs::RunLogs;
+use crate::terminal::Terminal;
+use crate::trouble::Trouble;
+
+/// The pause between two looks at a journal.
+const LOOK: Duration = Duration::from_millis(200);
+/// A replay takes about this long, where nobody says how fast it is to go.
+const REPLAY_IN_MS: u64 = 30_000;
+
+/// Watches a run.
+pub(crate) fn watch(
+    global: &Global,
+    args: &WatchArgs,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let home = cluster_source::home(global);
+    let folder = run_list::find(&home, args.run.as_deref())?;
+    let plan = folder
+        .plan()
+        .map_err(|error| run_list::unreadable(&error))?;
+    let is_running = folder.is_running();
+    if is_running && args.speed.is_some() {
+        let text = format!("run {} goes on, and no faster than it does", folder.id());
+        return Err(Trouble::new("watch::speed", text).help("leave `--speed` away"));
+    }
+    if global.json {
+        return stream(&folder);
+    }
+    if !display::wants_screen(global, terminal) {
+        return lines(&folder, plan, args, global, terminal);
+    }
+    let plan = Arc::new(plan);
+    let mut screen = Screen::take().map_err(|error| {
+        Trouble::because("watch::terminal", "the terminal can't be used", &error)
+            .help("`--plain` writes lines")
+    })?;
+    let options = display::live_options(terminal);
+    let mut logs = RunLogs::new(folder.clone());
+    let outcome = if is_running {
+        let mut view = LiveView::new(Arc::clone(&plan), Seat::Watching, options);
+        view.learn(display::learned(&home, folder.id(), &plan));
+        let mut source = Watching::new(folder.clone());
+        let shown = screen.show(&mut view, &mut source, &mut logs);
+        drop(screen);
+        shown.map_err(|error| closed(&error))?;
+        view.state().ended
+    } else {
+        let journal = folder
+            .journal()
+            .map_err(|error| run_list::unreadable(&error))?;
+        let took = journal.events.last().map_or(0, |event| event.ms);
+        let speed = args
+            .speed
+            .unwrap_or_else(|| (took / REPLAY_IN_MS).max(1) as f64);
+        let mut source = Replay::new(journal.events, speed);
+        let mut view = LiveView::new(plan, source.seat(), options);
+        let shown = screen.show(&mut view, &mut source, &mut logs);
+        drop(screen);
+        shown.map_err(|error| closed(&error))?;
+        None
+    };
+    Ok(outcome.map_or(Exit::Done, Exit::from))
+}
+
+fn closed(error: &io::Error) -> Trouble {
+    Trouble::because("watch::terminal", "the terminal went away", error)
+}
+
+/// Writes the journal as it is, line by line, until nobody works on the run any more.
+fn stream(folder: &RunFolder) -> Result<Exit, Trouble> {
+    let mut tail = JournalTail::new(folder.journal_path());
+    let mut outcome = None;
+    let mut seq = 0;
+    let ended = follow(folder, &mut tail, |lines| {
+        let mut out = io::stdout().lock();
+        for line in lines {
+            // After a resumption has cut the journal they come again.
+            if let Ok(event) = serde_json::from_slice::<Event>(&line) {
+                if event.seq <= seq {
+                    continue;
+                }
+                seq = event.seq;
+                if let EventKind::RunEnded { outcome: ended } = event.kind {
+                    outcome = Some(ended);
+                }
+            } else if seq > 0 {
+                continue;
+            }
+            out.write_all(&line)?;
+        }
+        out.flush()
+    });
+    end_of(ended, outcome)
+}
+
+/// Writes a run as lines.
+fn lines(
+    folder: &RunFolder,
+    plan: Plan,
+    args: &WatchArgs,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let out = anstream::stdout();
+    let options = display::line_options(global, terminal);
+    let mut lines = LineDisplay::new(Arc::new(plan), out, options);
+    let mut tail = JournalTail::new(folder.journal_path());
+    let mut clock: Option<Clock> = None;
+    let ended = follow(folder, &mut tail, |batch| {
+        for line in batch {
+            let Ok(event) = serde_json::from_slice::<Event>(&line) else {
+                continue;
+            };
+            if let Some(speed) = args.speed {
+                let clock = clock.get_or_insert_with(|| Clock::new(event.ms, speed));
+                clock.wait_for(event.ms);
+            }
+            lines.event(&event)?;
+        }
+        Ok(())
+    });
+    end_of(ended, lines.state().ended)
+}
+
+/// What the end of a stream comes to.
+fn end_of(ended: io::Result<()>, outcome: Option<RunOutcome>) -> Result<Exit, Trouble> {
+    match ended {
+        // Nobody reads any more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Err(Trouble::because(
+            "watch::journal",
+            "the journal can't be read",
+            &error,
+        )),
+        // Its process is gone, and has not said how it ended.
+        Ok(()) => Ok(outcome.map_or(Exit::Interrupted, Exit::from)),
+    }
+}
+
+/// Hands on the journal's lines until nobody works on the run any more.
+fn follow(
+    folder: &RunFolder,
+    tail: &mut JournalTail,
+    mut take: impl FnMut(Vec<Vec<u8>>) -> io::Result<()>,
+) -> io::Result<()> {
+    loop {
+        // Asked before the look: what was written up to the end is seen by the look after it.
+        let last = !folder.is_running();
+        loop {
+            let lines = tail.lines()?;
+            if lines.is_empty() {
+                break;
+            }
+            take(lines)?;
+        }
+        if last {
+            return Ok(());
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// A run of another process, on the screen.
+struct Watching {
+    folder: RunFolder,
+    tail: JournalTail,
+    looked: Option<Instant>,
+    /// The run's time at the last event, and ours.
+    last: (u64, Instant),
+    answers: mpsc::Receiver<String>,
+    answer: mpsc::Sender<String>,
+    is_gone: bool,
+}
+
+impl Watching {
+    fn new(folder: RunFolder) -> Self {
+        let (answer, answers) = mpsc::channel();
+        Self {
+            tail: JournalTail::new(folder.journal_path()),
+            folder,
+            looked: None,
+            last: (0, Instant::now()),
+            answers,
+            answer,
+            is_gone: false,
+        }
+    }
+
+    fn look(&mut self, view: &mut LiveView) -> News {
+        let mut news = News::None;
+        loop {
+            let events = match self.tail.events() {
+                Ok(events) => events,
+                Err(error) => {
+                    view.say(&format!("the journal can't be read: {error}"));
+                    return News::Some;
+                }
+            };
+            let Some(last) = events.last() else { break };
+            let ago = jiff::Timestamp::now().duration_since(last.at).as_millis();
+            let ago = u64::try_from(ago).unwrap_or(0);
+            self.last = (last.ms + ago, Instant::now());
+            for event in &events {
+                if let EventKind::RunResumed(resumed) = &event.kind
+                    && let Ok(plan) = self.plan(resumed.plan)
+                {
+                    view.replan(Arc::new(plan));
+                }
+                view.event(event);
+            }
+            news = News::Some;
+        }
+        let is_gone = view.state().ended.is_none() && !self.folder.is_running();
+        if is_gone && !self.is_gone {
+            view.say("nobody works on this run any more; `phalanx resume` takes it up again");
+            news = News::Some;
+        }
+        self.is_gone = is_gone;
+        news
+    }
+
+    fn plan(&self, number: u32) -> Result<Plan, RunFolderError> {
+        self.folder.numbered_plan(number)
+    }
+
+    /// Says an order, beside the screen: the answer may take a moment.
+    fn say(&self, order: Order) {
+        let (path, answer) = (self.folder.path().to_owned(), self.answer.clone());
+        thread::spawn(move || {
+            let text = match control_socket::say(&path, &order) {
+                Ok(Said::Ok(text) | Said::Err(text)) => text,
+                Err(error) => format!("the run takes no orders: {error}"),
+            };
+            // The screen may be closed by now.
+            let _ = answer.send(text);
+        });
+    }
+}
+
+impl Source for Watching {
+    fn take_in(&mut self, view: &mut LiveView) -> News {
+        let mut news = News::None;
+        while let Ok(text) = self.answers.try_recv() {
+            view.say(&text);
+            news = News::Some;
+        }
+        if self
+            .looked
+            .is_none_or(|looked| looked.elapsed() >= LOOK / 2)
+        {
+            self.looked = Some(Instant::now());
+            if self.look(view) == News::Some {
+                news = News::Some;
+            }
+        }
+        news
+    }
+
+    fn run_ms(&self) -> u64 {
+        let (ms, at) = self.last;
+        let since = if self.is_gone {
+            0
+        } else {
+            at.elapsed().as_millis()
+        };
+        ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    fn wish(&mut self, wish: Wish, _view: &mut LiveView) -> bool {
+        match wish {
+            Wish::Say(control) => self.say(Order::Control(control)),
+            Wish::Stop(stop) => self.say(Order::Stop { stop }),
+            Wish::Close | Wish::Interrupt => return true,
+            Wish::Faster(_) | Wish::Hold => {}
+        }
+        false
+    }
+}
+
+/// A clock that goes at another speed, and can be held.
+struct Clock {
+    /// Where it was when it was last set, and when that was.
+    from_ms: u64,
+    set: Instant,
+    speed: f64,
+    held: bool,
+}
+
+impl Clock {
+    fn new(from_ms: u64, speed: f64) -> Self {
+        Self {
+            from_ms,
+            set: Instant::now(),
+            speed,
+            held: false,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        let passed = match self.held {
+            true => 0.0,
+            false => self.set.elapsed().as_secs_f64() * 1_000.0 * self.speed,
+        };
+        self.from_ms.saturating_add(passed as u64)
+    }
+
+    /// Sets it to where it is, so that its speed may change.
+    fn set(&mut self) {
+        (self.from_ms, self.set) = (self.now_ms(), Instant::now());
+    }
+
+    fn wait_for(&self, ms: u64) {
+        let ahead = ms.saturating_sub(self.now_ms());
+        thread::sleep(Duration::from_secs_f64(ahead as f64 / 1_000.0 / self.speed));
+    }
+}
+
+/// A run that is over, shown again.
+struct Replay {
+    events: std::vec::IntoIter<Event>,
+    next: Option<Event>,
+    clock: Clock,
+}
+
+impl Replay {
+    fn new(events: Vec<Event>, speed: f64) -> Self {
+        let mut events = events.into_iter();
+        let next = events.next();
+        Self {
+            clock: Clock::new(next.as_ref().map_or(0, |event| event.ms), speed),
+            next,
+            events,
+        }
+    }
+
+    fn seat(&self) -> Seat {
+        Seat::Replaying {
+            speed: self.clock.speed,
+            held: self.clock.held,
+        }
+    }
+}
+
+impl Source for Replay {
+    fn take_in(&mut self, view: &mut LiveView) -> News {
+        let now = self.clock.now_ms();
+        let mut news = News::None;
+        while let Some(event) = self.next.take_if(|event| event.ms <= now) {
+            view.event(&event);
+            self.next = self.events.next();
+            news = News::Some;
+        }
+        news
+    }
+
+    fn run_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    fn wish(&mut self, wish: Wish, view: &mut LiveView) -> bool {
+        self.clock.set();
+        match wish {
+            Wish::Close | Wish::Interrupt => return true,
+            Wish::Faster(by) => {
+                self.clock.speed = (self.clock.speed * by).clamp(0.01, 100_000.0);
+            }
+            Wish::Hold => self.clock.held = !self.clock.held,
+            Wish::Say(_) | Wish::Stop(_) => {}
+        }
+        view.sit(self.seat());
+        false
+    }
+}
