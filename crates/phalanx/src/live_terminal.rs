@@ -175,3 +175,16 @@ fn known(key: KeyEvent) -> Option<Key> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Run by itself, in a terminal, by the tests of the screen.
+    #[test]
+    #[ignore = "needs a terminal, and breaks it where the screen does not give it back"]
+    fn breaks_while_it_has_the_terminal() {
+        let _screen = Screen::take().unwrap();
+        panic!("broken while the screen is there");
+    }
+}

@@ -93,7 +93,7 @@ mod tests {
                 Order::Control(Control::Skip {
                     task: TaskId::new("docker", "w1"),
                 }),
-                r#"{"control":"skip","task":"docker@w1"}"#,
+                r#"{"control":"skip","task":{"stage":"docker","host":"w1"}}"#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&order).unwrap(), text);
