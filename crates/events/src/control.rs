@@ -1,10 +1,11 @@
 //! What the operator may say to a run that is under way.
 
 use phalanx_plan::{HostName, TaskId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the operator wants of a run that is under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "control", rename_all = "kebab-case")]
 pub enum Control {
     /// No task begins until [`Control::Continue`]; those under way go on.

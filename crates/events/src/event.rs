@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use phalanx_plan::{HostName, TaskId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
 use crate::outcome::{Failure, Outcome, ReportedProblem, RunOutcome};
 
 /// One thing that happened, with its place in the run's order and in time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Counts from 1 without a gap: the order in which things happened.
+    #[schemars(range(min = 1))]
     pub seq: u64,
     /// The wall clock, for people.
     pub at: Timestamp,
@@ -25,7 +27,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventKind {
     /// The run began.
@@ -177,7 +179,7 @@ impl EventKind {
 }
 
 /// What a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunStarted {
     /// The run's id.
     pub run: String,
@@ -198,7 +200,7 @@ pub struct RunStarted {
 }
 
 /// How a run goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResumed {
     /// Which of the run's plans holds from now on: they are numbered from 1.
     pub plan: u32,
@@ -233,7 +235,7 @@ impl RunResumed {
 }
 
 /// How a task, or one attempt of it, ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskEnd {
     /// How.
     #[serde(flatten)]
@@ -290,7 +292,9 @@ impl TaskEnd {
 }
 
 /// How far a reboot is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RebootPhase {
     /// The host is being asked: written down before it is.
@@ -304,7 +308,9 @@ pub enum RebootPhase {
 }
 
 /// How urgently the operator wants to stop. Levels only rise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelLevel {
     /// No new tasks; running ones end.

@@ -4,6 +4,7 @@
 //! written. A display passes over events it does not know; whoever continues a run refuses a
 //! journal that is newer than it ([`JournalError::Newer`]).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -13,7 +14,7 @@ use crate::event::Event;
 pub const FORMAT: u32 = 1;
 
 /// The first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// The format's version.
     pub phalanx_journal: u32,

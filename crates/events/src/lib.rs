@@ -8,6 +8,7 @@ pub mod control;
 pub mod event;
 pub mod journal;
 pub mod outcome;
+pub mod schema;
 pub mod state;
 
 pub use control::Control;
