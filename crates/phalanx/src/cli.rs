@@ -316,7 +316,7 @@ pub(crate) enum OrderArgs {
 pub(crate) enum RecipeCommand {
     /// Tell everything that is wrong with a recipe
     Lint(RecipeArgs),
-    /// Write a JSON Schema for editors
+    /// Write a JSON Schema, for editors and programs
     Schema(SchemaArgs),
     /// Show a recipe's roles, settings and flows
     Show(RecipeArgs),
@@ -347,6 +347,8 @@ pub(crate) enum SchemaOf {
     Cluster,
     /// recipe.yaml
     Recipe,
+    /// A line of a run's journal.jsonl
+    Journal,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use phalanx_events::schema::journal_schema;
 use phalanx_plan::cluster_schema::cluster_schema;
 use phalanx_plan::recipe::lint as lint_recipe;
 use phalanx_plan::{Action, Recipe, recipe_schema};
@@ -44,7 +45,7 @@ pub(crate) fn lint(
     Ok(Exit::Done)
 }
 
-/// Writes a JSON Schema for editors.
+/// Writes a JSON Schema, for editors and programs.
 pub(crate) fn schema(
     global: &Global,
     args: &SchemaArgs,
@@ -52,6 +53,7 @@ pub(crate) fn schema(
 ) -> Result<Exit, Trouble> {
     let schema = match args.of {
         SchemaOf::Recipe => recipe_schema(),
+        SchemaOf::Journal => journal_schema(),
         SchemaOf::Cluster => {
             let recipe = recipe_source::read(named(global, &args.recipe), Path::new("."))?;
             let roles: Vec<&str> = recipe.roles.iter().map(|role| role.name.as_str()).collect();

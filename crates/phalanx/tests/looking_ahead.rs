@@ -153,6 +153,7 @@ fn schemas_for_editors() {
         &["recipe", "schema"][..],
         &["recipe", "schema", "recipe"],
         &["recipe", "schema", "--of", "recipe"],
+        &["recipe", "schema", "--of", "journal"],
     ] {
         let schema = sandbox.run(args);
         assert_eq!(schema.code, 0, "{schema:?}");
@@ -169,6 +170,18 @@ fn schemas_for_editors() {
     assert!(
         schema.contains("\"greeting\"") && schema.contains("\"worker\""),
         "{schema}"
+    );
+}
+
+#[test]
+fn the_journals_schema_is_the_committed_one() {
+    let schema = Sandbox::new().run(&["recipe", "schema", "--of", "journal"]);
+    assert_eq!(schema.code, 0, "{schema:?}");
+    let committed = include_str!("../../../docs/schema/journal.schema.json");
+    assert!(
+        schema.stdout == committed,
+        "docs/schema/journal.schema.json is stale. Renew it:\n\
+         cargo run -- recipe schema --of journal > docs/schema/journal.schema.json"
     );
 }
 
