@@ -115,7 +115,7 @@ pub struct HostReport {
     pub counts: Counts,
     /// From its connection (else its first task's start) to its last task's end.
     pub wall_ms: Option<u64>,
-    /// How long it worked: its tasks' times together.
+    /// How long it worked: its tasks' attempts together, without what lies between them.
     pub busy_ms: u64,
 }
 

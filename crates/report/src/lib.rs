@@ -20,6 +20,7 @@ mod matrix;
 mod notices;
 mod output_lines;
 pub mod plan_view;
+mod stage_colour;
 mod summary;
 mod table;
 pub mod terminal_text;

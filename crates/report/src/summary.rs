@@ -136,7 +136,7 @@ fn host_report(plan: &Plan, host: &PlannedHost, timeline: &Timeline) -> HostRepo
     for task in tasks() {
         let times = timeline.tasks.get(&task.id);
         counts.add(times);
-        busy_ms = busy_ms.saturating_add(times.map_or(0, TaskTimes::took));
+        busy_ms = busy_ms.saturating_add(times.map_or(0, TaskTimes::worked));
         let failed = times
             .and_then(|times| times.end.as_ref())
             .is_some_and(|end| end.outcome == Outcome::Failed);

@@ -134,8 +134,8 @@ fn a_thousand_hosts_are_no_burden() {
     let page = page(&plan, &story.events, &|_, _| None);
     assert_eq!(
         page.matches("class=\"bar ").count(),
-        12_000 + 1,
-        "and one in the legend"
+        12_000 + 3,
+        "and three in the legend"
     );
     assert!(page.len() < 8 << 20, "{} bytes", page.len());
 }

@@ -3,27 +3,28 @@
 use std::collections::BTreeSet;
 
 use phalanx_events::Outcome;
-use phalanx_plan::{Action, HostName, StageId};
+use phalanx_plan::{Action, HostName, PlannedStage, StageId, TaskId};
 
 use super::Page;
 use super::markup::Markup;
 use crate::data::{HostEnd, HostReport};
 use crate::duration::took;
+use crate::stage_colour::StageColour;
 
 /// Shorter than this share of the run, a gap is not drawn.
 const GAP_SHARE: f64 = 0.001;
+/// Up to this share of the run, a tick's words stand behind it.
+const LABELLED: f64 = 0.93;
 
 impl Page<'_> {
-    /// A colour for each stage, far from its neighbours'.
+    /// A colour for each stage.
     pub(super) fn stage_colours(&self, markup: &mut Markup) {
         for index in 0..self.plan.stages.len() {
-            // The golden angle.
-            let hue = (index as f64 * 137.508 + 210.0) % 360.0;
             markup.raw(".s").text(&index.to_string());
             markup
-                .raw(" { background-color: hsl(")
-                .text(&format!("{hue:.0}"));
-            markup.raw(" 62% 52%); }\n");
+                .raw(" { background-color: ")
+                .text(&StageColour::of(index).css())
+                .raw("; }\n");
         }
     }
 
@@ -63,13 +64,15 @@ impl Page<'_> {
         for (index, stage) in self.plan.stages.iter().enumerate() {
             markup
                 .raw("<span>")
-                .open("i", &[("class", &format!("s{index}"))])
+                .open("i", &[("class", &looks(index, &stage.action))])
                 .close("i");
             markup.text(stage.id.as_str()).raw("</span>");
         }
         markup.raw(concat!(
             "<span><i class=\"gap\" style=\"position:static\"></i>waiting</span>",
-            "<span><i class=\"bar critical\" style=\"position:static\"></i>critical path</span></div>\n",
+            "<span><i class=\"bar critical\" style=\"position:static\"></i>critical path</span>",
+            "<span><i class=\"bar broken\" style=\"position:static\"></i>failed, stopped</span>",
+            "<span><i class=\"bar open\" style=\"position:static\"></i>not ended</span></div>\n",
             "<div id=\"timeline\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline\">\n<ul id=\"rows\">\n",
         ));
         self.axis(markup, total);
@@ -91,7 +94,12 @@ impl Page<'_> {
         let step = tick(total);
         for at in (0..=total).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
             let left = format!("left:{}", percent(at, total));
-            markup.open("span", &[("class", "tick"), ("style", &left)]);
+            // Behind the last ones there is no room for words.
+            let class = match at as f64 > total as f64 * LABELLED {
+                true => "tick end",
+                false => "tick",
+            };
+            markup.open("span", &[("class", class), ("style", &left)]);
             markup.text(&took(at)).close("span");
         }
         markup.raw("</span></li>\n");
@@ -122,61 +130,100 @@ impl Page<'_> {
         markup.open("span", &[("class", &class), ("title", host.name.as_str())]);
         markup.text(host.name.as_str()).close("span");
         markup.raw("<span class=\"track\">");
-        let connected = self
-            .timeline
-            .hosts
-            .get(&host.name)
-            .and_then(|host| host.connected);
-        let mut free = connected;
-        for (stage_index, stage) in self.plan.stages.iter().enumerate() {
-            let id = phalanx_plan::TaskId::new(stage.id.as_str(), host.name.as_str());
-            let Some(times) = self.timeline.tasks.get(&id) else {
-                continue;
-            };
-            let Some(started) = times.started else {
-                continue;
-            };
-            let ended = times.ended.unwrap_or(total);
+        let seen = self.timeline.hosts.get(&host.name);
+        let mut free = seen.and_then(|seen| seen.connected);
+        for bar in self.bars(host, total) {
             if let Some(free) = free
-                && started.saturating_sub(free) as f64 > total as f64 * GAP_SHARE
+                && bar.started.saturating_sub(free) as f64 > total as f64 * GAP_SHARE
             {
-                let style = place(free, started, total);
+                let style = place(free, bar.started, total);
                 markup
                     .open("span", &[("class", "gap"), ("style", &style)])
                     .close("span");
             }
-            free = Some(ended.max(free.unwrap_or(0)));
-            let outcome = times.end.as_ref().map(|end| &end.outcome);
-            let mut class = format!("bar s{stage_index}");
-            if matches!(stage.action, Action::Until(_)) {
-                class.push_str(" waits");
-            }
-            match outcome {
-                None => class.push_str(" open"),
-                Some(Outcome::Failed | Outcome::Cancelled) => class.push_str(" broken"),
-                Some(_) => {}
-            }
-            if critical.contains(&(&stage.id, &host.name)) {
-                class.push_str(" critical");
-            }
-            let word = outcome.map_or("not ended", word_of);
-            let mut title = format!(
-                "{}: {}, {word}",
-                stage.id,
-                took(ended.saturating_sub(started))
-            );
-            if times.attempts > 1 {
-                title.push_str(&format!(", attempt {}", times.attempts));
-            }
-            let style = place(started, ended, total);
-            markup.open(
-                "span",
-                &[("class", &class), ("style", &style), ("title", &title)],
-            );
-            markup.close("span");
+            free = Some(bar.ended.max(free.unwrap_or(0)));
+            self.bar(markup, host, &bar, total, critical);
         }
         markup.raw("</span></li>\n");
     }
+
+    /// Every attempt at every task of a host, in the order in which they began.
+    fn bars(&self, host: &HostReport, total: u64) -> Vec<Bar<'_>> {
+        let mut bars = Vec::new();
+        for (stage_index, stage) in self.plan.stages.iter().enumerate() {
+            let id = TaskId::new(stage.id.as_str(), host.name.as_str());
+            let Some(times) = self.timeline.tasks.get(&id) else {
+                continue;
+            };
+            bars.extend(times.tries.iter().map(|one| Bar {
+                stage,
+                stage_index,
+                attempt: one.attempt,
+                attempts: times.attempts,
+                started: one.started,
+                ended: one.ended.as_ref().map_or(total, |(at, _)| *at),
+                outcome: one.ended.as_ref().map(|(_, outcome)| outcome),
+            }));
+        }
+        bars.sort_by_key(|bar| bar.started);
+        bars
+    }
+
+    fn bar(
+        &self,
+        markup: &mut Markup,
+        host: &HostReport,
+        bar: &Bar<'_>,
+        total: u64,
+        critical: &BTreeSet<(&StageId, &HostName)>,
+    ) {
+        let mut class = format!("bar {}", looks(bar.stage_index, &bar.stage.action));
+        match bar.outcome {
+            None => class.push_str(" open"),
+            Some(Outcome::Failed | Outcome::Cancelled) => class.push_str(" broken"),
+            Some(_) => {}
+        }
+        if critical.contains(&(&bar.stage.id, &host.name)) {
+            class.push_str(" critical");
+        }
+        let word = bar.outcome.map_or("not ended", word_of);
+        let length = took(bar.ended.saturating_sub(bar.started));
+        let mut title = format!("{}: {length}, {word}", bar.stage.id);
+        if bar.attempts > 1 {
+            title.push_str(&format!(", attempt {} of {}", bar.attempt, bar.attempts));
+        }
+        let style = place(bar.started, bar.ended, total);
+        markup.open(
+            "span",
+            &[("class", &class), ("style", &style), ("title", &title)],
+        );
+        markup.close("span");
+    }
+}
+
+/// One attempt, as it is drawn.
+struct Bar<'a> {
+    stage: &'a PlannedStage,
+    stage_index: usize,
+    attempt: u32,
+    attempts: u32,
+    started: u64,
+    ended: u64,
+    /// How it ended, where it did.
+    outcome: Option<&'a Outcome>,
+}
+
+/// The classes of a stage: its colour, its pattern, and whether it only waits.
+fn looks(index: usize, action: &Action) -> String {
+    let mut class = format!("s{index}");
+    match StageColour::of(index).pattern {
+        0 => {}
+        pattern => class.push_str(&format!(" p{pattern}")),
+    }
+    if matches!(action, Action::Until(_)) {
+        class.push_str(" waits");
+    }
+    class
 }
 
 /// What a host came out as, in a word that is also a class.

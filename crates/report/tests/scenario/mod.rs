@@ -188,13 +188,22 @@ impl Story {
         )
     }
 
+    /// The attempt that was begun last is over; a task that never began has none.
     pub(crate) fn ended(&mut self, ms: u64, stage: &str, host: &str, end: TaskEnd) -> &mut Self {
-        let task = TaskId::new(stage, host);
+        let id = TaskId::new(stage, host);
+        let begun = self
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match &event.kind {
+                EventKind::TaskStarted { task, attempt, .. } if *task == id => Some(*attempt),
+                _ => None,
+            });
         self.add(
             ms,
             EventKind::TaskEnded {
-                task,
-                attempt: 1,
+                task: id,
+                attempt: begun.unwrap_or(0),
                 end,
             },
         )
