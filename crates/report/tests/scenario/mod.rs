@@ -1,6 +1,8 @@
 //! A small plan and its events, with fixed times.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod all_outcomes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
