@@ -18,6 +18,7 @@ mod last_lines;
 mod late;
 mod link;
 mod log_file;
+mod log_times_file;
 mod message;
 mod password_hash;
 mod permits;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use phalanx_plan::TaskId;
 
 use crate::last_lines::LastLines;
+use crate::log_times_file::LogTimesFile;
+use crate::run_folder::RunFolder;
 use crate::telling::Telling;
 
 /// A log file that comes into being with its first byte.
@@ -15,6 +17,7 @@ pub(crate) struct LogFile {
     path: PathBuf,
     file: Option<File>,
     bytes: u64,
+    times: LogTimesFile,
     last: LastLines,
     task: TaskId,
     telling: Telling,
@@ -23,6 +26,7 @@ pub(crate) struct LogFile {
 impl LogFile {
     pub(crate) fn new(path: PathBuf, task: TaskId, telling: Telling) -> Self {
         Self {
+            times: LogTimesFile::new(RunFolder::log_times_path(&path)),
             path,
             file: None,
             bytes: 0,
@@ -55,6 +59,7 @@ impl LogFile {
             None => self.file.insert(open(&self.path)?),
         };
         file.write_all(bytes)?;
+        self.times.came(self.bytes);
         self.bytes += bytes.len() as u64;
         self.last.push(bytes);
         self.telling.output(&self.task, bytes);
@@ -100,5 +105,35 @@ fn open(path: &Path) -> io::Result<File> {
             open()
         }
         (opened, _) => opened,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::telling::telling;
+
+    #[test]
+    fn times_stand_beside_the_log_and_cannot_harm_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w1/serve.log");
+        let task = TaskId::new("serve", "w1");
+        let (telling, _forward) = telling(false);
+        LogFile::new(path.clone(), task.clone(), telling.clone())
+            .write(b"one\n")
+            .unwrap();
+        let times = folder.path().join("w1/serve.log.times");
+        assert!(fs::read_to_string(&times).unwrap().starts_with("0 1"));
+        let mut log = LogFile::go_on(path.clone(), task.clone(), telling.clone()).unwrap();
+        log.write(b"two\n").unwrap();
+        let told = fs::read_to_string(&times).unwrap();
+        assert!(told.contains("\n4 1"), "{told}");
+
+        fs::remove_file(&times).unwrap();
+        fs::create_dir(&times).unwrap();
+        let mut log = LogFile::go_on(path.clone(), task, telling).unwrap();
+        log.write(b"three\n").unwrap();
+        assert_eq!(fs::read(path).unwrap(), b"one\ntwo\nthree\n");
     }
 }

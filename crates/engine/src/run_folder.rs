@@ -281,6 +281,14 @@ impl RunFolder {
         };
         self.host_logs(&task.host).join(name)
     }
+
+    /// Beside a log, the file that says when which of its bytes came: `STAGE.log.times`. It need not
+    /// be there.
+    pub fn log_times_path(log: &Path) -> PathBuf {
+        let mut name = log.as_os_str().to_owned();
+        name.push(".times");
+        PathBuf::from(name)
+    }
 }
 
 /// Creates a file that must not exist, readable by its owner alone.
