@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::when::When;
+
 /// Stands up a cluster on many machines over SSH.
 #[derive(Debug, Parser)]
 #[command(
@@ -250,6 +252,12 @@ pub(crate) struct LogsArgs {
     /// Only lines that have this text in them, of all hosts where none is named
     #[arg(long, value_name = "TEXT")]
     pub(crate) grep: Option<String>,
+    /// Only what came since: `5m` ago, `14:30`, `2026-11-25T14:30`; of all hosts where none is named
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<When>,
+    /// In front of each line, when it came, in local time; `~` where only its task's beginning is known
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
 }
 
 /// Options of `watch`.

@@ -1,10 +1,14 @@
 //! `phalanx logs`.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use phalanx_engine::RunFolder;
+use phalanx_events::EventKind;
 use phalanx_plan::{HostName, Plan, TaskId, did_you_mean};
 use phalanx_report::terminal_text;
 use serde::Serialize;
@@ -13,10 +17,11 @@ use crate::cli::{Global, LogsArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
-use crate::logs_follow::{self, Seen};
+use crate::logs_follow::{self, Lines, Seen};
 use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
+use crate::when::When;
 
 /// A line of a log that is longer than this is shown in parts.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -36,6 +41,8 @@ struct Log {
     attempt: u32,
     bytes: u64,
     path: PathBuf,
+    #[serde(skip)]
+    written: Option<Timestamp>,
 }
 
 /// Which logs are meant.
@@ -53,6 +60,7 @@ pub(crate) fn logs(
     _environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
+    let since = args.since.map(since).transpose()?;
     let wanted = wanted(&cluster_source::home(global), &args.what)?;
     let logs = logs_of(&wanted);
     if global.json {
@@ -71,8 +79,8 @@ pub(crate) fn logs(
     }
     // Standard output is the logs' alone.
     terminal.remark(&run);
-    if args.follow || args.grep.is_some() {
-        return follow(&wanted, args);
+    if args.follow || args.timestamps || args.grep.is_some() || args.since.is_some() {
+        return follow(&wanted, args, since);
     }
     if wanted.host.is_none() {
         list(&logs, terminal);
@@ -90,20 +98,41 @@ pub(crate) fn logs(
     Ok(Exit::Done)
 }
 
+/// Which moment `--since` means.
+fn since(when: When) -> Result<Timestamp, Trouble> {
+    when.before(&Zoned::now()).ok_or_else(|| {
+        let message = "`--since` names a moment that has not come yet";
+        Trouble::new("command::since", message)
+            .help("name one that was: `5m` for so long ago, `14:30`, `2026-11-25T14:30`")
+    })
+}
+
 /// Shows lines of several logs as they come, or as they came.
-fn follow(wanted: &Wanted, args: &LogsArgs) -> Result<Exit, Trouble> {
+fn follow(wanted: &Wanted, args: &LogsArgs, since: Option<Timestamp>) -> Result<Exit, Trouble> {
+    let starts = starts(&wanted.folder);
     let logs = || {
-        let logs = logs_of(wanted).into_iter().map(|log| Seen {
-            label: format!("{} {}", log.host, log.stage),
-            path: log.path,
-            bytes: log.bytes,
+        let logs = logs_of(wanted).into_iter().map(|log| {
+            let start = starts.get(&(log.host.clone(), log.stage.clone(), log.attempt));
+            Seen {
+                label: format!("{} {}", log.host, log.stage),
+                began: start.copied().or(log.written).unwrap_or_default(),
+                path: log.path,
+                bytes: log.bytes,
+                written: log.written,
+            }
         });
         logs.collect()
     };
     let one = wanted.host.is_some() && wanted.stage.is_some();
     let has_text = |line: &str| args.grep.as_deref().is_none_or(|text| line.contains(text));
     let goes_on = || args.follow && wanted.folder.is_running();
-    match logs_follow::follow(logs, goes_on, !one, &has_text) {
+    let lines = Lines {
+        labelled: !one,
+        timed: args.timestamps.then(TimeZone::system),
+        since,
+        wanted: &has_text,
+    };
+    match logs_follow::follow(logs, goes_on, &lines) {
         // Nobody reads any more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => {
@@ -112,6 +141,20 @@ fn follow(wanted: &Wanted, args: &LogsArgs) -> Result<Exit, Trouble> {
         }
         Ok(()) => Ok(Exit::Done),
     }
+}
+
+/// When each attempt began, by host, stage and number. Nothing where the journal can't be read: logs can be.
+fn starts(folder: &RunFolder) -> BTreeMap<(String, String, u32), Timestamp> {
+    let journal = folder.journal().ok();
+    let events = journal.into_iter().flat_map(|journal| journal.events);
+    let starts = events.filter_map(|event| match event.kind {
+        EventKind::TaskStarted { task, attempt, .. } => {
+            let what = (task.host.to_string(), task.stage.to_string(), attempt);
+            Some((what, event.at))
+        }
+        _ => None,
+    });
+    starts.collect()
 }
 
 /// Why there is nothing to read.
@@ -255,6 +298,10 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
                     attempt,
                     bytes: metadata.len(),
                     path,
+                    written: metadata
+                        .modified()
+                        .ok()
+                        .and_then(|at| Timestamp::try_from(at).ok()),
                 });
             }
         }

@@ -1,74 +1,75 @@
-//! `phalanx logs -f`: what hosts say, as they say it, until nobody works on the run any more.
+//! `phalanx logs` by line: what hosts said, and with `-f` what they say, as they say it, until nobody works
+//! on the run any more.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use phalanx_report::terminal_text;
+
+use crate::logs_merge::{Came, Followed, merge};
 
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(200);
-/// A line that goes on for longer is shown in parts.
-const LONGEST_LINE: usize = 64 * 1024;
 
 /// A log as it is now.
 pub(crate) struct Seen {
     pub(crate) path: PathBuf,
     pub(crate) label: String,
     pub(crate) bytes: u64,
+    /// When its attempt began.
+    pub(crate) began: Timestamp,
+    /// When it was last written.
+    pub(crate) written: Option<Timestamp>,
 }
 
-/// One log that is followed.
-struct Followed {
-    label: String,
-    offset: u64,
-    /// The beginning of a line whose end was not said yet.
-    line: Vec<u8>,
+/// Which lines, and what stands in front of each.
+pub(crate) struct Lines<'a> {
+    /// Its label, where there may be several logs.
+    pub(crate) labelled: bool,
+    /// When it came.
+    pub(crate) timed: Option<TimeZone>,
+    /// Only what began then or later.
+    pub(crate) since: Option<Timestamp>,
+    pub(crate) wanted: &'a dyn Fn(&str) -> bool,
 }
 
-/// Where lines go, and which.
-struct Lines<'a> {
-    out: io::StdoutLock<'a>,
-    labelled: bool,
-    wanted: &'a dyn Fn(&str) -> bool,
-}
-
-/// Writes whole lines of all logs that there are and that come into being, each with its label in front
-/// where there may be several. `logs` tells those there are; `goes_on` says whether somebody works on the
-/// run.
+/// Writes whole lines of all logs that there are and that come into being, in the order in which they came.
+/// `logs` tells those there are; `goes_on` says whether somebody works on the run.
 pub(crate) fn follow(
     logs: impl Fn() -> Vec<Seen>,
     goes_on: impl Fn() -> bool,
-    labelled: bool,
-    wanted: &dyn Fn(&str) -> bool,
+    lines: &Lines<'_>,
 ) -> io::Result<()> {
-    let mut followed: BTreeMap<PathBuf, Followed> = BTreeMap::new();
+    let mut followed: BTreeMap<PathBuf, (Followed, u64)> = BTreeMap::new();
     loop {
         // Asked before the look: what was written up to the run's end is seen by the look after it.
         let last = !goes_on();
-        let mut lines = Lines {
-            out: io::stdout().lock(),
-            labelled,
-            wanted,
-        };
-        for Seen { path, label, bytes } in logs() {
-            let log = followed.entry(path.clone()).or_insert(Followed {
-                label,
-                offset: 0,
-                line: Vec::new(),
+        for seen in logs() {
+            let Seen { path, bytes, .. } = seen;
+            let (_, there) = followed.entry(path.clone()).or_insert_with(|| {
+                let mut log = Followed::new(seen.label, path, seen.began);
+                if let Some(since) = lines.since {
+                    log.begin_at(since, bytes, seen.written);
+                }
+                (log, bytes)
             });
-            if bytes > log.offset {
-                log.read(&path, &mut lines)?;
-            }
-            if last {
-                lines.write(log)?;
-            }
+            *there = bytes;
         }
-        lines.out.flush()?;
-        drop(lines);
+        let news = followed.values_mut().filter_map(|(log, bytes)| {
+            let bytes = *bytes;
+            (log.has_more(bytes) || (last && log.has_line())).then_some((log, bytes))
+        });
+        let mut out = BufWriter::new(io::stdout().lock());
+        merge(news, last, |label, came, line| {
+            lines.write(&mut out, label, came, line)
+        })?;
+        out.flush()?;
+        drop(out);
         if last {
             return Ok(());
         }
@@ -76,40 +77,30 @@ pub(crate) fn follow(
     }
 }
 
-impl Followed {
-    fn read(&mut self, path: &Path, lines: &mut Lines<'_>) -> io::Result<()> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(self.offset))?;
-        let mut piece = vec![0; LONGEST_LINE];
-        loop {
-            let count = file.read(&mut piece)?;
-            if count == 0 {
-                return Ok(());
-            }
-            self.offset += count as u64;
-            for byte in piece.iter().take(count) {
-                if *byte == b'\n' || self.line.len() >= LONGEST_LINE {
-                    lines.write(self)?;
-                }
-                if *byte != b'\n' {
-                    self.line.push(*byte);
-                }
-            }
-        }
-    }
-}
-
 impl Lines<'_> {
-    /// Writes the line that a log holds, if there is one.
-    fn write(&mut self, log: &mut Followed) -> io::Result<()> {
-        let line = std::mem::take(&mut log.line);
-        let text = terminal_text::line(&line);
+    fn write(
+        &self,
+        out: &mut impl io::Write,
+        label: &str,
+        came: Came,
+        line: &[u8],
+    ) -> io::Result<()> {
+        let text = terminal_text::line(line);
         if line.is_empty() || !(self.wanted)(&text) {
             return Ok(());
         }
+        if let Some(zone) = &self.timed {
+            let at = came.at.to_zoned(zone.clone());
+            // Of equal width: what is only about so has no tenths.
+            let form = match came.about {
+                true => "%Y-%m-%d %H:%M:%S ~ ",
+                false => "%Y-%m-%d %H:%M:%S%.1f ",
+            };
+            write!(out, "{}", at.strftime(form))?;
+        }
         match self.labelled {
-            true => writeln!(self.out, "{} | {text}", log.label),
-            false => writeln!(self.out, "{text}"),
+            true => writeln!(out, "{label} | {text}"),
+            false => writeln!(out, "{text}"),
         }
     }
 }

@@ -21,6 +21,7 @@ mod live_terminal;
 mod load;
 mod logs;
 mod logs_follow;
+mod logs_merge;
 mod orders;
 mod plan_cmd;
 mod program;
@@ -37,6 +38,7 @@ mod terminal;
 mod text_file;
 mod trouble;
 mod watch_cmd;
+mod when;
 
 use std::process::ExitCode;
 

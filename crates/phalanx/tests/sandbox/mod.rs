@@ -75,7 +75,7 @@ impl Sandbox {
         self.ran(child.wait_with_output().unwrap())
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phalanx"));
         command
             .args(args)
