@@ -268,6 +268,9 @@ pub(crate) struct WatchArgs {
     /// Show a run that is over so many times as fast as it was
     #[arg(long, value_name = "N", value_parser = speed)]
     pub(crate) speed: Option<f64>,
+    /// Write what the screen showed of a run as a picture that moves, for pages and mails
+    #[arg(long, value_name = "FILE", conflicts_with = "speed")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -1,8 +1,7 @@
 //! `phalanx show`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use phalanx_engine::RunFolder;
@@ -16,6 +15,7 @@ use crate::cli::{Global, ShowArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::private_file;
 use crate::program;
 use crate::run_list;
 use crate::terminal::Terminal;
@@ -36,7 +36,10 @@ pub(crate) fn show(
     if let Some(path) = &args.html {
         let log = |task: &TaskId, attempt| log_end(&folder.attempt_log_path(task, attempt));
         let page = html(&plan, &journal.events, &report, &HtmlContext { log: &log });
-        write_page(path, &page)?;
+        private_file::write(path, &page).map_err(|error| {
+            let message = format!("{} could not be written", path.display());
+            Trouble::because("command::html", &message, &error)
+        })?;
         terminal.remark(&format!("{} tells all about the run", path.display()));
         return Ok(Exit::Done);
     }
@@ -60,19 +63,6 @@ fn log_end(path: &Path) -> Option<String> {
         (0, _) | (_, None) => Some(text),
         (_, Some((_, whole))) => Some(format!("(from byte {from} on)\n{whole}")),
     }
-}
-
-/// Hosts' output may hold anything: the page is its owner's alone until that one gives it away.
-fn write_page(path: &Path, page: &str) -> Result<(), Trouble> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(page.as_bytes()));
-    written.map_err(|error| {
-        let message = format!("{} could not be written", path.display());
-        Trouble::because("command::html", &message, &error)
-    })
 }
 
 /// What came of a run.

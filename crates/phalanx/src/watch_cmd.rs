@@ -1,6 +1,7 @@
 //! `phalanx watch`: a run that somebody works on, as it goes; one that is over, again.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use crate::exit_code::Exit;
 use crate::journal_tail::JournalTail;
 use crate::live_terminal::{News, Screen, Source};
 use crate::orders::Order;
+use crate::private_file;
+use crate::replay::{self, Clock, Replay};
 use crate::run_list;
 use crate::run_logs::RunLogs;
 use crate::terminal::Terminal;
@@ -45,6 +48,9 @@ pub(crate) fn watch(
         let text = format!("run {} goes on, and no faster than it does", folder.id());
         return Err(Trouble::new("watch::speed", text).help("leave `--speed` away"));
     }
+    if let Some(path) = &args.svg {
+        return picture(&folder, plan, path, terminal);
+    }
     if global.json {
         return stream(&folder);
     }
@@ -57,8 +63,8 @@ pub(crate) fn watch(
             .help("`--plain` writes lines")
     })?;
     let options = display::live_options(terminal);
-    let mut logs = RunLogs::new(folder.clone());
     let outcome = if is_running {
+        let mut logs = RunLogs::new(folder.clone());
         let mut view = LiveView::new(Arc::clone(&plan), Seat::Watching, options);
         view.learn(display::learned(&home, folder.id(), &plan));
         let mut source = Watching::new(folder.clone());
@@ -67,21 +73,42 @@ pub(crate) fn watch(
         shown.map_err(|error| closed(&error))?;
         view.state().ended
     } else {
-        let journal = folder
-            .journal()
-            .map_err(|error| run_list::unreadable(&error))?;
-        let took = journal.events.last().map_or(0, |event| event.ms);
+        let events = journal(&folder)?;
+        let took = events.last().map_or(0, |event| event.ms);
         let speed = args
             .speed
             .unwrap_or_else(|| (took / REPLAY_IN_MS).max(1) as f64);
-        let mut source = Replay::new(journal.events, speed);
+        let mut source = Replay::new(events, speed);
         let mut view = LiveView::new(plan, source.seat(), options);
+        let mut logs = RunLogs::new(folder).at_moment(source.moment());
         let shown = screen.show(&mut view, &mut source, &mut logs);
         drop(screen);
         shown.map_err(|error| closed(&error))?;
         None
     };
     Ok(outcome.map_or(Exit::Done, Exit::from))
+}
+
+fn journal(folder: &RunFolder) -> Result<Vec<Event>, Trouble> {
+    let journal = folder.journal();
+    let journal = journal.map_err(|error| run_list::unreadable(&error))?;
+    Ok(journal.events)
+}
+
+/// Writes the screen of a run as a picture that moves.
+fn picture(
+    folder: &RunFolder,
+    plan: Plan,
+    path: &Path,
+    terminal: &Terminal,
+) -> Result<Exit, Trouble> {
+    let text = replay::moving_picture(folder, plan, journal(folder)?);
+    private_file::write(path, &text).map_err(|error| {
+        let message = format!("{} could not be written", path.display());
+        Trouble::because("watch::svg", &message, &error)
+    })?;
+    terminal.remark(&format!("{} shows the run", path.display()));
+    Ok(Exit::Done)
 }
 
 fn closed(error: &io::Error) -> Trouble {
@@ -295,101 +322,6 @@ impl Source for Watching {
             Wish::Close | Wish::Interrupt => return true,
             Wish::Faster(_) | Wish::Hold => {}
         }
-        false
-    }
-}
-
-/// A clock that goes at another speed, and can be held.
-struct Clock {
-    /// Where it was when it was last set, and when that was.
-    from_ms: u64,
-    set: Instant,
-    speed: f64,
-    held: bool,
-}
-
-impl Clock {
-    fn new(from_ms: u64, speed: f64) -> Self {
-        Self {
-            from_ms,
-            set: Instant::now(),
-            speed,
-            held: false,
-        }
-    }
-
-    fn now_ms(&self) -> u64 {
-        let passed = match self.held {
-            true => 0.0,
-            false => self.set.elapsed().as_secs_f64() * 1_000.0 * self.speed,
-        };
-        self.from_ms.saturating_add(passed as u64)
-    }
-
-    /// Sets it to where it is, so that its speed may change.
-    fn set(&mut self) {
-        (self.from_ms, self.set) = (self.now_ms(), Instant::now());
-    }
-
-    fn wait_for(&self, ms: u64) {
-        let ahead = ms.saturating_sub(self.now_ms());
-        thread::sleep(Duration::from_secs_f64(ahead as f64 / 1_000.0 / self.speed));
-    }
-}
-
-/// A run that is over, shown again.
-struct Replay {
-    events: std::vec::IntoIter<Event>,
-    next: Option<Event>,
-    clock: Clock,
-}
-
-impl Replay {
-    fn new(events: Vec<Event>, speed: f64) -> Self {
-        let mut events = events.into_iter();
-        let next = events.next();
-        Self {
-            clock: Clock::new(next.as_ref().map_or(0, |event| event.ms), speed),
-            next,
-            events,
-        }
-    }
-
-    fn seat(&self) -> Seat {
-        Seat::Replaying {
-            speed: self.clock.speed,
-            held: self.clock.held,
-        }
-    }
-}
-
-impl Source for Replay {
-    fn take_in(&mut self, view: &mut LiveView) -> News {
-        let now = self.clock.now_ms();
-        let mut news = News::None;
-        while let Some(event) = self.next.take_if(|event| event.ms <= now) {
-            view.event(&event);
-            self.next = self.events.next();
-            news = News::Some;
-        }
-        news
-    }
-
-    fn run_ms(&self) -> u64 {
-        self.clock.now_ms()
-    }
-
-    fn wish(&mut self, wish: Wish, view: &mut LiveView) -> bool {
-        self.clock.set();
-        match wish {
-            Wish::Close | Wish::Interrupt => return true,
-            Wish::Faster(by) => {
-                self.clock.speed = (self.clock.speed * by).clamp(0.01, 100_000.0);
-            }
-            Wish::Hold => self.clock.held = !self.clock.held,
-            Wish::Say(_) | Wish::Stop(_) => {}
-        }
-        view.sit(self.seat());
         false
     }
 }
