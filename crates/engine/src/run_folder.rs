@@ -189,6 +189,11 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::Io`], [`RunFolderError::Plan`].
     pub fn plan(&self) -> Result<Plan, RunFolderError> {
+        self.numbered_plan(self.plan_number())
+    }
+
+    /// The number of the plan that holds.
+    pub fn plan_number(&self) -> u32 {
         let journal = self.journal().ok();
         let resumed = journal
             .iter()
@@ -199,7 +204,7 @@ impl RunFolder {
                 _ => None,
             })
             .next();
-        self.numbered_plan(number.unwrap_or(1))
+        number.unwrap_or(1)
     }
 
     /// One of the run's plans; they are numbered from 1.
@@ -255,7 +260,8 @@ impl RunFolder {
         self.path.join("journal.jsonl")
     }
 
-    fn plan_path(&self, number: u32) -> PathBuf {
+    /// The file of one of the run's plans.
+    pub fn plan_path(&self, number: u32) -> PathBuf {
         self.path.join(match number {
             0 | 1 => "plan.json".to_owned(),
             _ => format!("plan.{number}.json"),

@@ -102,6 +102,8 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Say something to a run that goes on
     Control(ControlArgs),
+    /// Pack all about a run for a support case, secrets redacted
+    Bundle(BundleArgs),
     /// Look at a recipe
     #[command(subcommand)]
     Recipe(RecipeCommand),
@@ -320,6 +322,22 @@ pub(crate) enum OrderArgs {
         #[arg(long)]
         now: bool,
     },
+}
+
+/// Options of `bundle`.
+#[derive(Args, Debug)]
+pub(crate) struct BundleArgs {
+    /// The run, or the beginning or end of its name [default: the newest]
+    pub(crate) run: Option<String>,
+    /// The file to write [default: phalanx-RUN.tar.gz here]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Don't ask hosts that failed or are missing what they say now; contacts nothing
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What to do with a recipe.

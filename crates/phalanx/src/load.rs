@@ -39,6 +39,31 @@ pub(crate) fn load_file(
     global: &Global,
     environment: &Environment,
 ) -> Result<Loaded, Trouble> {
+    let read = read_file(path, global, environment)?;
+    match read.cluster {
+        Some(cluster) if !read.problems.has_errors() => Ok(Loaded {
+            cluster,
+            recipe: read.recipe,
+            home: cluster_source::folder(path).join(cluster_source::HOME),
+            remarks: read.problems,
+        }),
+        _ => Err(Trouble::input(read.problems)),
+    }
+}
+
+/// A cluster file as far as it can be read, and its recipe.
+pub(crate) struct ReadFile {
+    pub(crate) cluster: Option<Cluster>,
+    pub(crate) recipe: Recipe,
+    pub(crate) problems: Problems,
+}
+
+/// Reads this cluster file as far as it goes: an error in it is no reason not to know the rest.
+pub(crate) fn read_file(
+    path: &Path,
+    global: &Global,
+    environment: &Environment,
+) -> Result<ReadFile, Trouble> {
     let source = text_file::read(path)?;
     let folder = cluster_source::folder(path);
     let yaml = cluster_source::is_yaml(path);
@@ -85,15 +110,11 @@ pub(crate) fn load_file(
         })?;
         phalanx_plan::cluster_conf::read_conf(&source, mapping, &context)
     };
-    match cluster {
-        Some(cluster) if !problems.has_errors() => Ok(Loaded {
-            cluster,
-            recipe,
-            home: folder.join(cluster_source::HOME),
-            remarks: problems,
-        }),
-        _ => Err(Trouble::input(problems)),
-    }
+    Ok(ReadFile {
+        cluster,
+        recipe,
+        problems,
+    })
 }
 
 /// What a path to a private key leads to.

@@ -1,6 +1,7 @@
 //! The command: the only place that prints, reads the environment or exits.
 
 mod ask;
+mod bundle;
 mod cli;
 mod cluster_source;
 mod connect;
@@ -80,6 +81,7 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Logs(args) => logs::logs(global, args, environment, terminal),
         Command::Watch(args) => watch_cmd::watch(global, args, terminal),
         Command::Control(args) => control_cmd::control(global, args, terminal),
+        Command::Bundle(args) => bundle::bundle(global, args, environment, terminal),
         Command::Lab(command) => lab_cmd::lab(global, command, environment, terminal),
         Command::Recipe(command) => match command {
             RecipeCommand::Lint(args) => recipe_cmd::lint(global, args, terminal),

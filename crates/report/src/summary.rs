@@ -446,5 +446,11 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
             add(format!("resume {}", report.run), why);
         }
     }
+    if report.outcome == Some(RunOutcome::Failed) {
+        add(
+            format!("bundle {}", report.run),
+            "all about it for a support case, secrets redacted",
+        );
+    }
     next
 }
