@@ -90,17 +90,18 @@ pub(crate) fn bundle(
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let folder = run_list::find(&cluster_source::home(global), args.run.as_deref())?;
-    let run = folder.id().to_string();
-    let name = format!("phalanx-{run}");
-    let path = args.output.clone();
-    let path = path.unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
+    let path = match &args.output {
+        Some(path) => path.clone(),
+        None => PathBuf::from(format!("{}.tar.gz", name(&folder))),
+    };
     if !args.force && path.symlink_metadata().is_ok() {
         return Err(exists(&path));
     }
     let secrets = secrets(global, environment);
-    let redactor = Redactor::new(&secrets.known).map_err(|error| {
+    let redactor = Redactor::new(&secrets.known).map_err(|_| {
+        // The error might show what was looked for.
         let message = "a secret's value can't be looked for, so nothing was written";
-        Trouble::because("bundle::secret", message, &error)
+        Trouble::new("bundle::secret", message).help("is one of the cluster file very long?")
     })?;
     let known = Known {
         plan: folder.plan().ok(),
@@ -112,85 +113,127 @@ pub(crate) fn bundle(
     let asked_at = Timestamp::now();
     let asked = match args.offline {
         true => Vec::new(),
-        false => ask(&known, global, environment, terminal)?,
+        false => ask(&known, global, environment, &redactor, terminal)?,
     };
-
-    let beside = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(&path),
-        _ => {
-            let message = format!("{} could not be written", path.display());
-            Trouble::because("bundle::write", &message, &error)
-        }
-    };
-    let mut collection = Collection {
-        contents: Contents::new(beside.unwrap_or(Path::new("."))).map_err(failed)?,
+    let packing = Packing {
+        path: &path,
+        replace: args.force,
+        secrets: &secrets,
         redactor: &redactor,
-        counts: Counts::new(),
-        missing: Vec::new(),
-    };
-    let foreign = collection.collect(&known, global).map_err(failed)?;
-    collection.hosts(&asked);
-    let readme = readme::text(&Readme {
-        run: &run,
-        running: known.folder.is_running(),
-        missing: &collection.missing,
-        foreign: &foreign,
-        secrets: redactor.names().collect(),
-        unknown: secrets.unknown.as_deref(),
-        redacted: &collection.counts,
-        asked_at: (!asked.is_empty()).then(|| asked_at.to_string()),
+        asked_at,
         asked: &asked,
-    });
-    let Collection {
-        mut contents,
-        mut counts,
-        ..
-    } = collection;
-    let told = counts.clone();
-    contents.add("README.txt", redactor.text(&readme, &mut counts));
-    let files = contents.len();
-    let ended = known.events.last().map_or(0, |event| event.at.as_second());
-    let mtime = u64::try_from(ended).unwrap_or_default();
-    let bytes = contents
-        .write(&path, &name, mtime, args.force)
-        .map_err(failed)?;
+    };
+    let packed = packing
+        .pack(&known, global)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => {
+                let message = format!("{} could not be written", path.display());
+                Trouble::because("bundle::write", &message, &error)
+            }
+        })?;
+    tell(&known, &packing, &packed, global, terminal)?;
+    Ok(Exit::Done)
+}
 
-    if global.json {
-        terminal.print_json(&BundleDocument {
-            format: phalanx_report::data::FORMAT,
-            run: &run,
-            file: &path,
+/// What the archive is called, and the folder in it.
+fn name(folder: &RunFolder) -> String {
+    format!("phalanx-{}", folder.id())
+}
+
+/// An archive to be made.
+struct Packing<'a> {
+    path: &'a Path,
+    replace: bool,
+    secrets: &'a Secrets,
+    redactor: &'a Redactor,
+    asked_at: Timestamp,
+    asked: &'a [Asked],
+}
+
+/// An archive that was made.
+struct Packed {
+    bytes: u64,
+    files: usize,
+    redacted: Counts,
+}
+
+impl Packing<'_> {
+    fn pack(&self, known: &Known, global: &Global) -> io::Result<Packed> {
+        let beside = self.path.parent();
+        let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
+        let mut collection = Collection {
+            contents: Contents::new(beside.unwrap_or(Path::new(".")))?,
+            redactor: self.redactor,
+            counts: Counts::new(),
+            missing: Vec::new(),
+        };
+        let foreign = collection.collect(known, global)?;
+        collection.hosts(self.asked);
+        let readme = readme::text(&Readme {
+            run: known.folder.id().as_str(),
+            running: known.folder.is_running(),
+            missing: &collection.missing,
+            foreign: &foreign,
+            secrets: self.redactor.names().collect(),
+            unknown: self.secrets.unknown.as_deref(),
+            redacted: &collection.counts,
+            asked_at: (!self.asked.is_empty()).then(|| self.asked_at.to_string()),
+            asked: self.asked,
+        });
+        let redacted = collection.counts.clone();
+        collection.add_text("README.txt", &readme);
+        let contents = collection.contents;
+        let files = contents.len();
+        let last = known.events.last().map_or(0, |event| event.at.as_second());
+        let mtime = u64::try_from(last).unwrap_or_default();
+        let bytes = contents.write(self.path, &name(&known.folder), mtime, self.replace)?;
+        Ok(Packed {
             bytes,
             files,
-            redacted: &told,
-            secrets_known: secrets.unknown.is_none(),
-            asked: asked
-                .iter()
-                .map(|asked| AskedDocument {
-                    host: &asked.host,
-                    trouble: asked.trouble.as_deref(),
-                })
-                .collect(),
-        })?;
-        return Ok(Exit::Done);
+            redacted,
+        })
     }
-    if let Some(why) = &secrets.unknown {
-        let why = redactor.text(&harmless(why), &mut counts);
-        terminal.remark(&format!(
-            "not all secrets are known, and what looks like one was redacted besides: {why}"
-        ));
+}
+
+/// Says what was made.
+fn tell(
+    known: &Known,
+    packing: &Packing<'_>,
+    packed: &Packed,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<(), Trouble> {
+    let unknown = &packing.secrets.unknown;
+    if global.json {
+        let asked = packing.asked.iter().map(|asked| AskedDocument {
+            host: &asked.host,
+            trouble: asked.trouble.as_deref(),
+        });
+        return terminal.print_json(&BundleDocument {
+            format: phalanx_report::data::FORMAT,
+            run: known.folder.id().as_str(),
+            file: packing.path,
+            bytes: packed.bytes,
+            files: packed.files,
+            redacted: &packed.redacted,
+            secrets_known: unknown.is_none(),
+            asked: asked.collect(),
+        });
     }
-    let things: u64 = told.values().sum();
+    if let Some(why) = unknown {
+        let why = packing.redactor.text(&harmless(why), &mut Counts::new());
+        terminal.remark(&format!("there may be secrets that are not known: {why}"));
+    }
+    let things: u64 = packed.redacted.values().sum();
     terminal.remark(&format!(
-        "{}, {bytes} bytes; {} redacted, as its README.txt says. Look through it before you give it away.",
-        count(files, "file"),
+        "{}, {} bytes; {} redacted, as its README.txt says. Look through it before you give it away.",
+        count(packed.files, "file"),
+        packed.bytes,
         count(usize::try_from(things).unwrap_or(usize::MAX), "thing"),
     ));
-    terminal.print(&format!("{}\n", path.display()));
-    Ok(Exit::Done)
+    terminal.print(&format!("{}\n", packing.path.display()));
+    Ok(())
 }
 
 fn exists(path: &Path) -> Trouble {
@@ -234,6 +277,7 @@ fn ask(
     known: &Known,
     global: &Global,
     environment: &Environment,
+    redactor: &Redactor,
     terminal: &Terminal,
 ) -> Result<Vec<Asked>, Trouble> {
     let Some(plan) = &known.plan else {
@@ -264,11 +308,12 @@ fn ask(
             Trouble::because("command::runtime", "the program could not start", &error)
         })?;
     let transport = connect::transport(plan, environment);
-    let asked = runtime.block_on(hosts::ask(transport, &hosts));
+    let mut asked = runtime.block_on(hosts::ask(transport, &hosts));
     runtime.shutdown_background();
-    for Asked { host, trouble, .. } in &asked {
+    for Asked { host, trouble, .. } in &mut asked {
         if let Some(why) = trouble {
-            terminal.remark(&format!("{host} can't be asked: {}", harmless(why)));
+            *why = redactor.text(&harmless(why), &mut Counts::new());
+            terminal.remark(&format!("{host} can't be asked: {why}"));
         }
     }
     Ok(asked)
@@ -341,8 +386,8 @@ impl Collection<'_> {
                     continue;
                 }
             };
-            let (text, value) = self.document(&text);
-            let plan = value.and_then(|value| serde_json::from_value::<Plan>(value).ok());
+            let plan = self.plan(&text);
+            let (text, _) = self.document(&text);
             if plan.is_none() {
                 self.missing
                     .push(format!("plan {at}: it is damaged, and here as it is"));
@@ -355,6 +400,14 @@ impl Collection<'_> {
             }
         }
         holds
+    }
+
+    /// A plan to make a report from, without secrets.
+    fn plan(&self, text: &[u8]) -> Option<Plan> {
+        let mut value = serde_json::from_slice(text).ok()?;
+        // Counted where the document itself is.
+        self.redactor.json_texts(&mut value, &mut Counts::new());
+        serde_json::from_value(value).ok()
     }
 
     /// The journal. Gives its events, without secrets.
@@ -438,7 +491,7 @@ impl Collection<'_> {
             let lines = said.lines().map(|line| harmless(line) + "\n");
             let mut text: String = lines.collect();
             if let Some(why) = trouble {
-                text.push_str(&format!("\n(that is all: {})\n", harmless(why)));
+                text.push_str(&format!("\n(that is all: {why})\n"));
             }
             self.add_text(&format!("hosts/{host}.txt"), &text);
         }

@@ -96,7 +96,7 @@ pub(crate) fn read_file(
         recipe: name,
     };
     let (cluster, problems) = if yaml {
-        phalanx_plan::cluster_yaml::read_yaml(&source, &context)
+        phalanx_plan::cluster_yaml::read_yaml_in_part(&source, &context)
     } else {
         let mapping = recipe.cluster_conf.as_ref().ok_or_else(|| {
             Trouble::new(
@@ -108,7 +108,7 @@ pub(crate) fn read_file(
             )
             .help("write a phalanx.yaml, or name another recipe with `--recipe`")
         })?;
-        phalanx_plan::cluster_conf::read_conf(&source, mapping, &context)
+        phalanx_plan::cluster_conf::read_conf_in_part(&source, mapping, &context)
     };
     Ok(ReadFile {
         cluster,

@@ -170,6 +170,21 @@ fn a_planted_password_is_in_no_file_in_no_spelling() {
     );
 
     again(&site);
+    // An error in the cluster file is no reason not to know its secrets.
+    site.hosts[0].key = Some(site.path().join("no-such-key"));
+    site.write_cluster();
+    let made = site.phalanx(&["bundle", "--offline", "-o", "with-errors.tar.gz"]);
+    made.expect(0);
+    assert!(
+        made.stderr
+            .contains("there may be secrets that are not known: "),
+        "{}",
+        made.stderr
+    );
+    let folder = unpack(&site.path().join("with-errors.tar.gz"));
+    assert!(read(&folder, "README.txt").contains("the cluster file has errors"));
+    assert!(read(&folder, "logs/w1/needs.log").contains("<[secret token]>"));
+    assert!(!all_text(&folder).contains(&digits[..8]));
 }
 
 /// A file is not replaced unasked; the same run makes the same archive.
@@ -228,6 +243,14 @@ fn bundled(sandbox: &Sandbox) -> PathBuf {
 #[test]
 fn without_the_cluster_file_only_what_looks_like_a_secret_goes_and_that_is_said() {
     let (sandbox, folder) = past_run();
+    // A fact of such a name is no secret's value; the plan stays one.
+    let plan = fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    let with = plan.replace(
+        "\"fact_kinds\":{",
+        "\"fact_kinds\":{\"password_salt\":\"text\",",
+    );
+    assert_ne!(plan, with);
+    fs::write(folder.path().join("plan.json"), with).unwrap();
     let unpacked = bundled(&sandbox);
     assert_eq!(
         read(&unpacked, "logs/s1/serve.log"),

@@ -12,7 +12,7 @@ mod value;
 mod word;
 
 pub use mapping::{ConfMapping, ConfName, KeyDefault, Meaning, ValueKind};
-pub use reader::read_conf;
+pub use reader::{read_conf, read_conf_in_part};
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,15 @@ pub(crate) const FILE_KEYS: [&str; 7] = [
 /// Reads a cluster file of YAML. The cluster is `None` where the problems hold an error. Neither
 /// the cluster's source nor the problems' show the text of a secret.
 pub fn read_yaml(source: &SourceFile, context: &ReadContext<'_>) -> (Option<Cluster>, Problems) {
+    let (cluster, problems) = read_yaml_in_part(source, context);
+    (cluster.filter(|_| !problems.has_errors()), problems)
+}
+
+/// As [`read_yaml`], but gives of a file with errors what could be read: not to be planned with.
+pub fn read_yaml_in_part(
+    source: &SourceFile,
+    context: &ReadContext<'_>,
+) -> (Option<Cluster>, Problems) {
     let (root, problems) = yaml::read(source);
     let shown = source.without(&secret_places(source, context.secret_names));
     let mut reader = ClusterReader {
@@ -49,7 +58,7 @@ pub fn read_yaml(source: &SourceFile, context: &ReadContext<'_>) -> (Option<Clus
     let cluster = root.as_ref().and_then(|root| reader.cluster(root));
     let mut problems = reader.reader.problems.shown_in(&shown);
     problems.sort();
-    (cluster.filter(|_| !problems.has_errors()), problems)
+    (cluster, problems)
 }
 
 /// The recipe that a cluster file of YAML names, before the file as a whole can be read: which

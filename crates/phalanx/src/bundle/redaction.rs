@@ -101,6 +101,15 @@ impl Redactor {
     /// A document without secrets, of the same form: texts one by one, and what fields hold whose names say
     /// that it is a secret.
     pub(super) fn json(&self, value: &mut Value, counts: &mut Counts) {
+        self.walk(value, true, counts);
+    }
+
+    /// As [`Redactor::json`], but whatever fields are called: what reads the document knows some of them.
+    pub(super) fn json_texts(&self, value: &mut Value, counts: &mut Counts) {
+        self.walk(value, false, counts);
+    }
+
+    fn walk(&self, value: &mut Value, by_name: bool, counts: &mut Counts) {
         match value {
             Value::String(text) => *text = self.text(text, counts),
             Value::Number(number) => {
@@ -112,7 +121,7 @@ impl Redactor {
             }
             Value::Array(values) => {
                 for value in values {
-                    self.json(value, counts);
+                    self.walk(value, by_name, counts);
                 }
             }
             Value::Object(fields) => {
@@ -121,7 +130,10 @@ impl Redactor {
                     let Some(mut value) = fields.remove(&name) else {
                         continue;
                     };
-                    self.field(&name, &mut value, counts);
+                    match by_name {
+                        true => self.field(&name, &mut value, counts),
+                        false => self.walk(&mut value, by_name, counts),
+                    }
                     fields.insert(self.text(&name, counts), value);
                 }
             }

@@ -23,6 +23,16 @@ pub fn read_conf(
     mapping: &ConfMapping,
     context: &ReadContext<'_>,
 ) -> (Option<Cluster>, Problems) {
+    let (cluster, problems) = read_conf_in_part(source, mapping, context);
+    (cluster.filter(|_| !problems.has_errors()), problems)
+}
+
+/// As [`read_conf`], but gives of a file with errors what could be read: not to be planned with.
+pub fn read_conf_in_part(
+    source: &SourceFile,
+    mapping: &ConfMapping,
+    context: &ReadContext<'_>,
+) -> (Option<Cluster>, Problems) {
     let secret_names = SecretNames::new(mapping, context);
     let secret = |name: &str| secret_names.cover(mapping, name);
     let (assignments, mut problems) = lexer::assignments(source, &secret);
@@ -67,7 +77,7 @@ pub fn read_conf(
     let cluster = reader.cluster();
     let mut problems = reader.problems.shown_in(&reader.shown);
     problems.sort();
-    (cluster.filter(|_| !problems.has_errors()), problems)
+    (cluster, problems)
 }
 
 /// The names whose values must not be repeated.
