@@ -342,9 +342,10 @@ impl Collection<'_> {
         self.add_text("versions.txt", &readme::versions(&events));
         match plan {
             Some(plan) => self.report(known, &plan, &events, global),
-            None => self
-                .missing
-                .push("the report: there is no plan to make it from".to_owned()),
+            None => {
+                let why = "the report, and what hosts say now: there is no plan to go by";
+                self.missing.push(why.to_owned());
+            }
         }
         Ok(found.foreign)
     }
@@ -389,8 +390,9 @@ impl Collection<'_> {
             let plan = self.plan(&text);
             let (text, _) = self.document(&text);
             if plan.is_none() {
-                self.missing
-                    .push(format!("plan {at}: it is damaged, and here as it is"));
+                self.missing.push(format!(
+                    "plan {at}: it is damaged; what there is of it is here"
+                ));
             }
             if at == number {
                 holds = plan;

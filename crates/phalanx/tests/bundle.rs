@@ -351,7 +351,7 @@ fn a_plan_or_a_journal_that_is_damaged_is_told_and_the_rest_is_there() {
     for word in [
         "plan 1: it is damaged",
         "the journal's events: ",
-        "the report: ",
+        "the report, and what hosts say now: ",
     ] {
         assert!(readme.contains(word), "{word} is not in\n{readme}");
     }

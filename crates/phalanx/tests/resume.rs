@@ -66,6 +66,16 @@ fn after_a_kill_the_job_is_attached_to_and_runs_once() {
     assert_eq!(site.log("w1", "wait"), "begins\nends\n");
     assert_eq!(site.log("w1", "after"), "told from-wait\n");
     assert_eq!((runs_of(&site, "wait"), runs_of(&site, "after")), (1, 1));
+    let timed = site.phalanx(&["logs", "w1", "wait", "-t"]).stdout;
+    let lines: Vec<&str> = timed.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("20") && lines[1].ends_with(" ends"),
+        "{timed}"
+    );
+    assert!(
+        !timed.contains('~'),
+        "both processes noted when it came: {timed}"
+    );
     assert_eq!(site.runs().len(), 1, "the same run");
     let ends = site.journal();
     let ends = ends.iter().filter(|event| event["event"] == "task-ended");
