@@ -16,6 +16,7 @@ use phalanx_lab::BenchSshd;
 use crate::Outcome;
 use crate::built::{self, Profile};
 use crate::cpu_group::CpuGroup;
+use crate::many_hosts;
 use crate::table::{Table, median};
 
 /// What to measure.
@@ -237,43 +238,14 @@ impl Bench {
     fn phalanx(&self, kind: &str, stages: usize) -> Outcome<Took> {
         let folder = tempfile::tempdir_in("/tmp")?;
         let at = folder.path();
-        let recipe = at.join("recipe");
-        fs::create_dir_all(recipe.join("scripts"))?;
-        fs::write(recipe.join("scripts/one.sh"), "echo \"on $PX_HOST\"\n")?;
-        let mut text = String::from(
-            "name: fan-out\ntitle: many hosts, many gates\nroles:\n  host: { count: 1.. }\nflows:\n  \
-             install:\n",
-        );
-        for stage in 1..=stages {
-            let after = match stage {
-                1 => String::new(),
-                _ => format!(", after: [{{all: s{}}}]", stage - 1),
-            };
-            let within = if kind == "until" { ", within: 10m" } else { "" };
-            writeln!(
-                text,
-                "    - {{ id: s{stage}, on: all, {kind}: scripts/one.sh{within}{after} }}"
-            )?;
-        }
-        fs::write(recipe.join("recipe.yaml"), text)?;
-        let known_hosts = at.join("known_hosts");
-        fs::write(&known_hosts, self.sshd.known_hosts_line() + "\n")?;
-        let mut cluster = format!(
-            "cluster: fan-out\nrecipe: ./recipe\nssh:\n  user: {}\n  port: {}\n  key: {}\n  agent: \
-             false\n  known_hosts: {}\n  jobs: session\n  spool: {}\nhosts:\n",
-            self.sshd.user(),
-            self.sshd.port(),
-            self.sshd.key_path().display(),
-            known_hosts.display(),
-            self.spool.path().join("spool").display(),
-        );
-        for (number, address) in self.addresses().iter().enumerate() {
-            writeln!(
-                cluster,
-                "  - {{ name: h{number}, role: host, address: {address} }}"
-            )?;
-        }
-        fs::write(at.join("phalanx.yaml"), cluster)?;
+        many_hosts::write(
+            at,
+            &self.sshd,
+            &self.addresses(),
+            self.spool.path(),
+            kind,
+            stages,
+        )?;
         let took = self.measure(
             Command::new(&self.phalanx)
                 .args(["install", "--yes", "-q"])

@@ -9,8 +9,10 @@
 mod built;
 mod cpu_group;
 mod demo;
+mod display;
 mod fan_out;
 mod faults;
+mod many_hosts;
 mod masters;
 mod table;
 
@@ -40,6 +42,8 @@ enum Campaign {
     FanOut(fan_out::Options),
     /// An installation on eight local hosts: its seconds, and whose they are.
     Demo(demo::Options),
+    /// What a screen costs a run, one that nobody reads too.
+    Display(display::Options),
     /// Faults of all kinds, and what is lost by them; writes docs/reliability.md.
     Faults(faults::Options),
     /// Installations with one, three and five masters.
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
+        Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };

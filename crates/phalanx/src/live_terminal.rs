@@ -111,7 +111,10 @@ impl Screen {
                 wait = Duration::ZERO;
                 match event::read()? {
                     TerminalEvent::Key(key) => {
-                        if let Some(key) = known(key) {
+                        // Escape and a key right after it come as one, as if Alt had been held.
+                        let escape = key.modifiers.contains(KeyModifiers::ALT);
+                        let escape = escape.then_some(Key::Escape);
+                        for key in escape.into_iter().chain(known(key)) {
                             is_due = true;
                             // A key is answered at once.
                             painted = None;
