@@ -110,7 +110,7 @@ fn measure(phalanx: &Path, at: &Path, shown: Shown) -> Outcome<f64> {
     command
         .args(["-c", "-w"])
         .arg(phalanx)
-        .args(["install", "--yes"])
+        .arg("verify")
         .current_dir(at)
         .env("TERM", "xterm")
         .stdin(other(&slave)?);
@@ -135,7 +135,9 @@ fn measure(phalanx: &Path, at: &Path, shown: Shown) -> Outcome<f64> {
     let status = child.wait()?;
     let ms = ended(at)?;
     if !status.success() {
-        return Err(format!("the run ended with {status}").into());
+        let shown = Command::new(phalanx).arg("show").current_dir(at).output()?;
+        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+        return Err(format!("the run ended with {status}\n{text}").into());
     }
     let _ = reader.join();
     Ok(ms / 1_000.0)

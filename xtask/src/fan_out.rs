@@ -123,7 +123,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     };
     let mut text = format!(
         "# Fan-out\n\n{} loopback hosts behind one OpenSSH sshd, {many} stages with `all` gates, \
-         journal and logs on; {} rounds in turns, medians. {} processors, shared by client and \
+         journal and logs on, hosts not held (they share one spool); {} rounds in turns, medians. {} processors, shared by client and \
          hosts. {}\n\n`cargo xtask campaign fan-out`, {}.\n\n",
         options.hosts,
         options.rounds,
@@ -248,7 +248,7 @@ impl Bench {
         )?;
         let took = self.measure(
             Command::new(&self.phalanx)
-                .args(["install", "--yes", "-q"])
+                .args(["verify", "-q"])
                 .current_dir(at),
         );
         self.kept.borrow_mut().push(folder);

@@ -8,7 +8,8 @@ use phalanx_lab::BenchSshd;
 
 use crate::Outcome;
 
-/// Writes both into a folder: so many stages of one kind, each behind an `all` gate.
+/// Writes both into a folder: so many stages of one kind, each behind an `all` gate. The flow is `verify`, which
+/// does not hold its hosts: to others they are all the same one, with one spool.
 pub(crate) fn write(
     at: &Path,
     sshd: &BenchSshd,
@@ -22,7 +23,7 @@ pub(crate) fn write(
     fs::write(recipe.join("scripts/one.sh"), "echo \"on $PX_HOST\"\n")?;
     let mut text = String::from(
         "name: fan-out\ntitle: many hosts, many gates\nroles:\n  host: { count: 1.. }\nflows:\n  \
-             install:\n",
+             verify:\n",
     );
     for stage in 1..=stages {
         let after = match stage {
