@@ -68,7 +68,14 @@ pub(crate) struct Dispatcher {
     skipping: BTreeSet<usize>,
     /// Hosts whose tasks are to be looked at again.
     look_at: BTreeSet<usize>,
+    /// How far the run is to stop, whoever wants it so.
     cancel: Option<CancelLevel>,
+    /// How far the operator wants it to.
+    asked: Option<CancelLevel>,
+    /// Whether nothing is to begin for now: told to executors, so that none waits with a permit in hand.
+    paused: watch::Sender<bool>,
+    /// Hosts that the operator wanted contacted again.
+    contacted_again: BTreeSet<usize>,
     /// How tasks begin that do not begin with their first attempt.
     begins: BTreeMap<usize, Begin>,
     /// How tasks were begun last.
@@ -90,6 +97,7 @@ impl Dispatcher {
         journal: JournalWriter,
         telling: Telling,
         orders: Vec<HostLine>,
+        paused: watch::Sender<bool>,
     ) -> Self {
         let hosts = plan.hosts.len();
         Self {
@@ -109,6 +117,9 @@ impl Dispatcher {
             skipping: BTreeSet::new(),
             look_at: BTreeSet::new(),
             cancel: None,
+            asked: None,
+            paused,
+            contacted_again: BTreeSet::new(),
             begins: BTreeMap::new(),
             begun: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -176,6 +187,11 @@ impl Dispatcher {
         for (host, late) in std::mem::take(&mut self.late) {
             self.tell_not_run(host, &late.reason)?;
         }
+        // Whoever says something now is answered, not left waiting.
+        controls.close();
+        while let Ok(call) = controls.try_recv() {
+            self.refuse_control(call);
+        }
         let outcome = self.outcome();
         if self.cancel != Some(CancelLevel::Leave) {
             // Hosts are about to forget; what they would forget is on disk first, logs as well.
@@ -212,9 +228,10 @@ impl Dispatcher {
 
     fn take_cancel(&mut self, level: Option<CancelLevel>) -> std::io::Result<()> {
         if let Some(level) = level
-            && self.cancel < Some(level)
+            && self.asked < Some(level)
         {
-            self.cancel = Some(level);
+            self.asked = Some(level);
+            self.cancel = self.cancel.max(self.asked);
             for line in &self.orders {
                 line.stop.send_if_modified(|now| {
                     let rises = *now < Some(level);
@@ -252,10 +269,12 @@ impl Dispatcher {
                 };
                 let name = planned.name.clone();
                 // One that was left behind may be somebody else's by now; the others are ours.
-                if failure.kind == FailureKind::Held && !self.late.contains_key(&host) {
+                let is_late = self.late.contains_key(&host) || self.contacted_again.contains(&host);
+                if failure.kind == FailureKind::Held && !is_late {
                     // What is under way ends; nothing more begins anywhere.
                     self.held = true;
                     self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
+                    self.refuse_withheld()?;
                 }
                 let reason = format!("{name} could not be reached");
                 let parked = failure.kind == FailureKind::Unreachable
@@ -311,8 +330,11 @@ impl Dispatcher {
             return Ok(());
         };
         let host = task.host;
-        if self.skipping.contains(&index) {
-            return self.end_skipped(index, attempt.saturating_sub(1));
+        match (self.skipping.contains(&index), step) {
+            // Its job is on the host: it is attached to, in order to be stopped.
+            (true, Step::GoOn) => self.raise(host, Some(CancelLevel::StopJobs)),
+            (true, _) => return self.end_skipped(index, attempt.saturating_sub(1), None),
+            (false, _) => {}
         }
         if self.cancel.is_some() || self.board.is_left_out(host) {
             // `go` is dropped here, which is the refusal.
@@ -373,11 +395,19 @@ impl Dispatcher {
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.changed |= !end.changed.is_empty();
-        // However it ended, unless it was done before it could be stopped.
-        if self.skipping.contains(&index) && !end.outcome.is_done() {
-            return self.end_skipped(index, attempt);
-        }
-        if self.skipping.remove(&index) {
+        if end.again {
+            // What was attached to is over; what follows is another attempt.
+            let next = Begin::Anew {
+                attempt: attempt + 1,
+            };
+            self.begun.insert(index, next);
+        } else if self.skipping.contains(&index) {
+            let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
+            // However it ended, unless it was done before it could be stopped, or does not stop.
+            if !end.outcome.is_done() && !may_run {
+                return self.end_skipped(index, attempt, Some(end));
+            }
+            self.skipping.remove(&index);
             self.raise(host, None);
         }
         let mut parked = None;
@@ -522,7 +552,11 @@ impl Dispatcher {
                         .get(*task)
                         .is_some_and(|task| task.stage == stage)
                 };
-                let begins = self.begins.iter().filter(|(_, begin)| is_inside(begin));
+                let waits = |task: &usize| self.board.place(*task) == Place::Waiting;
+                let begins = self
+                    .begins
+                    .iter()
+                    .filter(|(task, begin)| is_inside(begin) && waits(task));
                 begins.filter(|(task, _)| of_stage(task)).count()
             }
         };

@@ -10,8 +10,7 @@ use phalanx_events::{
 };
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
 use phalanx_remote::{BootIdentity, HolderWords, JobId, Script, parse_result};
-use tokio::sync::mpsc;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::failure;
@@ -35,11 +34,31 @@ pub(crate) struct Shared {
     pub(crate) folder: RunFolder,
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) permits: Permits,
+    /// Whether nothing is to begin for now.
+    pub(crate) paused: watch::Receiver<bool>,
     pub(crate) telling: Telling,
     /// Who we are to the hosts, where the run is one that has to hold them.
     pub(crate) holder: Option<HolderWords>,
     /// What all hosts have told so far: a fact's values by host.
     pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
+}
+
+impl Shared {
+    /// Waits for a permit to work; one that is to begin something new also until nothing forbids it, and
+    /// without a permit in hand.
+    pub(crate) async fn permit(&self, goes_on: bool) -> Option<OwnedSemaphorePermit> {
+        let mut paused = self.paused.clone();
+        loop {
+            // Where nobody can pause it any more, the run is over.
+            if !goes_on && paused.wait_for(|paused| !paused).await.is_err() {
+                return None;
+            }
+            let permit = self.permits.take().await;
+            if goes_on || !*paused.borrow() {
+                return permit;
+            }
+        }
+    }
 }
 
 /// One host's executor.

@@ -134,8 +134,11 @@ impl Executor {
     /// Fetches again what this machine has lost of the logs of jobs that are over. Where that fails, the
     /// host keeps what it has.
     async fn fill_logs(&mut self) {
-        for (task, number) in std::mem::take(&mut self.short) {
-            if let Err(reason) = self.fill_log(&task, number).await {
+        // One at a time: whoever is called away in the middle of it takes it up again.
+        while let Some((task, number)) = self.short.last().cloned() {
+            let filled = self.fill_log(&task, number).await;
+            self.short.pop();
+            if let Err(reason) = filled {
                 self.keeps_spool = true;
                 let text = format!("the log of {task} is not complete: {reason}");
                 let host = task.host.clone();
@@ -200,6 +203,7 @@ impl Executor {
             );
             let named = matches!(stage.action, Action::Run(_)).then(|| job.to_string());
             // Before it is announced: waiting for a permit is not work, and costs none of the time.
+            let asked = Instant::now();
             let permit = match stage.action {
                 Action::Put | Action::Run(_) => {
                     let mut cancel = self.cancel.clone();
@@ -209,7 +213,7 @@ impl Executor {
                             self.send(Report::Withdrawn { task }).await;
                             return;
                         }
-                        permit = shared.permits.take() => permit,
+                        permit = shared.permit(goes_on) => permit,
                     }
                 }
                 Action::Until(_) | Action::Reboot => None,
@@ -230,6 +234,8 @@ impl Executor {
             if gone.await.is_err() {
                 return; // refused: the operator wants to stop, or the run is over
             }
+            // Nor does a pause.
+            deadline = deadline.map(|deadline| deadline + asked.elapsed());
             deadline = deadline.or_else(|| limit(stage).map(|within| Instant::now() + within));
             let path = shared.folder.attempt_log_path(&planned.id, number);
             let (id, telling) = (planned.id.clone(), shared.telling.clone());

@@ -270,12 +270,14 @@ pub async fn run(
     let forward = tokio::spawn(forward.to(told));
 
     let (reports, inbox) = mpsc::channel(REPORTS);
+    let (pause, paused) = watch::channel(false);
     let shared = Arc::new(Shared {
         plan: Arc::clone(&plan),
         run,
         folder,
         secrets,
         permits: Permits::new(parallel),
+        paused,
         telling: telling.clone(),
         holder,
         told: Mutex::new(by_fact(&known)),
@@ -326,7 +328,7 @@ pub async fn run(
     drop(reports);
     drop(shared);
 
-    let dispatcher = Dispatcher::new(plan, journal, telling, lines);
+    let dispatcher = Dispatcher::new(plan, journal, telling, lines, pause);
     let dispatcher = match state {
         Some(state) => dispatcher.go_on(state, &resumption),
         None => dispatcher,

@@ -43,9 +43,13 @@ impl Signals {
                 _ = self.terminate.recv() => CancelLevel::StopJobs,
                 _ = self.hangup.recv() => CancelLevel::Leave,
             };
-            let before = *cancel.borrow();
-            if before.is_none_or(|before| before < wanted) {
-                cancel.send_replace(Some(wanted));
+            // Others may raise it meanwhile; it never falls.
+            let rose = cancel.send_if_modified(|now| {
+                let rises = *now < Some(wanted);
+                *now = (*now).max(Some(wanted));
+                rises
+            });
+            if rose {
                 if let Some(terminal) = remarks {
                     terminal.remark(words(wanted));
                 }

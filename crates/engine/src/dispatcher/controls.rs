@@ -22,13 +22,20 @@ pub(super) struct Withheld {
 impl Dispatcher {
     /// Does what the operator wants, and lines up the answer.
     pub(super) fn control(&mut self, call: ControlCall) -> std::io::Result<()> {
+        if self.cancel.is_some() {
+            self.refuse_control(call);
+            return Ok(());
+        }
         let ControlCall { control, answer } = call;
-        let said = match self.cancel {
-            Some(_) => Err("the run is coming to its end; nothing begins any more".to_owned()),
-            None => self.carry_out(control)?,
-        };
+        let said = self.carry_out(control)?;
         self.replies.push((answer, said));
         Ok(())
+    }
+
+    /// Nothing follows any more from what the operator says.
+    pub(super) fn refuse_control(&mut self, call: ControlCall) {
+        let said = Err("the run is coming to its end; nothing begins any more".to_owned());
+        self.replies.push((call.answer, said));
     }
 
     fn carry_out(&mut self, control: Control) -> std::io::Result<Said> {
@@ -63,6 +70,7 @@ impl Dispatcher {
             return Ok(Err("the run is paused already".to_owned()));
         }
         self.tell_control(Control::Pause, Vec::new())?;
+        self.paused.send_replace(true);
         let under_way = self.board.running();
         Ok(Ok(format!(
             "paused: nothing new begins; {under_way} under way go on to their end"
@@ -74,6 +82,7 @@ impl Dispatcher {
             return Ok(Err("the run is not paused".to_owned()));
         }
         self.tell_control(Control::Continue, Vec::new())?;
+        self.paused.send_replace(false);
         for withheld in std::mem::take(&mut self.withheld) {
             self.let_go(withheld)?;
         }
@@ -115,10 +124,13 @@ impl Dispatcher {
                 begins.push((task, self.next_begin(task, known)));
             }
         }
-        if let Some(late) = self.late.remove(&index) {
-            begins.extend(late.failed);
+        let failed = self.late.remove(&index).and_then(|late| late.failed);
+        for (task, begin) in begins {
+            // What was decided of it before and has not come to pass yet still holds.
+            self.begins.entry(task).or_insert(begin);
         }
-        self.begins.extend(begins);
+        self.begins.extend(failed);
+        self.contacted_again.insert(index);
         self.raise(index, None);
         self.board.take_in(&self.plan, index);
         if !self.ready.get(index).is_some_and(|ready| *ready) {
@@ -200,7 +212,7 @@ impl Dispatcher {
                 self.raise(host, Some(CancelLevel::StopJobs));
                 let withheld = self.withheld.iter().position(|held| held.task == index);
                 if let Some(withheld) = withheld.map(|at| self.withheld.remove(at)) {
-                    self.end_skipped(index, withheld.attempt)?;
+                    self.end_skipped(index, withheld.attempt.saturating_sub(1), None)?;
                 }
                 self.tell_control(Control::Skip { task: task.clone() }, Vec::new())?;
                 return Ok(Ok(format!(
@@ -208,6 +220,13 @@ impl Dispatcher {
                 )));
             }
             Place::Waiting | Place::Parked | Place::Missing => {}
+        }
+        let known = self.state.tasks.get(&task);
+        if known.is_some_and(|known| known.open && known.job.is_some()) {
+            let host = &task.host;
+            let text =
+                format!("its script may still run on {host}: retry {host}, and skip it then");
+            return Ok(Err(text));
         }
         // A host that was left behind, or given up, because of this task goes on after it.
         let is_gone = self
@@ -224,10 +243,10 @@ impl Dispatcher {
         let mut own = Vec::new();
         if has_failed && !is_gone {
             self.late.remove(&host);
-            self.begins.remove(&index);
             self.board.take_in(&self.plan, host);
             own = self.board.undone_of(host);
         }
+        self.begins.remove(&index);
         self.board.grant(&self.plan, index);
         self.tell(EventKind::TaskEnded {
             task: task.clone(),
@@ -249,9 +268,20 @@ impl Dispatcher {
         };
         let (id, host) = (task.id.clone(), task.host);
         if self.skipping.contains(&index) {
-            let known = self.state.tasks.get(&id);
-            let attempt = known.map_or(0, |known| known.attempt);
-            return self.end_skipped(index, attempt);
+            return match self.begun.get(&index) {
+                None | Some(Begin::Anew { .. }) => {
+                    let known = self.state.tasks.get(&id);
+                    let attempt = known.map_or(0, |known| known.attempt);
+                    self.end_skipped(index, attempt, None)
+                }
+                // Its job is on the host: it is attached to first, and then stopped.
+                Some(begin) => {
+                    self.begins.insert(index, begin.clone());
+                    self.raise(host, None);
+                    self.look_at.insert(host);
+                    Ok(())
+                }
+            };
         }
         if self.board.is_left_out(host) {
             let reason = left_out(&id.host);
@@ -261,7 +291,13 @@ impl Dispatcher {
     }
 
     /// A task that was stopped so that it be skipped has stopped, or ended before.
-    pub(super) fn end_skipped(&mut self, index: usize, attempt: u32) -> std::io::Result<()> {
+    /// `end` is how it ended, if it did: what it told still counts.
+    pub(super) fn end_skipped(
+        &mut self,
+        index: usize,
+        attempt: u32,
+        end: Option<TaskEnd>,
+    ) -> std::io::Result<()> {
         self.skipping.remove(&index);
         let Some(task) = self.plan.tasks.get(index) else {
             return Ok(());
@@ -269,10 +305,18 @@ impl Dispatcher {
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.raise(host, None);
         self.settle(index, stage, host, true);
+        let end = match end {
+            Some(end) => TaskEnd {
+                outcome: skipped().outcome,
+                failure: None,
+                ..end
+            },
+            None => skipped(),
+        };
         self.tell(EventKind::TaskEnded {
             task: id,
             attempt,
-            end: skipped(),
+            end,
         })
     }
 
@@ -341,7 +385,7 @@ impl Dispatcher {
     /// Says to one host's executor how urgently its work is to stop.
     pub(super) fn raise(&self, host: usize, level: Option<CancelLevel>) {
         if let Some(line) = self.orders.get(host) {
-            line.stop.send_replace(level.max(self.cancel));
+            line.stop.send_replace(level.max(self.asked));
         }
     }
 
