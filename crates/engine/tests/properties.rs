@@ -4,11 +4,13 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use phalanx_events::{Event, EventKind, RunOutcome};
+use phalanx_events::{Control, Event, EventKind, RunOutcome, RunState};
 use phalanx_plan::{Allowance, Gate, Plan, TaskId};
 use proptest::prelude::*;
 use support::{Dial, Job, PlanMaker, Ran, World, script};
+use tokio::time::timeout;
 
 /// One stage: which role takes part, and its gates: (how many stages above, whether for all).
 #[derive(Clone, Debug)]
@@ -63,7 +65,15 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 fn carry_out(case: &Case) -> (Plan, Ran) {
+    carry_out_with(case, &[])
+}
+
+/// The same, while the operator says this, each so many seconds after the run's start.
+fn carry_out_with(case: &Case, controls: &[(u64, Control)]) -> (Plan, Ran) {
     let world = World::default();
+    for (at, control) in controls {
+        world.says(*at, control.clone());
+    }
     let mut hosts = Vec::new();
     for (index, role) in case.roles.iter().enumerate() {
         let name = format!("h{index}");
@@ -75,7 +85,8 @@ fn carry_out(case: &Case) -> (Plan, Ran) {
                 Job::ok(*seconds)
             };
             // A host that others can do without is tried again.
-            for _ in 0..if *fails { 50 } else { 1 } {
+            let again = *fails || !controls.is_empty();
+            for _ in 0..if again { 50 } else { 1 } {
                 world.job(&name, &format!("s{stage}"), job.clone());
             }
         }
@@ -108,8 +119,35 @@ fn carry_out(case: &Case) -> (Plan, Ran) {
         .enable_all()
         .start_paused(true)
         .build();
-    let ran = runtime.unwrap().block_on(world.run(plan.clone()));
+    let ran = runtime.unwrap().block_on(async {
+        let within = Duration::from_secs(1_000_000);
+        let ran = timeout(within, world.run(plan.clone())).await;
+        ran.unwrap_or_else(|_| panic!("the run never ends"))
+    });
     (plan, ran)
+}
+
+/// What the operator may say: to which host, about which stage, and when.
+fn sayings() -> impl Strategy<Value = Vec<(u64, Control)>> {
+    let one = (0..120u64, 0..5u8, 0..6usize, 0..6usize).prop_map(|(at, which, host, stage)| {
+        let name = format!("h{host}");
+        let host = name.as_str().into();
+        let control = match which {
+            0 => Control::Pause,
+            1 => Control::Continue,
+            2 => Control::Retry { host },
+            3 => Control::Drop { host },
+            _ => Control::Skip {
+                task: TaskId::new(&*format!("s{stage}"), &*name),
+            },
+        };
+        (at, control)
+    });
+    prop::collection::vec(one, 1..8).prop_map(|mut sayings| {
+        sayings.push((150, Control::Continue));
+        sayings.sort_by_key(|(at, _)| *at);
+        sayings
+    })
 }
 
 fn ends(events: &[Event]) -> BTreeMap<&TaskId, (u64, bool)> {
@@ -219,4 +257,54 @@ async fn a_thousand_hosts_and_twelve_stages_are_no_burden() {
     let ran = world.run_with(maker.plan(), cancel, 10_000).await;
     assert_eq!(ran.outcome, RunOutcome::Failed);
     assert_eq!(ends(&ran.events).len(), 12_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_the_operator_says_the_run_ends_and_no_attempt_begins_twice(
+        case in cases(),
+        sayings in sayings(),
+    ) {
+        let (plan, ran) = carry_out_with(&case, &sayings);
+        let mut begun = BTreeSet::new();
+        let mut busy: BTreeMap<&str, &TaskId> = BTreeMap::new();
+        let mut done: BTreeSet<&TaskId> = BTreeSet::new();
+        for event in &ran.events {
+            match &event.kind {
+                EventKind::TaskStarted { task, attempt, .. } => {
+                    prop_assert!(begun.insert((task, *attempt)), "{} {} began twice", task, attempt);
+                    prop_assert!(!done.contains(task), "{} began though it was done", task);
+                    let other = busy.insert(task.host.as_str(), task);
+                    prop_assert!(other.is_none(), "{} beside {:?}", task, other);
+                    let own = plan.task(task).unwrap().gates.iter().filter_map(|gate| match gate {
+                        Gate::Own(stage) => Some(TaskId::new(stage.as_str(), task.host.as_str())),
+                        Gate::All(_) => None,
+                    });
+                    for gate in own {
+                        let there_is = plan.task(&gate).is_some();
+                        prop_assert!(!there_is || done.contains(&gate), "{} before {}", task, gate);
+                    }
+                }
+                EventKind::TaskEnded { task, end, .. } => {
+                    if busy.get(task.host.as_str()) == Some(&task) {
+                        busy.remove(task.host.as_str());
+                    }
+                    prop_assert!(!done.contains(task), "{} ended though it was done", task);
+                    if end.outcome.is_done() {
+                        done.insert(task);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let state = RunState::of(&ran.events);
+        for task in &plan.tasks {
+            let end = state.tasks.get(&task.id).and_then(|known| known.end());
+            prop_assert!(end.is_some(), "{} has no end", task.id);
+            prop_assert_eq!(end.is_some_and(|end| end.outcome.is_done()), done.contains(&task.id));
+        }
+        let all = done.len() == plan.tasks.len();
+        prop_assert!(all || ran.outcome != RunOutcome::Done);
+    }
 }

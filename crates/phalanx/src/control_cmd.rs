@@ -1,5 +1,8 @@
 //! `phalanx control`.
 
+use std::io;
+
+use phalanx_engine::RunFolder;
 use phalanx_events::{CancelLevel, Control};
 use phalanx_plan::{HostName, StageId, TaskId, did_you_mean};
 use serde_json::json;
@@ -59,14 +62,8 @@ pub(crate) fn control(
             },
         },
     };
-    let said = control_socket::say(folder.path(), &order).map_err(|error| {
-        let message = format!(
-            "nobody works on run {}, so nobody takes orders",
-            folder.id()
-        );
-        Trouble::because("control::nobody", &message, &error)
-            .help("`phalanx runs` tells which runs go on; `phalanx resume` takes one up again")
-    })?;
+    let said =
+        control_socket::say(folder.path(), &order).map_err(|error| unheard(&folder, &error))?;
     match said {
         Ok(text) if global.json => {
             terminal
@@ -76,6 +73,23 @@ pub(crate) fn control(
         Err(text) => return Err(Trouble::new("control::refused", text)),
     }
     Ok(Exit::Done)
+}
+
+/// Why nobody answered.
+fn unheard(folder: &RunFolder, error: &io::Error) -> Trouble {
+    let run = folder.id();
+    // What a socket calls a time-out.
+    if matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    ) {
+        let message = format!("run {run} did not answer in time");
+        return Trouble::because("control::silent", &message, error)
+            .help("`phalanx watch` shows whether it was heard");
+    }
+    let message = format!("nobody works on run {run}, so nobody takes orders");
+    Trouble::because("control::nobody", &message, error)
+        .help("`phalanx runs` tells which runs go on; `phalanx resume` takes one up again")
 }
 
 fn known_name<'a>(

@@ -12,11 +12,12 @@ use phalanx_engine::{RunFolder, RunId, Said, Told};
 use phalanx_events::{CancelLevel, Event};
 use phalanx_plan::Plan;
 use phalanx_report::live::{LiveOptions, LiveView, Seat, Wish};
-use phalanx_report::{Learned, LineDisplay, LineOptions, Verbosity};
+use phalanx_report::{LineDisplay, LineOptions, Verbosity};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::Global;
+use crate::learning::Learning;
 use crate::live_terminal::{self, News, Screen, Source};
 use crate::orders::Orders;
 use crate::run_logs::RunLogs;
@@ -28,8 +29,6 @@ const TICK: Duration = Duration::from_millis(250);
 const SHOW_WITHIN: Duration = Duration::from_secs(3);
 /// So many things are taken in before the screen is painted again.
 const AT_A_TIME: usize = 4_096;
-/// How many earlier runs are looked at for an estimate.
-const LEARN_FROM: usize = 5;
 
 /// What is shown.
 pub(crate) struct Shown {
@@ -106,12 +105,15 @@ pub(crate) fn start(
     Display { ended, is_screen }
 }
 
+const NO_ORDERS: &str = "the run takes no orders: it is about to end";
+
 /// A run of this process, on the screen.
 struct Working {
     told: mpsc::Receiver<Told>,
     orders: Orders,
     answers: Vec<oneshot::Receiver<Said>>,
     began: Option<Instant>,
+    learning: Learning,
 }
 
 impl Source for Working {
@@ -124,8 +126,14 @@ impl Source for Working {
                 news = News::Some;
                 false
             }
-            Err(oneshot::error::TryRecvError::Closed) => false,
+            Err(oneshot::error::TryRecvError::Closed) => {
+                view.say(NO_ORDERS);
+                false
+            }
         });
+        if self.learning.take_in(view) {
+            news = News::Some;
+        }
         for _ in 0..AT_A_TIME {
             match self.told.try_recv() {
                 Ok(Told::Event(event)) => {
@@ -152,7 +160,7 @@ impl Source for Working {
         match wish {
             Wish::Say(control) => match self.orders.say(control) {
                 Some(answer) => self.answers.push(answer),
-                None => view.say("the run takes no orders: it is about to end"),
+                None => view.say(NO_ORDERS),
             },
             Wish::Stop(level) => self.stop(level, view),
             // As if the screen were not there.
@@ -188,13 +196,13 @@ fn show_screen(
     for event in &shown.past {
         view.event(event);
     }
-    view.learn(learned(&shown.home, &shown.run, &shown.plan));
     let mut logs = RunLogs::new(RunFolder::at(&shown.home, &shown.run));
     let mut source = Working {
         told,
         orders,
         answers: Vec::new(),
         began: None,
+        learning: Learning::start(&shown.home, &shown.run, &shown.plan),
     };
     // A terminal that is gone shows nothing, and harms nothing.
     let _ = screen.show(&mut view, &mut source, &mut logs);
@@ -202,29 +210,6 @@ fn show_screen(
     // Whatever is still told is told to nobody; the engine does not wait for it.
     let told = &mut source.told;
     while told.blocking_recv().is_some() {}
-}
-
-/// What earlier runs of the same flow took.
-pub(crate) fn learned(home: &std::path::Path, run: &RunId, plan: &Plan) -> Learned {
-    let runs = RunFolder::list(home).unwrap_or_default();
-    let same = runs
-        .iter()
-        .filter(|other| *other != run)
-        .filter_map(|other| {
-            let folder = RunFolder::open(home, other).ok()?;
-            let events = folder.journal().ok()?.events;
-            let is_same = events.first().is_some_and(|first| match &first.kind {
-                phalanx_events::EventKind::RunStarted(run) => {
-                    run.flow == plan.flow
-                        && run.recipe == plan.recipe
-                        && run.release == plan.release
-                }
-                _ => false,
-            });
-            is_same.then_some(events)
-        });
-    let earlier: Vec<Vec<Event>> = same.take(LEARN_FROM).collect();
-    Learned::from_runs(earlier.iter().map(Vec::as_slice))
 }
 
 /// A run as lines.

@@ -6,46 +6,44 @@ use std::path::PathBuf;
 
 use phalanx_events::Event;
 
-/// So much is read in one go.
-const PIECE: usize = 1 << 20;
+/// So much is read in one go, unless one line is longer.
+const PIECE: u64 = 1 << 20;
 
 /// Reads a journal from its beginning, as far as it is written.
 pub(crate) struct JournalTail {
     path: PathBuf,
+    /// Where the last whole line ends.
     offset: u64,
-    /// The beginning of a line whose end was not written yet.
-    partial: Vec<u8>,
 }
 
 impl JournalTail {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            offset: 0,
-            partial: Vec::new(),
-        }
+        Self { path, offset: 0 }
     }
 
-    /// The lines that became whole since. After a resumption has cut off what was never written as far as
-    /// anybody knows, they come from the beginning again: events are told apart by their numbers.
+    /// The lines that became whole since. Where a resumption has cut off lines that made no sense, all come
+    /// from the beginning again: events are told apart by their numbers.
     pub(crate) fn lines(&mut self) -> io::Result<Vec<Vec<u8>>> {
         let mut file = File::open(&self.path)?;
         if file.metadata()?.len() < self.offset {
             self.offset = 0;
-            self.partial.clear();
         }
         file.seek(SeekFrom::Start(self.offset))?;
         let mut piece = Vec::new();
-        file.take(PIECE as u64).read_to_end(&mut piece)?;
-        self.offset += piece.len() as u64;
-        let mut lines = Vec::new();
-        for part in piece.split_inclusive(|byte| *byte == b'\n') {
-            self.partial.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                lines.push(std::mem::take(&mut self.partial));
+        loop {
+            let read = file.by_ref().take(PIECE).read_to_end(&mut piece)?;
+            let whole = piece.iter().rposition(|byte| *byte == b'\n');
+            if let Some(last) = whole {
+                piece.truncate(last + 1);
+                break;
+            }
+            if read == 0 {
+                return Ok(Vec::new());
             }
         }
-        Ok(lines)
+        self.offset += piece.len() as u64;
+        let lines = piece.split_inclusive(|byte| *byte == b'\n');
+        Ok(lines.map(<[u8]>::to_vec).collect())
     }
 
     /// The events that became whole since; what is none is passed over.
@@ -100,6 +98,9 @@ mod tests {
         let first = journal::header_line("r") + &journal::line(&event(1)).unwrap();
         std::fs::write(&path, &first).unwrap();
         assert_eq!(tail.events().unwrap(), [event(1)]);
+        std::fs::write(&path, format!("{first}{{\"seq\":2,\"torn")).unwrap();
+        assert_eq!(tail.events().unwrap(), []);
+        // Cut and written on between two looks, longer than it was.
         std::fs::write(&path, first + &second).unwrap();
         assert_eq!(tail.events().unwrap(), [event(2)]);
     }

@@ -3,8 +3,9 @@
 
 use std::io::{self, Stdout, Write as _};
 use std::panic;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use phalanx_report::live::{Key, LiveView, LogPort, Moment, Wish};
@@ -45,6 +46,10 @@ pub(crate) enum News {
 /// Whether the terminal is ours, and has to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// The thread that paints, once one does.
+static PAINTER: Mutex<Option<ThreadId>> = Mutex::new(None);
+/// What other threads broke with meanwhile: said when the terminal is given back.
+static BROKEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The terminal, for as long as this is there.
 pub(crate) struct Screen {
@@ -60,9 +65,17 @@ impl Screen {
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
-                // Or nobody would see what it says.
-                give_back();
-                before(info);
+                let painter = *PAINTER.lock().unwrap_or_else(PoisonError::into_inner);
+                let paints_on = painter.is_some_and(|painter| painter != thread::current().id());
+                if TAKEN.load(Ordering::SeqCst) && paints_on {
+                    // What broke there need not end the run; the screen is not to be written into.
+                    let mut broken = BROKEN.lock().unwrap_or_else(PoisonError::into_inner);
+                    broken.push(info.to_string());
+                } else {
+                    // Or nobody would see what it says.
+                    give_back();
+                    before(info);
+                }
             }));
         });
         terminal::enable_raw_mode()?;
@@ -85,6 +98,7 @@ impl Screen {
         source: &mut dyn Source,
         logs: &mut dyn LogPort,
     ) -> io::Result<()> {
+        *PAINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
         let began = Instant::now();
         let mut painted: Option<Instant> = None;
         let mut is_due = true;
@@ -147,6 +161,10 @@ pub(crate) fn give_back() {
         let _ = execute!(out, cursor::Show, terminal::LeaveAlternateScreen);
         let _ = out.flush();
         let _ = terminal::disable_raw_mode();
+        let broken = std::mem::take(&mut *BROKEN.lock().unwrap_or_else(PoisonError::into_inner));
+        for text in broken {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod journal_tail;
 mod lab_cluster_file;
 mod lab_cmd;
 mod lab_place;
+mod learning;
 mod live_terminal;
 mod load;
 mod logs;

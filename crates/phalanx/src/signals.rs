@@ -49,10 +49,8 @@ impl Signals {
                 *now = (*now).max(Some(wanted));
                 rises
             });
-            if rose {
-                if let Some(terminal) = remarks {
-                    terminal.remark(words(wanted));
-                }
+            if let Some(terminal) = remarks.filter(|_| rose) {
+                terminal.remark(words(wanted));
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::control_socket;
 use crate::display;
 use crate::exit_code::Exit;
 use crate::journal_tail::JournalTail;
+use crate::learning::Learning;
 use crate::live_terminal::{News, Screen, Source};
 use crate::orders::Order;
 use crate::private_file;
@@ -66,8 +67,8 @@ pub(crate) fn watch(
     let outcome = if is_running {
         let mut logs = RunLogs::new(folder.clone());
         let mut view = LiveView::new(Arc::clone(&plan), Seat::Watching, options);
-        view.learn(display::learned(&home, folder.id(), &plan));
-        let mut source = Watching::new(folder.clone());
+        let learning = Learning::start(&home, folder.id(), &plan);
+        let mut source = Watching::new(folder.clone(), learning);
         let shown = screen.show(&mut view, &mut source, &mut logs);
         drop(screen);
         shown.map_err(|error| closed(&error))?;
@@ -219,10 +220,11 @@ struct Watching {
     answers: mpsc::Receiver<String>,
     answer: mpsc::Sender<String>,
     is_gone: bool,
+    learning: Learning,
 }
 
 impl Watching {
-    fn new(folder: RunFolder) -> Self {
+    fn new(folder: RunFolder, learning: Learning) -> Self {
         let (answer, answers) = mpsc::channel();
         Self {
             tail: JournalTail::new(folder.journal_path()),
@@ -232,6 +234,7 @@ impl Watching {
             answers,
             answer,
             is_gone: false,
+            learning,
         }
     }
 
@@ -288,7 +291,10 @@ impl Watching {
 
 impl Source for Watching {
     fn take_in(&mut self, view: &mut LiveView) -> News {
-        let mut news = News::None;
+        let mut news = match self.learning.take_in(view) {
+            true => News::Some,
+            false => News::None,
+        };
         while let Ok(text) = self.answers.try_recv() {
             view.say(&text);
             news = News::Some;
