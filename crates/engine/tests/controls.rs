@@ -275,3 +275,92 @@ async fn a_host_that_held_all_back_is_left_out_and_all_go_on() {
         assert_eq!(ran.outcome_of(&format!("then@{host}")), &Outcome::Already);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_may_still_run_is_not_skipped_but_attached_to() {
+    let world = World::default();
+    world
+        .job("a", "first", Job::ok(400))
+        .job("a", "then", Job::ok(1))
+        .job("b", "first", Job::ok(1_000))
+        .job("b", "then", Job::ok(1))
+        .breaks_after("a", &[10])
+        .says(300, skip("first", "a"))
+        .says(310, retry("a"));
+    // It is away for longer than it is waited for, and comes back.
+    world.dials("a", &[Dial::Works]);
+    world.dials("a", &[Dial::TimesOut; 40]);
+    let answering = world.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(305)).await;
+        answering.answers_again("a");
+    });
+    let ran = world.run(two_stages(&["a:w", "b:w"])).await;
+    assert_eq!(ran.outcome, RunOutcome::Done, "{:?}", world.answers());
+    let said = world.answers();
+    let refused = said[0].as_ref().unwrap_err();
+    assert!(refused.contains("may still run on a: retry a"), "{refused}");
+    assert!(said[1].is_ok(), "{said:?}");
+    let state = RunState::of(&ran.events);
+    let first = &state.tasks[&TaskId::new("first", "a")];
+    assert_eq!(first.attempt, 1, "attached to, not begun again");
+    assert_eq!(first.end().unwrap().outcome, Outcome::Already);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_another_run_holds_by_now_does_not_end_this_one() {
+    let mut world = World::default();
+    world.holds_as = Some(support::holder());
+    world.dials("a", &[Dial::TimesOut; 12]);
+    for host in ["b", "c"] {
+        world.job(host, "first", Job::ok(200));
+        world.job(host, "then", Job::ok(1));
+    }
+    world.held_by("a", "other", Some(5));
+    let answering = world.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(45)).await;
+        answering.answers_again("a");
+    });
+    world.says(50, retry("a"));
+    let plan = PlanMaker::new(&["a:w", "b:w", "c:w"])
+        .may_miss("w", Allowance::Hosts(1))
+        .stage("first", "", script(), &[])
+        .stage("then", "", script(), &["first", "*first"])
+        .plan();
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Failed, "{:?}", world.answers());
+    assert_eq!(
+        ran.outcome_of("then@b"),
+        &Outcome::Already,
+        "the others went on"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_costs_no_time_limit_and_keeps_no_permit() {
+    let world = World::default();
+    world
+        .job("a", "first", Job::fails(5, 1))
+        .job("a", "first", Job::ok(5))
+        .job("b", "first", Job::ok(2));
+    for _ in 0..60 {
+        world.probe("b", "wait", 1, "not yet");
+    }
+    world.probe("b", "wait", 0, "there");
+    world.says(1, Control::Pause).says(500, Control::Continue);
+    let limited = |stage: &mut phalanx_plan::PlannedStage| {
+        stage.retries = 1;
+        stage.within = Some(std::time::Duration::from_secs(60));
+    };
+    let plan = PlanMaker::new(&["a:m", "b:w"])
+        .stage_with("first", "", script(), &[], limited)
+        .stage_with("wait", "w", until(), &["first"], |stage| {
+            stage.within = Some(std::time::Duration::from_secs(300));
+        })
+        .plan();
+    let (_keep, cancel) = tokio::sync::watch::channel(None);
+    let ran = world.run_with(plan, cancel, 1).await;
+    assert_eq!(ran.outcome, RunOutcome::Done, "{:?}", ran.end("first@a"));
+    assert!(ran.end("first@a").0 > 500_000);
+}

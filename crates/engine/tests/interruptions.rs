@@ -390,13 +390,7 @@ async fn who_waits_for_a_permit_loses_no_time_and_begins_nothing_after_a_stop() 
 }
 
 fn holding(world: &mut World) {
-    world.holds_as = Some(phalanx_engine::Holder {
-        run: "r1".into(),
-        owner: "lee".into(),
-        machine: "laptop".into(),
-        pid: 9,
-        since: jiff::Timestamp::UNIX_EPOCH,
-    });
+    world.holds_as = Some(support::holder());
 }
 
 #[tokio::test(start_paused = true)]

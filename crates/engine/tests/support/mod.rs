@@ -392,6 +392,17 @@ impl World {
     }
 }
 
+/// Who works on hosts that have to be held.
+pub(crate) fn holder() -> Holder {
+    Holder {
+        run: "r1".into(),
+        owner: "lee".into(),
+        machine: "laptop".into(),
+        pid: 9,
+        since: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
 /// A run that is over.
 pub(crate) struct Ran {
     pub(crate) outcome: RunOutcome,
