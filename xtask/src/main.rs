@@ -14,6 +14,7 @@ mod fan_out;
 mod faults;
 mod many_hosts;
 mod masters;
+mod picture;
 mod table;
 
 use std::error::Error;
@@ -34,6 +35,8 @@ enum Task {
     /// Run a campaign and write its table to docs/campaigns.
     #[command(subcommand)]
     Campaign(Campaign),
+    /// Make the README's pictures anew, from an installation in a lab.
+    Picture,
 }
 
 #[derive(Subcommand)]
@@ -54,6 +57,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
+        Task::Picture => picture::run(),
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
