@@ -317,6 +317,17 @@ fn a_run_is_shown_again_as_fast_as_wanted() {
     let stream = site.phalanx(&["watch", "--json"]);
     stream.expect(0);
     assert_eq!(stream.stdout, site.journal_text());
+    site.phalanx(&["watch", "--svg", "run.svg"]).expect(0);
+    let picture = fs::read_to_string(site.path().join("run.svg")).unwrap();
+    assert!(
+        picture.starts_with("<svg ") && picture.ends_with("</svg>\n"),
+        "{picture}"
+    );
+    assert!(
+        picture.contains("and then") && picture.contains("4 of 4 tasks"),
+        "{picture}"
+    );
+    assert_eq!(picture.matches("<g id=").count(), 24);
 }
 
 #[test]

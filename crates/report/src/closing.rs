@@ -12,6 +12,8 @@ use crate::table::{Charset, left, render, right};
 
 /// More hosts than this are not listed one by one: only those that are not fine.
 const LISTED: usize = 40;
+/// And of those no more than so many.
+const LISTED_BAD: usize = 60;
 /// So many hosts are named at one failure; the rest is counted.
 const NAMED: usize = 12;
 
@@ -83,7 +85,7 @@ fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
         ..
     } = report.total;
     let mut columns = vec![
-        left("stage"),
+        left("stage").whole(),
         right("hosts"),
         right("changed"),
         right("already right"),
@@ -131,11 +133,17 @@ fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
 fn hosts(text: &mut String, report: &RunReport, options: ClosingOptions) {
     let all = report.hosts.len();
     let only_bad = all > LISTED;
-    let shown: Vec<&HostReport> = report
+    let mut shown: Vec<&HostReport> = report
         .hosts
         .iter()
         .filter(|host| !only_bad || host.state != HostEnd::Done)
         .collect();
+    let bad = shown.len();
+    if only_bad && bad > LISTED_BAD {
+        // Those that failed tell more than those that did not come to their end because of them.
+        shown.sort_by_key(|host| host.state == HostEnd::Unfinished);
+        shown.truncate(LISTED_BAD);
+    }
     title(text, "Hosts");
     if !shown.is_empty() {
         let columns = [
@@ -168,10 +176,13 @@ fn hosts(text: &mut String, report: &RunReport, options: ClosingOptions) {
         });
         text.push_str(&render(&columns, rows.collect(), options.width));
     }
-    if only_bad {
-        let rest = all - shown.len();
+    if bad > shown.len() {
+        let more = bad - shown.len();
+        let _ = writeln!(text, "  and {more} more that are not done");
+    }
+    if only_bad && all > bad {
         let also = if shown.is_empty() { "all " } else { "and " };
-        let _ = writeln!(text, "  {also}{} done", count(rest, "host"));
+        let _ = writeln!(text, "  {also}{} done", count(all - bad, "host"));
     }
 }
 

@@ -3,6 +3,8 @@
 
 pub(crate) mod all_outcomes;
 
+pub(crate) mod big;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

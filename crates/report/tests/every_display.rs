@@ -1,0 +1,85 @@
+//! Every display of a run with all outcomes, of 8 and of 1000 hosts. (The page is tried in a browser.)
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod scenario;
+
+use std::sync::Arc;
+
+use phalanx_events::Event;
+use phalanx_plan::Plan;
+use phalanx_report::closing::{ClosingOptions, closing};
+use phalanx_report::{
+    Charset, LineDisplay, LineOptions, ReportContext, RunReport, Verbosity, summarize,
+};
+use scenario::big::{big_plan, over};
+use scenario::plain;
+
+fn report(plan: &Plan, events: &[Event]) -> RunReport {
+    let context = ReportContext {
+        run: "r1",
+        command: "phalanx",
+        again: "",
+        running: false,
+        lab: None,
+        log: &|task, _| task.to_string(),
+    };
+    summarize(plan, events, &context)
+}
+
+fn closed(plan: &Plan, events: &[Event]) -> String {
+    let options = ClosingOptions {
+        width: 100,
+        charset: Charset::Unicode,
+        quiet: false,
+        notices: true,
+    };
+    plain(closing(&report(plan, events), options).as_bytes())
+}
+
+fn lines(plan: &Plan, events: &[Event], verbosity: Verbosity) -> String {
+    let mut out = Vec::new();
+    let options = LineOptions {
+        verbosity,
+        width: Some(100),
+        charset: Charset::Unicode,
+    };
+    let mut display = LineDisplay::new(Arc::new(plan.clone()), &mut out, options);
+    for event in events {
+        display.event(event).unwrap();
+    }
+    drop(display);
+    plain(&out)
+}
+
+#[test]
+fn eight_hosts() {
+    let plan = big_plan(2, 6);
+    let events = over(&plan);
+    insta::assert_snapshot!(
+        "eight_hosts_lines",
+        lines(&plan, &events, Verbosity::Normal)
+    );
+    insta::assert_snapshot!("eight_hosts_closing", closed(&plan, &events));
+}
+
+#[test]
+fn a_thousand_hosts() {
+    let plan = big_plan(5, 995);
+    let events = over(&plan);
+    let said = lines(&plan, &events, Verbosity::Normal);
+    // What many say alike is one line; what one host says is its own.
+    let folded: String = said
+        .lines()
+        .filter(|line| line.contains("stage ") || line.contains(" more"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    insta::assert_snapshot!("a_thousand_hosts_folded_lines", folded);
+    let closing = closed(&plan, &events);
+    assert!(
+        closing.lines().count() < 120,
+        "not a line for each host: {closing}"
+    );
+    insta::assert_snapshot!("a_thousand_hosts_closing", closing);
+    let data = serde_json::to_value(report(&plan, &events)).unwrap();
+    assert_eq!(data["hosts"].as_array().unwrap().len(), 1000);
+}
