@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::LabError;
@@ -15,6 +15,17 @@ const APT_GET: &str = "/usr/bin/apt-get";
 const LOCK: &str = "/run/phalanx-lab-apt.lock";
 /// What Debian asks before it starts a service that was just installed.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// The path of a program that somebody wants beside the lab's own, such as a browser to test in, and of whom
+/// this is the Debian package. Where it is missing and we are root, it is installed.
+///
+/// # Errors
+/// Where it can't be had; the error says how to install it.
+pub fn program(name: &'static str, package: &'static str) -> Result<PathBuf, LabError> {
+    let tool = (name, package);
+    provide(&[tool], &mut |_| {})?;
+    Ok(tools::find(tool).unwrap_or_default())
+}
 
 /// Installs what is missing with apt-get, where we are root and there is one; else the error names all
 /// of it, and the command that installs it. No service is started by that.

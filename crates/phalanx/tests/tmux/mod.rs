@@ -43,16 +43,14 @@ impl Pane {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new("tmux")
+        Command::new(phalanx_lab::program("tmux", "tmux").unwrap())
             .arg("-S")
             .arg(self.folder.path().join("socket"))
             .args(["-f", "/dev/null"])
             .args(arguments)
             .env_remove("TMUX")
             .output()
-            .unwrap_or_else(|error| {
-                panic!("tmux is needed, from the package of that name: {error}")
-            })
+            .unwrap()
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {

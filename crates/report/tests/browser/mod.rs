@@ -1,6 +1,6 @@
 //! A real browser without a window, which gets no further than this machine.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -105,7 +105,7 @@ impl Page {
     fn browse(&self, look: Look, arguments: &[&str]) -> Vec<u8> {
         let folder = self.folder.path();
         let profile = folder.join("profile");
-        let mut command = Command::new("chromium");
+        let mut command = Command::new(phalanx_lab::program("chromium", "chromium").unwrap());
         command
             .args([
                 "--headless",
@@ -135,12 +135,7 @@ impl Page {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
-            ErrorKind::NotFound => panic!(
-                "the program chromium is not there: install the package chromium (apt-get install chromium)"
-            ),
-            _ => panic!("chromium does not start: {error}"),
-        });
+        let mut child = command.spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         let reader = std::thread::spawn(move || {
             let mut bytes = Vec::new();
