@@ -8,23 +8,9 @@ use std::sync::Arc;
 use phalanx_events::Event;
 use phalanx_plan::Plan;
 use phalanx_report::closing::{ClosingOptions, closing};
-use phalanx_report::{
-    Charset, LineDisplay, LineOptions, ReportContext, RunReport, Verbosity, summarize,
-};
+use phalanx_report::{Charset, LineDisplay, LineOptions, Verbosity};
 use scenario::big::{big_plan, over};
-use scenario::plain;
-
-fn report(plan: &Plan, events: &[Event]) -> RunReport {
-    let context = ReportContext {
-        run: "r1",
-        command: "phalanx",
-        again: "",
-        running: false,
-        lab: None,
-        log: &|task, _| task.to_string(),
-    };
-    summarize(plan, events, &context)
-}
+use scenario::{plain, report};
 
 fn closed(plan: &Plan, events: &[Event]) -> String {
     let options = ClosingOptions {

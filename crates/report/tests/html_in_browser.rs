@@ -16,7 +16,7 @@ use std::net::TcpListener;
 use std::sync::{LazyLock, mpsc};
 
 use browser::{DESK, Look, Page};
-use phalanx_report::{HtmlContext, ReportContext, html, summarize};
+use phalanx_report::{HtmlContext, html};
 use scenario::all_outcomes::{FATES, HOSTILE, names, run, very_long};
 use serde_json::Value;
 
@@ -29,15 +29,7 @@ const STEPS: usize = 22;
 
 fn page(hosts: usize, steps: usize) -> Page {
     let (plan, story) = run(hosts, steps);
-    let context = ReportContext {
-        run: "r1",
-        command: "phalanx",
-        again: "",
-        running: false,
-        lab: None,
-        log: &|task, _| task.to_string(),
-    };
-    let report = summarize(&plan, &story.events, &context);
+    let report = scenario::report(&plan, &story.events);
     let said = format!("{}\n{}\n", HOSTILE.join("\n"), very_long());
     let log = |_: &_, _| Some(said.clone());
     Page::new(html(

@@ -10,19 +10,11 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome, TaskEnd,
 };
 use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId, TaskId};
-use phalanx_report::{HtmlContext, ReportContext, html, summarize};
+use phalanx_report::{HtmlContext, html};
 use scenario::{Story, already, changed, hello, plan, stage};
 
 fn page(plan: &Plan, events: &[Event], log: &dyn Fn(&TaskId, u32) -> Option<String>) -> String {
-    let context = ReportContext {
-        run: "r1",
-        command: "phalanx",
-        again: "",
-        running: false,
-        lab: None,
-        log: &|task, _| task.to_string(),
-    };
-    let report = summarize(plan, events, &context);
+    let report = scenario::report(plan, events);
     html(plan, events, &report, &HtmlContext { log })
 }
 

@@ -14,6 +14,7 @@ use phalanx_plan::{
     Action, Allowance, Cache, FactKind, Gate, HostName, Plan, PlannedHost, PlannedStage,
     PlannedTask, RoleName, SshSettings, StageId, TaskId,
 };
+use phalanx_report::{ReportContext, RunReport, summarize};
 
 pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
     PlannedStage {
@@ -261,6 +262,19 @@ pub(crate) fn not_run(reason: &str) -> TaskEnd {
     TaskEnd::new(Outcome::NotRun {
         reason: reason.into(),
     })
+}
+
+/// The report of a run `r1`, whose logs are named for their tasks.
+pub(crate) fn report(plan: &Plan, events: &[Event]) -> RunReport {
+    let context = ReportContext {
+        run: "r1",
+        command: "phalanx",
+        again: "",
+        running: false,
+        lab: None,
+        log: &|task, _| task.to_string(),
+    };
+    summarize(plan, events, &context)
 }
 
 /// Text without ANSI styles.
