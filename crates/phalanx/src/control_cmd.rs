@@ -10,7 +10,9 @@ use serde_json::json;
 use crate::cli::{ControlArgs, Global, OrderArgs};
 use crate::cluster_source;
 use crate::control_socket;
+use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::load::load;
 use crate::orders::Order;
 use crate::run_list;
 use crate::terminal::Terminal;
@@ -20,12 +22,20 @@ use crate::trouble::Trouble;
 pub(crate) fn control(
     global: &Global,
     args: &ControlArgs,
+    environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
     let folder = match &args.run {
         Some(run) => run_list::find(&home, Some(run))?,
-        None => run_list::running(&home)?,
+        None => {
+            // Where the file can't be read, the folder's only run is meant.
+            let cluster = load(global, environment).ok();
+            run_list::running(
+                &home,
+                cluster.map(|loaded| loaded.cluster.name.value).as_deref(),
+            )?
+        }
     };
     let plan = folder
         .plan()
@@ -69,7 +79,11 @@ pub(crate) fn control(
             terminal
                 .print_json(&json!({ "format": 1, "run": folder.id().to_string(), "ok": text }))?;
         }
-        Ok(text) => terminal.print(&format!("{text}\n")),
+        Ok(text) => terminal.print(&format!(
+            "run {} of {}: {text}\n",
+            folder.id(),
+            plan.cluster
+        )),
         Err(text) => return Err(Trouble::new("control::refused", text)),
     }
     Ok(Exit::Done)
@@ -104,8 +118,11 @@ fn known_name<'a>(
         "control::unknown",
         format!("the run has no {what} `{name}`"),
     );
-    Err(match did_you_mean(name, known) {
+    Err(match did_you_mean(name, known.clone()) {
         Some(close) => trouble.help(format!("did you mean `{close}`?")),
-        None => trouble,
+        None => {
+            let known: Vec<&str> = known.take(30).collect();
+            trouble.help(format!("there are: {}", known.join(", ")))
+        }
     })
 }

@@ -51,6 +51,8 @@ struct Wanted {
     plan: Plan,
     host: Option<String>,
     stage: Option<String>,
+    /// The newest run, where that one wrote nothing.
+    instead_of: Option<String>,
 }
 
 /// Lists a run's logs, or shows those of a host or of one of its stages.
@@ -78,6 +80,9 @@ pub(crate) fn logs(
         return Ok(Exit::Done);
     }
     // Standard output is the logs' alone.
+    if let Some(newest) = &wanted.instead_of {
+        terminal.remark(&format!("the newest run, {newest}, wrote nothing; this is"));
+    }
     terminal.remark(&run);
     if args.follow || args.timestamps || args.grep.is_some() || args.since.is_some() {
         return follow(&wanted, args, since);
@@ -190,9 +195,10 @@ fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
         return of_run(run_list::find(home, Some(run))?, rest);
     }
     let newest = of_run(run_list::find(home, None)?, what);
+    // One that goes on will have something to say yet.
     if newest
         .as_ref()
-        .is_ok_and(|wanted| !logs_of(wanted).is_empty())
+        .is_ok_and(|wanted| wanted.folder.is_running() || !logs_of(wanted).is_empty())
     {
         return newest;
     }
@@ -201,7 +207,10 @@ fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
         if let Ok(older) = older
             && !logs_of(&older).is_empty()
         {
-            return Ok(older);
+            return Ok(Wanted {
+                instead_of: newest.ok().map(|newest| newest.folder.id().to_string()),
+                ..older
+            });
         }
     }
     newest
@@ -233,6 +242,7 @@ fn of_run(folder: RunFolder, what: &[String]) -> Result<Wanted, Trouble> {
         plan,
         host,
         stage,
+        instead_of: None,
     })
 }
 

@@ -81,7 +81,7 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Show(args) => show::show(global, args, environment, terminal),
         Command::Logs(args) => logs::logs(global, args, environment, terminal),
         Command::Watch(args) => watch_cmd::watch(global, args, terminal),
-        Command::Control(args) => control_cmd::control(global, args, terminal),
+        Command::Control(args) => control_cmd::control(global, args, environment, terminal),
         Command::Bundle(args) => bundle::bundle(global, args, environment, terminal),
         Command::Lab(command) => lab_cmd::lab(global, command, environment, terminal),
         Command::Recipe(command) => match command {

@@ -200,7 +200,12 @@ pub(crate) fn carry_out_work(
     let outcome = ended?;
     let folder = run_list::open(&loaded.home, &run)?;
     let report = report(global, &folder, &plan)?;
-    show::print(global, terminal, &report, show::Said::Everything)?;
+    // What a screen showed is gone with it.
+    let said = match display::wants_screen(global, terminal) {
+        true => show::Said::Nothing,
+        false => show::Said::Everything,
+    };
+    show::print(global, terminal, &report, said)?;
     Ok(outcome.into())
 }
 

@@ -40,19 +40,41 @@ pub(crate) fn find(home: &Path, wanted: Option<&str>) -> Result<RunFolder, Troub
     }
 }
 
-/// The newest run that somebody works on right now.
-pub(crate) fn running(home: &Path) -> Result<RunFolder, Trouble> {
+/// The run that somebody works on right now: of this cluster, where it is known. Where several could be meant,
+/// none is.
+pub(crate) fn running(home: &Path, cluster: Option<&str>) -> Result<RunFolder, Trouble> {
+    let mut running = Vec::new();
     for run in list(home)? {
         let folder = open(home, &run)?;
         if folder.is_running() {
-            return Ok(folder);
+            let of = folder.plan().map_err(|error| unreadable(&error))?.cluster;
+            running.push((folder, of));
         }
     }
-    Err(Trouble::new(
-        "command::none-runs",
-        format!("nobody works on any run in {}", home.display()),
-    )
-    .help("`phalanx runs` lists them; `phalanx resume` takes one up again"))
+    let named = |(folder, of): &(RunFolder, String)| format!("{} of {of}", folder.id());
+    let all: Vec<String> = running.iter().map(named).collect();
+    running.retain(|(_, of)| cluster.is_none_or(|cluster| cluster == of));
+    match (running.pop(), running.is_empty()) {
+        (Some((folder, _)), true) => Ok(folder),
+        (None, _) if !all.is_empty() => Err(Trouble::new(
+            "command::none-runs",
+            format!("nobody works on {}", cluster.unwrap_or("this cluster")),
+        )
+        .help(format!(
+            "runs that go on here: {}; name one with `--run`",
+            all.join(", ")
+        ))),
+        (None, _) => Err(Trouble::new(
+            "command::none-runs",
+            format!("nobody works on any run in {}", home.display()),
+        )
+        .help("`phalanx runs` lists them; `phalanx resume` takes one up again")),
+        (Some(_), false) => Err(Trouble::new(
+            "command::which-run",
+            "several runs go on here, and it is not clear which is meant",
+        )
+        .help(format!("name one with `--run`: {}", all.join(", ")))),
+    }
 }
 
 /// Every run, the newest first.

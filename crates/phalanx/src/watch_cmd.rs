@@ -25,6 +25,7 @@ use crate::private_file;
 use crate::replay::{self, Clock, Replay};
 use crate::run_list;
 use crate::run_logs::RunLogs;
+use crate::show;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
 
@@ -169,7 +170,15 @@ fn lines(
         }
         Ok(())
     });
-    end_of(ended, lines.state().ended)
+    let outcome = lines.state().ended;
+    if ended.is_ok() && outcome.is_some() {
+        let plan = folder
+            .plan()
+            .map_err(|error| run_list::unreadable(&error))?;
+        let report = show::report(global, folder, &plan, &journal(folder)?);
+        show::print(global, terminal, &report, show::Said::Everything)?;
+    }
+    end_of(ended, outcome)
 }
 
 /// What the end of a stream comes to.

@@ -7,13 +7,32 @@ use phalanx_plan::{Gate, Plan, StageId, TaskId};
 
 use crate::timeline::{TaskTimes, Timeline};
 
-/// What earlier runs have taught.
+/// What earlier runs have taught. What changed something is believed before what found everything right: one who
+/// expects too much is pleased, one who expects nothing waits.
 #[derive(Clone, Debug, Default)]
 pub struct Learned {
-    tasks: BTreeMap<TaskId, u64>,
+    tasks: BTreeMap<TaskId, Took>,
     /// Of each stage, the median of its tasks: for a host that is new.
-    stages: BTreeMap<StageId, u64>,
-    walls: BTreeMap<StageId, u64>,
+    stages: BTreeMap<StageId, Took>,
+    walls: BTreeMap<StageId, Took>,
+}
+
+/// From when to when something was done.
+type Span = (u64, u64);
+
+/// How long something took, and whether it changed anything.
+#[derive(Clone, Copy, Debug)]
+struct Took {
+    ms: u64,
+    changed: bool,
+}
+
+/// Keeps what the newest run has that changed something, else what the newest has.
+fn keep<K: Ord>(known: &mut BTreeMap<K, Took>, key: K, took: Took) {
+    let kept = known.entry(key).or_insert(took);
+    if took.changed && !kept.changed {
+        *kept = took;
+    }
 }
 
 impl Learned {
@@ -31,25 +50,33 @@ impl Learned {
     }
 
     fn take(&mut self, timeline: &Timeline) {
-        let mut by_stage: BTreeMap<&StageId, Vec<(u64, u64)>> = BTreeMap::new();
+        let mut by_stage: BTreeMap<&StageId, (Vec<Span>, bool)> = BTreeMap::new();
         for (id, times) in &timeline.tasks {
             let is_done = times.end.as_ref().is_some_and(|end| end.outcome.is_done());
             if !is_done {
                 continue;
             }
-            let took = times.started.map_or(0, |_| times.took());
-            self.tasks.entry(id.clone()).or_insert(took);
+            let changed = times
+                .end
+                .as_ref()
+                .is_some_and(|end| end.outcome == Outcome::Changed);
+            let ms = times.started.map_or(0, |_| times.took());
+            keep(&mut self.tasks, id.clone(), Took { ms, changed });
             if let Some(span) = times.span().filter(|_| is_work(times)) {
-                by_stage.entry(&id.stage).or_default().push(span);
+                let (spans, any) = by_stage.entry(&id.stage).or_default();
+                spans.push(span);
+                *any |= changed;
             }
         }
-        for (stage, mut spans) in by_stage {
+        for (stage, (mut spans, changed)) in by_stage {
             let first = spans.iter().map(|(from, _)| *from).min().unwrap_or(0);
             let last = spans.iter().map(|(_, to)| *to).max().unwrap_or(0);
-            self.walls.entry(stage.clone()).or_insert(last - first);
+            let ms = last - first;
+            keep(&mut self.walls, stage.clone(), Took { ms, changed });
             spans.sort_by_key(|(from, to)| to - from);
             if let Some((from, to)) = spans.get(spans.len() / 2) {
-                self.stages.entry(stage.clone()).or_insert(to - from);
+                let ms = to - from;
+                keep(&mut self.stages, stage.clone(), Took { ms, changed });
             }
         }
     }
@@ -61,14 +88,12 @@ impl Learned {
 
     /// How long a stage took, from its first task's start to its last one's end.
     pub(crate) fn wall(&self, stage: &StageId) -> Option<u64> {
-        self.walls.get(stage).copied()
+        self.walls.get(stage).map(|took| took.ms)
     }
 
     fn task(&self, id: &TaskId) -> Option<u64> {
-        self.tasks
-            .get(id)
-            .or_else(|| self.stages.get(&id.stage))
-            .copied()
+        let took = self.tasks.get(id).or_else(|| self.stages.get(&id.stage));
+        took.map(|took| took.ms)
     }
 
     /// When the run will end, in its milliseconds: every task that is not over is given the time it took
@@ -99,7 +124,9 @@ impl Learned {
                 (Some(over), _) => over.ended_ms.unwrap_or(0),
                 (None, Some(known)) if known.is_running() => {
                     let started = known.started_ms.unwrap_or(now_ms);
-                    (started + self.task(&task.id)?).max(now_ms)
+                    // One that is late already needs a tenth more.
+                    let so_far = now_ms.saturating_sub(started);
+                    started + self.task(&task.id)?.max(so_far + so_far / 10)
                 }
                 (None, _) => {
                     let host_free = free.get(task.host).copied().unwrap_or(0);

@@ -306,6 +306,11 @@ impl LiveView {
                 total,
             };
             now.order = self.order(&now.hosts);
+            // Keys are about what is seen.
+            let selected = self.selected_host();
+            if selected.is_some_and(|host| now.order.iter().all(|row| row.host != host)) {
+                self.selected = None;
+            }
             self.now = Some(now);
         }
         let is_due = self

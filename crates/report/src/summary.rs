@@ -173,6 +173,8 @@ struct Folded {
     stage: Option<StageId>,
     hosts: Vec<HostName>,
     first: Failure,
+    /// Whether the first of them has said anything.
+    has_log: bool,
 }
 
 /// What the recipe knows of the words in a failure's message and last lines.
@@ -197,7 +199,7 @@ fn failures(
     context: &ReportContext<'_>,
 ) -> Vec<FailureReport> {
     let mut folded: Vec<Folded> = Vec::new();
-    let mut add = |stage: Option<&StageId>, host: &HostName, failure: &Failure| {
+    let mut add = |stage: Option<&StageId>, host: &HostName, failure: &Failure, has_log: bool| {
         let neutral = Failure {
             kind: failure.kind,
             message: folding.neutral(host, &failure.message),
@@ -222,6 +224,7 @@ fn failures(
                 stage: stage.cloned(),
                 hosts: vec![host.clone()],
                 first: failure.clone(),
+                has_log,
             }),
         }
     };
@@ -235,7 +238,12 @@ fn failures(
         if let Some(end) = end.filter(|end| end.outcome == Outcome::Failed) {
             let failure = end.failure.as_ref().unwrap_or(&unknown);
             told.insert((&task.id.host, &failure.message));
-            add(Some(&task.id.stage), &task.id.host, failure);
+            add(
+                Some(&task.id.stage),
+                &task.id.host,
+                failure,
+                end.log_bytes > 0,
+            );
         }
     }
     for host in &plan.hosts {
@@ -247,7 +255,7 @@ fn failures(
             // A host that went away in the middle of a task says the same once more.
             && !told.contains(&(&host.name, failure.message.as_str()))
         {
-            add(None, &host.name, failure);
+            add(None, &host.name, failure, false);
         }
     }
     folded
@@ -262,6 +270,7 @@ fn failures(
                 .stage
                 .as_ref()
                 .zip(folded.hosts.first())
+                .filter(|_| folded.has_log)
                 .map(|(stage, host)| {
                     let task = TaskId {
                         stage: stage.clone(),
@@ -326,6 +335,22 @@ fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemR
     folded
 }
 
+fn is_skipped_by_operator(timeline: &Timeline, task: &TaskId) -> bool {
+    let end = timeline
+        .tasks
+        .get(task)
+        .and_then(|times| times.end.as_ref());
+    end.is_some_and(|end| {
+        matches!(
+            end.outcome,
+            Outcome::Skipped {
+                by_operator: true,
+                ..
+            }
+        )
+    })
+}
+
 fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
     let mut folded: Vec<(NoticeReport, String)> = Vec::new();
     for host in &plan.hosts {
@@ -333,8 +358,17 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
         let left_out = seen
             .filter(|seen| seen.left_out)
             .map(|_| "left out of the run by the operator".to_owned());
+        let skipped = plan.tasks.iter().filter(|task| task.id.host == host.name);
+        let skipped: Vec<String> = skipped
+            .filter(|task| is_skipped_by_operator(timeline, &task.id))
+            .map(|task| {
+                let stage = &task.id.stage;
+                format!("{stage} was skipped, as the operator wanted; a new run does it, `resume` does not")
+            })
+            .collect();
         for notice in left_out
             .iter()
+            .chain(&skipped)
             .chain(seen.iter().flat_map(|seen| &seen.notices))
         {
             let text = harmless(&folding.neutral(&host.name, notice));

@@ -288,7 +288,7 @@ fn what_changes_something_is_asked_first() {
     assert_eq!(view.key(Key::Char('s')), None);
     let shown = screen(&mut view, &mut logs, (100, 24), 42_000);
     assert!(
-        shown.contains("count prepare on worker1 as done without doing it? [y/n]"),
+        shown.contains("[y/n] count prepare on worker1 as done without doing it?"),
         "{shown}"
     );
     assert_eq!(view.key(Key::Char('n')), None);

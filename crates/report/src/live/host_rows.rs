@@ -91,7 +91,7 @@ fn look_at(
         text,
     };
     if host.is_some_and(|host| host.left_out) {
-        let text = Some("left out by the operator".to_owned());
+        let text = Some("left out by the operator; r takes it in again".to_owned());
         return of_rank(Rank::Failed, None, None, text);
     }
     let failed = tasks.iter().copied().find_map(|at| {
@@ -305,7 +305,12 @@ pub(super) fn draw(
             x += stage + 1;
         }
         let time = host.since_ms.map(|since| match host.rank {
-            Rank::Failed => clock(since),
+            // How long it took until it failed.
+            Rank::Failed => {
+                let known = task.and_then(|task| view.state.tasks.get(&task.id));
+                let started = known.and_then(|known| known.started_ms);
+                clock(since.saturating_sub(started.unwrap_or(since)))
+            }
             _ => clock(moment.run_ms.saturating_sub(since)),
         });
         paint.put_right(buffer, (x, y), 7, &time.unwrap_or_default(), paint.dim());
@@ -318,7 +323,11 @@ pub(super) fn draw(
                     .tasks
                     .get(&task.id)
                     .map_or(1, |known| known.attempt);
-                log_pane::last_line(logs, &task.id, attempt).unwrap_or_default()
+                let last = log_pane::last_line(logs, &task.id, attempt);
+                last.unwrap_or_else(|| match attempt {
+                    0 | 1 => String::new(),
+                    attempt => format!("attempt {attempt}"),
+                })
             }
             (None, None) => String::new(),
         };

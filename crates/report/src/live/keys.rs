@@ -1,7 +1,7 @@
 //! What keys do.
 
 use phalanx_events::{CancelLevel, Control};
-use phalanx_plan::TaskId;
+use phalanx_plan::{Gate, HostName, TaskId};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
@@ -119,8 +119,7 @@ fn quit(view: &mut LiveView) -> Option<Wish> {
     if view.seat != Seat::Working || view.is_over() {
         return Some(Wish::Close);
     }
-    let question =
-        "leave this run? What runs goes on on its hosts; `phalanx resume` takes it up again";
+    let question = "leave? Scripts go on on their hosts; `phalanx resume` takes it up again";
     view.mode = Mode::Asking(question.to_owned(), Wish::Stop(CancelLevel::Leave));
     None
 }
@@ -145,7 +144,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
         Key::Char('x') => {
             let (question, level) = match view.state.cancel {
                 None => (
-                    "stop? Nothing new begins, what runs goes to its end",
+                    "stop? Nothing new begins, scripts that run go to their end",
                     CancelLevel::NoNewTasks,
                 ),
                 Some(_) => (
@@ -173,15 +172,45 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
                     None => view.say(&format!("{host} has nothing that could be skipped")),
                 },
                 _ => {
-                    let question = format!(
-                        "leave {host} out? What runs there is stopped, and nobody waits for it"
-                    );
+                    let question = drop_question(view, at, &host);
                     view.mode = Mode::Asking(question, Wish::Say(Control::Drop { host }));
                 }
             }
             None
         }
         _ => None,
+    }
+}
+
+/// What leaving a host out means for the others.
+fn drop_question(view: &LiveView, at: usize, host: &HostName) -> String {
+    let open = |task: &usize| {
+        let id = view.plan.tasks.get(*task).map(|task| &task.id);
+        let known = id.and_then(|id| view.state.tasks.get(id));
+        known.is_none_or(|known| known.end().is_none_or(|end| !end.outcome.is_done()))
+    };
+    let tasks = view.index.of_host.get(at).into_iter().flatten();
+    let mut stages = tasks
+        .filter(|task| open(task))
+        .filter_map(|task| Some(&view.plan.tasks.get(*task)?.id.stage));
+    // A gate that this host alone can open is opened by its absence.
+    let alone = stages.find(|stage| {
+        let mut of_stage = view
+            .plan
+            .tasks
+            .iter()
+            .filter(|task| task.id.stage == **stage);
+        let gate = Gate::All((*stage).clone());
+        let is_gate = view
+            .plan
+            .tasks
+            .iter()
+            .any(|task| task.gates.contains(&gate));
+        is_gate && of_stage.all(|task| task.host == at)
+    });
+    match alone {
+        Some(stage) => format!("drop {host}? Others NEED its {stage}, and begin without it"),
+        None => format!("drop {host}? What runs there is stopped, nobody waits for it"),
     }
 }
 
@@ -249,12 +278,12 @@ pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
     let at = (area.x, area.y);
     let keys = match (&view.mode, &view.message, view.seat) {
         (Mode::Asking(question, _), ..) => {
-            let text = format!("{question} [y/n]");
+            let text = format!("[y/n] {question}");
             paint.put(buffer, at, area.width, &text, paint.warn());
             return;
         }
         (Mode::Searching, ..) => "type a part of a host's name, Enter keeps it, Esc takes it back",
-        (Mode::Log(_), ..) => "↑↓ PgUp PgDn scroll  ←→ stage  End follow  Esc back",
+        (Mode::Log(_), ..) => "Esc back  ↑↓ PgUp PgDn scroll  End follow  ←→ stage  [ ] attempt",
         (_, Some((message, _)), _) => {
             paint.put(buffer, at, area.width, message, paint.warn());
             return;
@@ -271,10 +300,10 @@ pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
         }
         (_, None, _) if view.is_over() => "? help  Enter log  f failed only  / find  q close",
         (_, None, Seat::Working) => {
-            "? help  Enter log  f failed  / find  p pause  r retry  s skip  d drop  q leave"
+            "? help  q leave  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
         }
         (_, None, Seat::Watching) => {
-            "? help  Enter log  f failed  / find  p pause  r retry  s skip  d drop  q close"
+            "? help  q close  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
         }
     };
     paint.put(buffer, at, area.width, &arrows(paint, keys), paint.dim());
@@ -295,7 +324,7 @@ pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
         ("up, down, j, k", "choose a host"),
         (
             "Enter",
-            "its output, followed; left, right: the stage before, after",
+            "its output; left, right: other stages; [ ]: other attempts",
         ),
         ("f", "failed hosts only, or all"),
         ("/", "only hosts with this in their name; Esc: all again"),
@@ -345,6 +374,8 @@ pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
         );
     }
     let last = area.bottom() - 1;
+    let blank = " ".repeat(area.width.into());
+    paint.put(buffer, (area.x, last), area.width, &blank, paint.plain());
     paint.put(
         buffer,
         (area.x, last),

@@ -1,5 +1,6 @@
 //! One task's output, followed or looked through.
 
+use phalanx_events::{TaskState, TaskStatus};
 use phalanx_plan::TaskId;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
@@ -23,6 +24,8 @@ pub(super) struct LogPane {
     pub(super) task: Option<usize>,
     /// The byte at which the screen ends; none: it follows.
     bottom: Option<u64>,
+    /// How many attempts before the last.
+    back: u32,
     /// How far the keys want to move, in lines.
     by: i64,
     to_top: bool,
@@ -51,6 +54,8 @@ impl LogPane {
             Key::End | Key::Char('G') => self.bottom = None,
             Key::Left | Key::Char('h') => self.step(tasks, false),
             Key::Right | Key::Char('l') => self.step(tasks, true),
+            Key::Char('[') => (self.back, self.bottom) = (self.back.saturating_add(1), None),
+            Key::Char(']') => (self.back, self.bottom) = (self.back.saturating_sub(1), None),
             _ => return false,
         }
         true
@@ -68,7 +73,7 @@ impl LogPane {
         };
         if let Some(next) = next {
             self.task = Some(*next);
-            self.bottom = None;
+            (self.back, self.bottom) = (0, None);
         }
     }
 
@@ -97,21 +102,25 @@ impl LogPane {
             return;
         };
         let known = view.state.tasks.get(&task.id);
-        let attempt = known.map_or(1, |known| known.attempt.max(1));
+        let last = known.map_or(1, |known| known.attempt.max(1));
+        let attempt = last.saturating_sub(self.back).max(1);
+        self.back = last - attempt;
         let size = logs.size(&task.id, attempt);
         let time = known.and_then(|known| {
             let started = known.started_ms?;
             let ended = known.end().and(known.ended_ms).unwrap_or(moment.run_ms);
             Some(format!(", {}", clock(ended.saturating_sub(started))))
         });
+        let has_failed = known.is_some_and(|known| matches!(known.status, TaskStatus::Again(_)));
         let word = match known.map(|known| (known.end(), known.is_running())) {
             Some((Some(end), _)) => end.outcome.word(),
             Some((None, true)) => "running",
+            Some((None, false)) if has_failed => "failed, another attempt follows",
             _ => "not begun",
         };
         let again = match attempt {
-            0 | 1 => String::new(),
-            attempt => format!(" (attempt {attempt})"),
+            1 if last == 1 => String::new(),
+            attempt => format!(" (attempt {attempt} of {last})"),
         };
         let text = format!(
             "{host} {} {}{again}: {word}{}",
@@ -122,6 +131,9 @@ impl LogPane {
         paint.put(buffer, (area.x, area.y), area.width, &text, paint.strong());
         let body = rows(area, 1, area.height.saturating_sub(2));
         self.page = body.height;
+        if size == 0 {
+            self.silence(view, paint, buffer, body, known);
+        }
         self.body(paint, buffer, body, (&task.id, attempt), size, logs);
         let place = match self.bottom {
             None => "following".to_owned(),
@@ -129,6 +141,35 @@ impl LogPane {
         };
         paint.put_right(buffer, (area.x, area.y), area.width, &place, paint.dim());
         keys::draw_footer(view, buffer, rows(area, area.height.saturating_sub(1), 1));
+    }
+
+    /// Where it has said nothing: that, and what else is known of it.
+    fn silence(
+        &self,
+        view: &LiveView,
+        paint: Paint,
+        buffer: &mut Buffer,
+        area: Rect,
+        known: Option<&TaskState>,
+    ) {
+        let is_over = known.is_some_and(|known| known.end().is_some());
+        let said = match is_over {
+            true => "it has said nothing",
+            false => "it has said nothing so far",
+        };
+        let host = view.now.as_ref().and_then(|now| now.hosts.get(self.host));
+        let text = host.and_then(|host| host.text.clone()).unwrap_or_default();
+        let lines = screen_lines(text.as_bytes(), 0, area.width.into());
+        let texts = lines.iter().map(|line| line.text.as_str());
+        for (row, text) in (0..area.height).zip([said, ""].into_iter().chain(texts)) {
+            paint.put(
+                buffer,
+                (area.x, area.y + row),
+                area.width,
+                text,
+                paint.dim(),
+            );
+        }
     }
 
     fn body(
@@ -141,13 +182,6 @@ impl LogPane {
         logs: &mut dyn LogPort,
     ) {
         if size == 0 {
-            paint.put(
-                buffer,
-                (area.x, area.y),
-                area.width,
-                "it has said nothing so far",
-                paint.dim(),
-            );
             return;
         }
         let width = usize::from(area.width).max(1);

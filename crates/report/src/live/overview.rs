@@ -107,9 +107,13 @@ fn progress(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
         (None, None, false) => ("", paint.plain()),
     };
     let total = &now.total;
-    let mut figures = format!("{} of {}", total.over(), count(total.tasks, "task"));
+    let ran = total.over() - total.not_run;
+    let mut figures = format!("{ran} of {}", count(total.tasks, "task"));
     if total.failed > 0 {
         figures.push_str(&format!(", {} failed", total.failed));
+    }
+    if view.is_over() && total.not_run > 0 {
+        figures.push_str(&format!(", {} not run", total.not_run));
     }
     let figures_wide = u16::try_from(figures.chars().count()).unwrap_or(0) + 1;
     let text_wide = match text.len() {
@@ -130,11 +134,16 @@ fn progress(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
 
 fn over_hosts(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
     let paint = Paint::new(view.options);
+    let waiting = if view.is_over() {
+        "not done"
+    } else {
+        "waiting"
+    };
     let of = |rank| now.hosts.iter().filter(|host| host.rank == rank).count();
     let counts = [
         (of(host_rows::Rank::Failed), "failed"),
         (of(host_rows::Rank::Working), "at work"),
-        (of(host_rows::Rank::Waiting), "waiting"),
+        (of(host_rows::Rank::Waiting), waiting),
         (of(host_rows::Rank::Done), "done"),
     ];
     let counts = counts.iter().filter(|(number, _)| *number > 0);

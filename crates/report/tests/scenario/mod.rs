@@ -196,6 +196,9 @@ impl Story {
     /// The attempt that was begun last is over; a task that never began has none.
     pub(crate) fn ended(&mut self, ms: u64, stage: &str, host: &str, end: TaskEnd) -> &mut Self {
         let id = TaskId::new(stage, host);
+        // Who fails has said something before.
+        let log_bytes = end.log_bytes.max(u64::from(end.failure.is_some()));
+        let end = TaskEnd { log_bytes, ..end };
         let begun = self
             .events
             .iter()
