@@ -490,12 +490,9 @@ impl Dispatcher {
         reports: &mut mpsc::Receiver<Report>,
         taken: &mut Vec<Report>,
     ) -> std::io::Result<()> {
-        // A host that was left out may be let go all the same.
-        let lines = std::mem::take(&mut self.orders);
-        for line in &lines {
+        for line in &self.orders {
             let _ = line.orders.send(Order::Finish { collect });
         }
-        let stops: Vec<_> = lines.into_iter().map(|line| line.stop).collect();
         let until = Instant::now() + GOODBYE_WITHIN;
         while let Ok(1..) = timeout_at(until, reports.recv_many(taken, AT_A_TIME)).await {
             for report in taken.drain(..) {
@@ -505,7 +502,6 @@ impl Dispatcher {
             }
             self.commit()?;
         }
-        drop(stops);
         Ok(())
     }
 

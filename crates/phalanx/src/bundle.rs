@@ -301,12 +301,7 @@ fn ask(
             "they say"
         },
     ));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::because("command::runtime", "the program could not start", &error)
-        })?;
+    let runtime = connect::runtime()?;
     let transport = connect::transport(plan, environment);
     let mut asked = runtime.block_on(hosts::ask(transport, &hosts));
     runtime.shutdown_background();

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use phalanx_plan::{HostKeys, JobMode, Plan, PlannedHost};
 use phalanx_remote::{HostKeyPolicy, JobKeeper, SshOptions, SshTarget, SshTransport};
+use tokio::runtime::Runtime;
 
 use crate::environment::Environment;
+use crate::trouble::Trouble;
 
 /// ssh's own keys, below the home folder, in ssh's order.
 const DEFAULT_KEYS: [&str; 3] = [".ssh/id_rsa", ".ssh/id_ecdsa", ".ssh/id_ed25519"];
@@ -13,6 +15,17 @@ const DEFAULT_KEYS: [&str; 3] = [".ssh/id_rsa", ".ssh/id_ecdsa", ".ssh/id_ed2551
 const USER_KNOWN_HOSTS: [&str; 2] = [".ssh/known_hosts", ".ssh/known_hosts2"];
 /// ssh's own known_hosts of the whole machine.
 const MACHINE_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+
+/// What hosts are talked to in. One thread: that is the cheapest for each host, and enough to fill a network. More
+/// threads mostly wake each other.
+pub(crate) fn runtime() -> Result<Runtime, Trouble> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Trouble::because("command::runtime", "the program could not start", &error)
+        })
+}
 
 /// A transport to all hosts of the plan.
 pub(crate) fn transport(plan: &Plan, environment: &Environment) -> SshTransport {

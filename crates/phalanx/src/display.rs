@@ -19,8 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cli::Global;
 use crate::learning::Learning;
 use crate::live_terminal::{self, News, Screen, Source};
-use crate::orders::Orders;
+use crate::orders::{NO_ORDERS, Orders};
 use crate::run_logs::RunLogs;
+use crate::signals;
 use crate::terminal::Terminal;
 
 /// How often lines look at the clock.
@@ -105,8 +106,6 @@ pub(crate) fn start(
     Display { ended, is_screen }
 }
 
-const NO_ORDERS: &str = "the run takes no orders: it is about to end";
-
 /// A run of this process, on the screen.
 struct Working {
     told: mpsc::Receiver<Told>,
@@ -164,14 +163,7 @@ impl Source for Working {
             },
             Wish::Stop(level) => self.stop(level, view),
             // As if the screen were not there.
-            Wish::Interrupt => {
-                let next = match *self.orders.cancel.borrow() {
-                    None => CancelLevel::NoNewTasks,
-                    Some(CancelLevel::NoNewTasks) => CancelLevel::StopJobs,
-                    Some(CancelLevel::StopJobs | CancelLevel::Leave) => CancelLevel::Leave,
-                };
-                self.stop(next, view);
-            }
+            Wish::Interrupt => self.stop(signals::next(self.orders.level()), view),
             Wish::Close | Wish::Faster(_) | Wish::Hold => {}
         }
         false
@@ -278,6 +270,6 @@ async fn write_lines<W: Write>(mut lines: LineDisplay<W>, mut told: mpsc::Receiv
 }
 
 /// Whether nobody reads any more. Anything else (a terminal that is busy) may pass.
-pub(crate) fn gone(shown: io::Result<()>) -> bool {
+fn gone(shown: io::Result<()>) -> bool {
     shown.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -203,7 +203,7 @@ mod tests {
 
     /// Run by itself, in a terminal, by the tests of the screen.
     #[test]
-    #[ignore = "needs a terminal, and breaks it where the screen does not give it back"]
+    #[ignore = "what_breaks_gives_the_terminal_back_first runs it in a terminal"]
     fn breaks_while_it_has_the_terminal() {
         let _screen = Screen::take().unwrap();
         panic!("broken while the screen is there");

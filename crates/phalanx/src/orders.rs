@@ -7,6 +7,9 @@ use phalanx_events::{CancelLevel, Control};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// The answer where nobody takes orders any more.
+pub(crate) const NO_ORDERS: &str = "the run takes no orders: it is about to end";
+
 /// One order, as it is spelt on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -28,6 +31,11 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
+    /// How urgently the run is to stop by now.
+    pub(crate) fn level(&self) -> Option<CancelLevel> {
+        *self.cancel.borrow()
+    }
+
     /// Raises the level; it never falls.
     pub(crate) fn stop(&self, level: CancelLevel) -> Said {
         let rose = self.cancel.send_if_modified(|now| {
@@ -58,15 +66,11 @@ impl Orders {
         match order {
             Order::Stop { stop } => self.stop(stop),
             Order::Control(control) => match self.say(control) {
-                None => Err(busy()),
-                Some(answered) => answered.await.unwrap_or_else(|_| Err(busy())),
+                None => Err(NO_ORDERS.to_owned()),
+                Some(answered) => answered.await.unwrap_or_else(|_| Err(NO_ORDERS.to_owned())),
             },
         }
     }
-}
-
-fn busy() -> String {
-    "the run takes no orders: it is about to end".to_owned()
 }
 
 #[cfg(test)]

@@ -185,14 +185,7 @@ pub(crate) fn carry_out_work(
         opened: None,
         hold_as: lock.is_some().then(|| myself(&run, environment)),
     };
-    // One thread for everything but the display: that is the cheapest for each host, and enough to
-    // fill a network. More threads mostly wake each other.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Trouble::because("command::runtime", "the program could not start", &error)
-        })?;
+    let runtime = connect::runtime()?;
     let ended = runtime.block_on(drive(request, &plan, global, terminal));
     // Whatever hangs on a host that does not answer is not waited for.
     runtime.shutdown_background();
@@ -275,7 +268,7 @@ async fn drive(
     ));
     let ended = tokio::select! {
         ended = engine => ended.map_err(|error| engine_trouble(&error)),
-        never = signals.obey(&orders.cancel, remarks) => match never {},
+        never = signals.obey(&orders, remarks) => match never {},
         never = control_socket::serve(folder, orders.clone()) => match never {},
         () = left(cancelled) => Ok(RunOutcome::Interrupted),
     };

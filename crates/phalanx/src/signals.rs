@@ -5,8 +5,8 @@ use std::io;
 
 use phalanx_events::CancelLevel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
+use crate::orders::Orders;
 use crate::terminal::Terminal;
 
 /// The signals that are listened for, from the moment this is made.
@@ -29,26 +29,17 @@ impl Signals {
         })
     }
 
-    /// Raises the level of `cancel` for as long as it is polled: Ctrl-C once: no new tasks; twice,
+    /// Tells the run to stop, for as long as it is polled: Ctrl-C once: no new tasks; twice,
     /// or SIGTERM: running jobs are stopped; thrice, or SIGHUP: leave. Each time `remarks` is told what was
     /// understood and what the next Ctrl-C does.
-    pub(crate) async fn obey(
-        mut self,
-        cancel: &watch::Sender<Option<CancelLevel>>,
-        remarks: Option<&Terminal>,
-    ) -> Infallible {
+    pub(crate) async fn obey(mut self, orders: &Orders, remarks: Option<&Terminal>) -> Infallible {
         loop {
             let wanted = tokio::select! {
-                _ = self.interrupt.recv() => next(*cancel.borrow()),
+                _ = self.interrupt.recv() => next(orders.level()),
                 _ = self.terminate.recv() => CancelLevel::StopJobs,
                 _ = self.hangup.recv() => CancelLevel::Leave,
             };
-            // Others may raise it meanwhile; it never falls.
-            let rose = cancel.send_if_modified(|now| {
-                let rises = *now < Some(wanted);
-                *now = (*now).max(Some(wanted));
-                rises
-            });
+            let rose = orders.stop(wanted).is_ok();
             if let Some(terminal) = remarks.filter(|_| rose) {
                 terminal.remark(words(wanted));
             }
@@ -57,7 +48,7 @@ impl Signals {
 }
 
 /// What one more Ctrl-C means.
-fn next(level: Option<CancelLevel>) -> CancelLevel {
+pub(crate) fn next(level: Option<CancelLevel>) -> CancelLevel {
     match level {
         None => CancelLevel::NoNewTasks,
         Some(CancelLevel::NoNewTasks) => CancelLevel::StopJobs,

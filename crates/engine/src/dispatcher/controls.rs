@@ -93,8 +93,8 @@ impl Dispatcher {
     fn retry(&mut self, index: usize, host: HostName) -> std::io::Result<Said> {
         let is_left_out = self.board.is_left_out(index);
         let is_given_up = self.board.host_stopped(index).is_some();
-        let late = self.late.get(&index).map(|late| late.failed.is_some());
-        if !is_left_out && !is_given_up && late.is_none() {
+        let is_late = self.late.contains_key(&index);
+        if !is_left_out && !is_given_up && !is_late {
             return Ok(Err(format!(
                 "nothing has failed on {host} that could be tried again"
             )));
