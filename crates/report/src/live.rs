@@ -248,6 +248,8 @@ impl LiveView {
 
     /// Takes a key.
     pub fn key(&mut self, key: Key) -> Option<Wish> {
+        // Keys come faster than screens are painted: each is about what is so now.
+        self.look();
         keys::press(self, key)
     }
 
@@ -290,8 +292,8 @@ impl LiveView {
         }
     }
 
-    /// Works out what is to be shown, where something happened since.
-    fn work_out(&mut self, run_ms: u64) {
+    /// Works out how everything stands, where something happened since.
+    fn look(&mut self) {
         if self.now.is_none() {
             let stages = stage_rows::count(&self.plan, &self.state);
             let mut total = StageNow::default();
@@ -313,6 +315,11 @@ impl LiveView {
             }
             self.now = Some(now);
         }
+    }
+
+    /// Works out what is to be shown.
+    fn work_out(&mut self, run_ms: u64) {
+        self.look();
         let is_due = self
             .forecast
             .is_none_or(|(at, _)| run_ms < at || run_ms >= at + FORECAST_EVERY_MS);

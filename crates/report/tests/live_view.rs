@@ -320,6 +320,23 @@ fn what_changes_something_is_asked_first() {
 }
 
 #[test]
+fn keys_that_come_faster_than_the_screen_are_not_lost() {
+    let plan = big_plan(2, 6);
+    let (events, _) = midway(&plan);
+    let mut view = view(&plan, &events, Seat::Working);
+    // Nothing was painted yet, and nothing is painted in between.
+    for key in "/worker3".chars() {
+        view.key(Key::Char(key));
+    }
+    view.key(Key::Enter);
+    view.key(Key::Down);
+    let retry = Control::Retry {
+        host: "worker3".into(),
+    };
+    assert_eq!(view.key(Key::Char('r')), Some(Wish::Say(retry)));
+}
+
+#[test]
 fn a_replay_takes_no_orders() {
     let plan = big_plan(2, 6);
     let (events, mut logs) = midway(&plan);
