@@ -21,6 +21,7 @@ pub(crate) fn connect(error: &ConnectError) -> Failure {
         | ConnectError::NoKeys { .. }
         | ConnectError::HostKeyChanged { .. }
         | ConnectError::HostKeyRevoked { .. }
+        | ConnectError::HostKeyOther { .. }
         | ConnectError::HostKeyUnknown { .. } => FailureKind::Login,
         ConnectError::KnownHosts { .. } => FailureKind::Storage,
         _ => FailureKind::Unreachable,

@@ -5,9 +5,11 @@
 
 use thiserror::Error;
 
+use crate::result::RESULT_KEPT;
+
 /// The longest answer line that is taken.
 const LINE_LIMIT: usize = 8 << 10;
-/// The longest result that is taken; the host cuts at 256 KiB.
+/// The longest result that is read to its end. Of a long one, only [`RESULT_KEPT`] bytes are kept.
 const RESULT_LIMIT: usize = 4 << 20;
 /// How much noise in front of the first answer is kept, for messages.
 const NOISE_KEPT: usize = 4 << 10;
@@ -58,8 +60,12 @@ pub(crate) struct AnswerReader {
     stage: Stage,
     /// `@NONCE ` until the head was read, then `\n@MARK `.
     pattern: Vec<u8>,
-    /// What was gathered: noise, a line, a result.
+    /// What was gathered: noise, a line, the last bytes of a result.
     gathered: Vec<u8>,
+    /// The result's bytes before those, as far as they are kept.
+    result: Vec<u8>,
+    /// How many bytes of the result came.
+    result_size: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +91,8 @@ impl AnswerReader {
             stage: Stage::Noise,
             pattern: format!("@{nonce} ").into_bytes(),
             gathered: Vec::new(),
+            result: Vec::new(),
+            result_size: 0,
         }
     }
 
@@ -227,24 +235,25 @@ impl AnswerReader {
         bytes: &'a [u8],
         words: String,
     ) -> Result<(&'a [u8], Option<Answer>), AnswerError> {
-        let before = self.gathered.len();
         self.gathered.extend_from_slice(bytes);
+        self.result_size += bytes.len();
         let closing = [self.pattern.as_slice(), b"done\n"].concat();
-        let from = before.saturating_sub(closing.len());
-        let found = self
-            .gathered
-            .get(from..)
-            .and_then(|tail| find(tail, &closing));
-        let Some(at) = found else {
-            if self.gathered.len() > RESULT_LIMIT {
+        let found = find(&self.gathered, &closing);
+        // Without an end, all but what may be the beginning of one.
+        let passed = found.unwrap_or((self.gathered.len() + 1).saturating_sub(closing.len()));
+        let room = RESULT_KEPT.saturating_sub(self.result.len()).min(passed);
+        self.result
+            .extend_from_slice(self.gathered.get(..room).unwrap_or_default());
+        self.gathered.drain(..passed);
+        if found.is_none() {
+            if self.result_size > RESULT_LIMIT {
                 return Err(AnswerError::TooLong);
             }
             self.stage = Stage::Result(words);
             return Ok((&[], None));
-        };
-        let mut result = std::mem::take(&mut self.gathered);
-        result.truncate(from + at);
-        let result = String::from_utf8_lossy(&result).into_owned();
+        }
+        self.gathered = Vec::new();
+        let result = String::from_utf8_lossy(&std::mem::take(&mut self.result)).into_owned();
         Ok((&[], Some(Answer::End { words, result })))
     }
 }
@@ -383,6 +392,25 @@ mod tests {
             .push(b"This account is not available.\n", &mut Vec::new())
             .unwrap();
         assert_eq!(reader.noise(), b"This account is not available.\n");
+    }
+
+    #[test]
+    fn of_a_long_result_the_first_bytes_are_kept() {
+        let line = "changed\tsomething\n";
+        let long = line.repeat(2 * RESULT_KEPT / line.len());
+        for sizes in [&[usize::MAX][..], &[1_000, 7]] {
+            let answers = read(&told(b"", b"", &long), sizes);
+            let Some(Answer::End { result, .. }) = answers.last() else {
+                panic!("it has an end");
+            };
+            assert_eq!(result.as_str(), &long[..RESULT_KEPT]);
+        }
+        let mut reader = AnswerReader::new(NONCE);
+        let head = format!("@{NONCE} head mark={MARK}\n\n@{MARK} end ended rc=0\n");
+        reader.push(head.as_bytes(), &mut Vec::new()).unwrap();
+        let pushes = (0..).map(|_| reader.push(&[b'x'; 32 << 10], &mut Vec::new()));
+        let mut pushes = pushes.take_while(Result::is_ok).take(1_000);
+        assert!(pushes.by_ref().count() < 200, "it is given up");
     }
 
     #[test]

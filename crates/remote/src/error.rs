@@ -77,6 +77,15 @@ pub enum ConnectError {
         /// What it showed: `SHA256:...`.
         shown: String,
     },
+    /// The host shows another key than on an earlier connection of this run, and no file says that
+    /// both are its own.
+    #[error("{host} shows another host key than earlier in this run")]
+    HostKeyOther {
+        /// The host as known_hosts names it.
+        host: String,
+        /// What it showed: `SHA256:...`.
+        shown: String,
+    },
     /// The host's key is marked as revoked.
     #[error("the key that {host} shows is revoked in {file}:{line}")]
     HostKeyRevoked {
@@ -157,6 +166,10 @@ impl ConnectError {
             Self::HostKeyChanged { host, file, line, shown } => format!(
                 "if the host was reinstalled and really shows {shown}, remove line {line} of {file} \
                  (`ssh-keygen -R '{host}' -f {file}`); if not, somebody may be in between"
+            ),
+            Self::HostKeyOther { shown, .. } => format!(
+                "if the host was reinstalled meanwhile and really shows {shown}, run again; if not, two \
+                 machines may have this address, or somebody may be in between"
             ),
             Self::HostKeyRevoked { .. } => "do not log in there; ask whoever revoked the key".into(),
             Self::HostKeyUnknown { shown, .. } => format!(

@@ -17,7 +17,8 @@ pub trait Exec: Send + Sync {
 /// One running command. Dropping it closes the channel.
 #[async_trait]
 pub trait ExecChannel: Send {
-    /// Sends bytes to the command's stdin; waits until the host has room for them.
+    /// Sends bytes to the command's stdin; waits until the host has room for them. Where the host
+    /// writes without end instead of reading, it gives up, and [`ExecChannel::next`] tells of it.
     async fn send(&mut self, bytes: &[u8]) -> Result<(), LostError>;
 
     /// Ends the command's stdin.
@@ -40,4 +41,7 @@ pub enum FromHost {
     Stderr(Bytes),
     /// Its exit status, or 128 and the number of the signal that ended it.
     Exit(i32),
+    /// It wrote and wrote while it should have read. What came until then was told before this, and
+    /// nothing more is taken from it.
+    Flood,
 }

@@ -33,6 +33,7 @@ mod clock;
 mod content;
 mod hold;
 mod job;
+mod numbers;
 mod put;
 mod request;
 mod talk;
@@ -46,7 +47,7 @@ use crate::error::{ProbeError, SudoError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
 use request::{PIECES, Request, exports, quoted};
-use talk::{Talk, TalkError};
+use talk::{Ended, Talk, TalkError};
 
 /// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
 const PIECE: usize = 128 << 10;
@@ -127,7 +128,7 @@ impl HostProtocol {
                     output.output(&bytes).map_err(ProbeError::Output)?;
                 }
                 Some(Answer::End { words, result }) => {
-                    let status = field(&words, "rc").and_then(|rc| rc.parse().ok());
+                    let status = field(&words, "rc").and_then(numbers::status);
                     let took = clock::between(&words);
                     let status = status.ok_or(ProbeError::Protocol(words))?;
                     break ProbeEnd {
@@ -182,19 +183,17 @@ impl HostProtocol {
             Some(by) => ProbeError::Fenced { by },
             None => ProbeError::Protocol(why),
         })?;
-        loop {
-            match talk.next().await {
-                // Whatever cuts us off now is the reboot.
-                Ok(None | Some(Answer::End { .. })) | Err(TalkError::Lost(_)) => break,
-                Ok(Some(Answer::Output(_))) => {}
-                Ok(Some(Answer::Fail(why))) => {
-                    let said = why.strip_prefix("refused ").unwrap_or(&why);
-                    let said = format!("the host will not reboot: {said}");
-                    return Err(ProbeError::Protocol(said));
-                }
-                Ok(Some(other)) => return Err(unexpected(&other).into()),
-                Err(error) => return Err(error.into()),
+        match talk.end_within(self.options.stall_timeout).await {
+            // Whatever cuts us off now is the reboot. One that says nothing, and holds the connection,
+            // may be about to: whether it does is seen by its boot identity.
+            Ok(Ended::Well | Ended::CutShort)
+            | Err(TalkError::Lost(_) | TalkError::Stalled(_)) => {}
+            Ok(Ended::Refused(why)) => {
+                let said = why.strip_prefix("refused ").unwrap_or(&why);
+                let said = format!("the host will not reboot: {said}");
+                return Err(ProbeError::Protocol(said));
             }
+            Err(error) => return Err(error.into()),
         }
         talk.close().await;
         Ok(())
@@ -313,14 +312,14 @@ fn taken(answer: Answer) -> Result<String, String> {
 
 /// The number of whoever has taken over the host, where that is why something is not done.
 fn fenced(why: &str) -> Option<u64> {
-    why.strip_prefix("fenced ")?.trim().parse().ok()
+    numbers::natural(why.strip_prefix("fenced ")?.trim())
 }
 
 /// The boot identity that a head tells.
 fn boot_told(head: Answer) -> Result<BootIdentity, ProbeError> {
     let head = taken(head).map_err(ProbeError::Protocol)?;
-    match field(&head, "boot") {
-        Some(boot) => Ok(BootIdentity(boot.to_owned())),
+    match field(&head, "boot").and_then(numbers::boot) {
+        Some(boot) => Ok(boot),
         None => Err(ProbeError::Protocol(head)),
     }
 }

@@ -18,5 +18,7 @@ pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
     JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
 };
-pub use result::{ReportedProblem, ResultLines, Severity, parse_result};
+pub use result::{
+    RECORDS_KEPT, RESULT_KEPT, ReportedProblem, ResultLines, Severity, TEXT_KEPT, parse_result,
+};
 pub use ssh::{HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, raise_fd_limit};

@@ -4,21 +4,12 @@ use std::time::Duration;
 
 use crate::answer::field;
 
+use super::numbers::uptime;
+
 /// How long lies between the words `from=` and `to=`, which are seconds since the host's boot.
 pub(super) fn between(words: &str) -> Option<Duration> {
     let at = |name| field(words, name).and_then(uptime);
     at("to")?.checked_sub(at("from")?)
-}
-
-/// Seconds since boot as `/proc/uptime` writes them: `1234.56`.
-fn uptime(text: &str) -> Option<Duration> {
-    let (whole, part) = text.split_once('.')?;
-    let hundredths: u64 = if part.len() == 2 {
-        part.parse().ok()?
-    } else {
-        return None;
-    };
-    Some(Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(hundredths * 10))
 }
 
 #[cfg(test)]
@@ -33,6 +24,7 @@ mod tests {
             ("from=10.50", None),
             ("from=10.5 to=12.06", None),
             ("from=12.06 to=10.50", None),
+            ("from=10.50 to=18446744073709551.61", None),
             ("", None),
         ];
         for (words, ms) in cases {

@@ -5,7 +5,8 @@ use crate::error::JobError;
 use crate::port::{Hold, HolderWords};
 
 use super::request::{PIECES, Request};
-use super::{HostProtocol, taken};
+use super::job::plain_name;
+use super::{HostProtocol, numbers, taken};
 
 impl HostProtocol {
     /// Takes the host for a run. See [`crate::Connection::hold`].
@@ -24,10 +25,17 @@ impl HostProtocol {
             .piece(&PIECES.holder);
         let words = self.holder_answer(&request).await?;
         let (word, rest) = words.split_once(' ').unwrap_or((&words, ""));
-        let number = |name| field(rest, name).and_then(|number| number.parse().ok());
+        let number = |name| field(rest, name).and_then(numbers::natural);
         match (word, number("fence"), number("beats")) {
             ("held", Some(fence), _) => Ok(Hold::Taken { fence }),
+            // Names of runs are told to people inside commands: only what can be one is let in.
+            ("jobs", ..) if !rest.split(',').all(|job| plain_name(job).is_ok()) => {
+                Err(JobError::Protocol(words))
+            }
             ("jobs", ..) => Ok(Hold::Jobs(rest.split(',').map(str::to_owned).collect())),
+            ("busy", ..) if field(rest, "run").is_none_or(|run| plain_name(run).is_err()) => {
+                Err(JobError::Protocol(words))
+            }
             ("busy", _, Some(beats)) => {
                 let text = |name| field(rest, name).unwrap_or_default().to_owned();
                 Ok(Hold::Busy(HolderWords {

@@ -7,10 +7,14 @@ use crate::error::JobError;
 use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch};
 
 use super::request::{PIECES, Request, exports};
-use super::{HostProtocol, JobKeeper, clock, taken, unexpected};
+use super::talk::Ended;
+use super::{HostProtocol, JobKeeper, clock, numbers, taken, unexpected};
 
 /// The host counts the grace of a cancel in these.
 const TICK: Duration = Duration::from_millis(50);
+
+/// How long the host may take, beyond the grace, until all of a job's processes are dead.
+const KILLED_WITHIN: Duration = Duration::from_secs(20);
 
 impl HostProtocol {
     /// Starts a job, or attaches to it, and follows it to its end. See [`crate::Connection::job`].
@@ -84,13 +88,12 @@ impl HostProtocol {
         let (mut talk, head) = self.ask(&request, &[]).await?;
         let head = taken(head).map_err(|why| self.refusal(&why, 0))?;
         if head != "over" {
-            loop {
-                match talk.next().await? {
-                    Some(Answer::End { .. }) => break,
-                    Some(Answer::Output(_)) => {}
-                    Some(other) => return Err(unexpected(&other).into()),
-                    None => return Err(talk.cut_short().into()),
-                }
+            // The host tells it to end once a second, then kills what is left of it.
+            let within = self.options.stall_timeout + grace + KILLED_WITHIN;
+            match talk.end_within(within).await? {
+                Ended::Well => {}
+                Ended::Refused(why) => return Err(JobError::Protocol(why)),
+                Ended::CutShort => return Err(talk.cut_short().into()),
             }
         }
         talk.close().await;
@@ -142,9 +145,9 @@ impl HostProtocol {
     pub(super) fn refusal(&self, why: &str, held: u64) -> JobError {
         let spool = || self.options.spool.clone();
         let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
-        match (word, rest.trim().parse()) {
-            ("fenced", Ok(by)) => JobError::Fenced { by },
-            ("shrank", Ok(has)) => JobError::OutputShrank { held, has },
+        match (word, numbers::natural(rest.trim())) {
+            ("fenced", Some(by)) => JobError::Fenced { by },
+            ("shrank", Some(has)) => JobError::OutputShrank { held, has },
             ("absent", _) => JobError::Absent,
             ("nosystemd", _) => JobError::NoSystemd,
             ("nospace", _) => JobError::NoSpace { spool: spool() },
@@ -183,7 +186,7 @@ fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String>
 
 /// Letters, digits, `.`, `_` and `-`, not beginning with a dot or a dash, at most 200: safe as a
 /// file's and a unit's name.
-fn plain_name(name: &str) -> Result<&str, JobError> {
+pub(super) fn plain_name(name: &str) -> Result<&str, JobError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     let good = name.len() <= 200
         && name.bytes().all(plain)
@@ -205,7 +208,7 @@ fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
         "ended" if flag("cancel") => JobState::Cancelled,
         "ended" if flag("term") => JobState::Interrupted,
         "ended" => {
-            let status = field(rest, "rc").and_then(|rc| rc.parse().ok());
+            let status = field(rest, "rc").and_then(numbers::status);
             JobState::Ended(status.ok_or_else(|| JobError::Protocol(words.to_owned()))?)
         }
         "cancelled" => JobState::Cancelled,
@@ -217,7 +220,7 @@ fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
     };
     let took = clock::between(rest);
     let left = field(rest, "left")
-        .and_then(|left| left.parse().ok())
+        .and_then(numbers::processes)
         .unwrap_or(0);
     Ok(JobEnd {
         state,

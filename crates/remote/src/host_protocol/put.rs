@@ -14,6 +14,10 @@ use super::{HostProtocol, clock, fenced, taken, unexpected};
 /// So many small files are brought by one request at most.
 const TOGETHER: usize = 64;
 
+/// What the slowest disk still does in a second that is not called hung: a file is read once for its
+/// checksum, or written to the disk, before the host answers.
+const SLOWEST_DISK: u64 = 2 << 20;
+
 impl HostProtocol {
     /// Brings a file to the host: see [`HostProtocol::put_all`].
     ///
@@ -90,7 +94,10 @@ impl HostProtocol {
         let took = loop {
             let answer = match early.take() {
                 Some(answer) => Some(answer),
-                None => talk.next().await?,
+                None => {
+                    let size = current.as_ref().map_or(0, |(_, content)| content.size);
+                    talk.next_within(self.answer_within(size)).await?
+                }
             };
             match (answer, &mut current) {
                 (Some(Answer::Want), Some((_, content))) => {
@@ -118,6 +125,11 @@ impl HostProtocol {
         };
         talk.close().await;
         Ok(took.unwrap_or_default())
+    }
+
+    /// How long a host may take to say the next thing about a file of this size.
+    fn answer_within(&self, size: u64) -> Duration {
+        self.options.stall_timeout + Duration::from_secs(size / SLOWEST_DISK)
     }
 
     /// Sends the content. An answer that comes while there is more to send is a refusal: the rest

@@ -126,9 +126,13 @@ impl Request {
 
 /// 32 hex digits that no output holds by chance.
 fn nonce() -> String {
-    // Each RandomState has keys of its own, taken from the system's random numbers.
-    let [one, two] = [RandomState::new(), RandomState::new()].map(|state| state.hash_one(0u8));
-    format!("{one:016x}{two:016x}")
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        // A system without random numbers: std's own keys were taken while there were some.
+        let [one, two] = [0u8, 1].map(|salt| RandomState::new().hash_one(salt));
+        bytes = (u128::from(one) << 64 | u128::from(two)).to_be_bytes();
+    }
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// The exports of a script's environment, or what is wrong with it.

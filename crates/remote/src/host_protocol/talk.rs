@@ -9,8 +9,12 @@ use crate::answer::{Answer, AnswerReader};
 use crate::error::{JobError, LostError, ProbeError, PutError, SudoError};
 use crate::exec::{ExecChannel, FromHost};
 
+use super::unexpected;
+
 /// How much of stderr is kept, for messages.
 const HEARD_KEPT: usize = 4 << 10;
+/// How long the end of our input may take to get away; the close behind it says the same.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a request was not answered as it should be.
 #[derive(Debug)]
@@ -42,6 +46,16 @@ impl From<LostError> for TalkError {
     fn from(lost: LostError) -> Self {
         Self::Lost(lost)
     }
+}
+
+/// How a request ended that has no more to tell.
+pub(super) enum Ended {
+    /// The host is through with it.
+    Well,
+    /// The host will not do it, for this reason.
+    Refused(String),
+    /// The channel was closed before it was over.
+    CutShort,
 }
 
 /// A channel and what was read of it.
@@ -89,19 +103,42 @@ impl Talk {
                         .extend_from_slice(bytes.get(..room).unwrap_or_default());
                 }
                 Some(FromHost::Exit(status)) => self.exit = Some(status),
+                Some(FromHost::Flood) => {
+                    let said = "it writes without end where it should read";
+                    return Err(TalkError::Protocol(said.into()));
+                }
                 None => return Ok(None),
             }
         }
     }
 
-    /// The next answer, which must come within the limit. Bytes that are no whole answer count as a
-    /// sign of life.
+    /// The next answer, which must come within the limit. Bytes that are no whole answer are no sign of
+    /// life: a host could send them for ever.
     pub(super) async fn next_within(
         &mut self,
         within: Duration,
     ) -> Result<Option<Answer>, TalkError> {
         match timeout(within, self.next()).await {
             Ok(answer) => answer,
+            Err(_) => Err(TalkError::Stalled(within)),
+        }
+    }
+
+    /// The host's `end`, which must come within the limit; output in front of it is passed over.
+    pub(super) async fn end_within(&mut self, within: Duration) -> Result<Ended, TalkError> {
+        let ended = async {
+            loop {
+                match self.next().await? {
+                    Some(Answer::Output(_)) => {}
+                    Some(Answer::End { .. }) => return Ok(Ended::Well),
+                    Some(Answer::Fail(why)) => return Ok(Ended::Refused(why)),
+                    Some(other) => return Err(unexpected(&other)),
+                    None => return Ok(Ended::CutShort),
+                }
+            }
+        };
+        match timeout(within, ended).await {
+            Ok(ended) => ended,
             Err(_) => Err(TalkError::Stalled(within)),
         }
     }
@@ -143,7 +180,7 @@ impl Talk {
     /// Nobody listens any more.
     pub(super) async fn close(mut self) {
         // Closing says the same once more, also to a terminal, which has no end of input.
-        let _ = self.channel.end_input().await;
+        let _ = timeout(END_WITHIN, self.channel.end_input()).await;
         self.channel.close().await;
     }
 }

@@ -17,6 +17,13 @@ use crate::exec::{ExecChannel, FromHost};
 /// How long closing may wait for a session that is busy.
 const CLOSE: Duration = Duration::from_secs(1);
 
+/// So much may come while something is sent. Between a request and its answer a host has no more to say
+/// than what a login says, and an answer; a host that writes on and on must not fill our memory.
+const KEPT_LIMIT: usize = 1 << 20;
+
+/// What a message costs beside its bytes: so that a flood of empty ones counts as well.
+const MESSAGE: usize = 64;
+
 /// Stderr, as RFC 4254 numbers it.
 const STDERR: u32 = 1;
 
@@ -34,6 +41,10 @@ pub(crate) struct SshChannel {
 struct Incoming {
     read: ChannelReadHalf,
     kept: VecDeque<FromHost>,
+    /// What is kept, in bytes.
+    kept_bytes: usize,
+    /// More came while something was sent than is kept.
+    flooded: bool,
     /// Requests whose answers are still to come.
     asked: VecDeque<&'static str>,
     /// The host closed the channel.
@@ -50,6 +61,8 @@ impl SshChannel {
         let incoming = Incoming {
             read,
             kept: VecDeque::new(),
+            kept_bytes: 0,
+            flooded: false,
             asked: asked.into(),
             closed: false,
             refused: None,
@@ -74,12 +87,12 @@ impl Incoming {
             ChannelMsg::Data { data } => self.keep(data, FromHost::Stdout),
             ChannelMsg::ExtendedData { data, ext: STDERR } => self.keep(data, FromHost::Stderr),
             ChannelMsg::ExitStatus { exit_status } => {
-                let status = i32::try_from(exit_status).unwrap_or(i32::MAX);
-                self.kept.push_back(FromHost::Exit(status));
+                // No process of a host has a higher one.
+                let status = i32::try_from(exit_status.min(255)).unwrap_or(255);
+                self.push(FromHost::Exit(status), 0);
             }
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.kept
-                    .push_back(FromHost::Exit(128 + number(&signal_name)));
+                self.push(FromHost::Exit(128 + number(&signal_name)), 0);
             }
             ChannelMsg::Success => {
                 self.asked.pop_front();
@@ -98,18 +111,25 @@ impl Incoming {
 
     fn keep(&mut self, data: Bytes, as_what: fn(Bytes) -> FromHost) {
         if !data.is_empty() {
-            self.kept.push_back(as_what(data));
+            let length = data.len();
+            self.push(as_what(data), length);
         }
     }
 
+    fn push(&mut self, what: FromHost, length: usize) {
+        self.kept_bytes += MESSAGE + length;
+        self.kept.push_back(what);
+    }
+
     /// Drives `sending` to its end while taking what comes. Ends early, and well, when the host
-    /// closes the channel: a command need not read all of its input.
+    /// closes the channel: a command need not read all of its input. Ends early as well when more comes
+    /// than is kept, which is told by [`ExecChannel::next`].
     async fn while_taking<E>(
         &mut self,
         sending: impl Future<Output = Result<(), E>>,
     ) -> Result<(), LostError> {
         let mut sending = std::pin::pin!(sending);
-        while !self.closed {
+        while !self.closed && !self.flooded {
             tokio::select! {
                 biased;
                 sent = &mut sending => {
@@ -118,7 +138,13 @@ impl Incoming {
                         Err(_) => Err(ended(&self.ending).await),
                     };
                 }
-                taken = self.take_one() => taken?,
+                taken = self.take_one() => {
+                    taken?;
+                    if self.kept_bytes > KEPT_LIMIT {
+                        self.flooded = true;
+                        self.kept.push_back(FromHost::Flood);
+                    }
+                }
             }
         }
         Ok(())
@@ -145,12 +171,15 @@ impl ExecChannel for SshChannel {
     async fn next(&mut self) -> Result<Option<FromHost>, LostError> {
         loop {
             if let Some(next) = self.incoming.kept.pop_front() {
+                if self.incoming.kept.is_empty() {
+                    self.incoming.kept_bytes = 0;
+                }
                 return Ok(Some(next));
             }
             if let Some(refused) = &self.incoming.refused {
                 return Err(refused.clone());
             }
-            if self.incoming.closed {
+            if self.incoming.closed || self.incoming.flooded {
                 return Ok(None);
             }
             self.incoming.take_one().await?;

@@ -10,9 +10,15 @@ use tokio::sync::watch;
 
 use super::known_hosts::{Verdict, judge};
 use super::known_hosts_files::KnownHost;
+use super::pinned_keys::{Agreed, PinnedKeys};
 use super::target::HostKeyPolicy;
 use crate::error::{ConnectError, LostError};
 use crate::port::Greeting;
+
+/// How many letters of a server's name are kept: it may have as many by the protocol.
+const SERVER_KEPT: usize = 255;
+/// How many letters are kept of what a server says when it closes the connection.
+const FAREWELL_KEPT: usize = 400;
 
 /// Why a handler ends a connection.
 #[derive(Debug)]
@@ -69,6 +75,7 @@ pub(crate) struct HostHandler {
     known: Option<KnownHost>,
     policy: HostKeyPolicy,
     host: String,
+    pinned: Arc<PinnedKeys>,
     seen: SharedSeen,
     end: watch::Sender<Option<LostError>>,
 }
@@ -79,6 +86,7 @@ impl HostHandler {
         host: String,
         known: KnownHost,
         policy: HostKeyPolicy,
+        pinned: Arc<PinnedKeys>,
     ) -> (Self, SharedSeen, Ending) {
         let (end, ending) = watch::channel(None);
         let seen = SharedSeen::default();
@@ -86,6 +94,7 @@ impl HostHandler {
             known: Some(known),
             policy,
             host,
+            pinned,
             seen: seen.clone(),
             end,
         };
@@ -109,12 +118,13 @@ impl Handler for HostHandler {
         };
         let blob = key.to_bytes().map_err(russh::Error::from)?;
         let shown = key.fingerprint(HashAlg::Sha256).to_string();
-        let (policy, host) = (self.policy, self.host.clone());
+        let (policy, host, pinned) = (self.policy, self.host.clone(), self.pinned.clone());
         // Files can be slow, and locks busy.
-        let checked =
-            tokio::task::spawn_blocking(move || check(&mut known, policy, host, &blob, &shown))
-                .await
-                .map_err(|error| russh::Error::IO(std::io::Error::other(error)))?;
+        let checked = tokio::task::spawn_blocking(move || {
+            check(&mut known, policy, &pinned, host, &blob, &shown)
+        })
+        .await
+        .map_err(|error| russh::Error::IO(std::io::Error::other(error)))?;
         let mut seen = self.seen.lock();
         match checked {
             Ok(notice) => {
@@ -138,7 +148,8 @@ impl Handler for HostHandler {
         let mut seen = self.seen.lock();
         if seen.greeting.server.is_empty() {
             // It is shown to people: no control characters from strangers.
-            seen.greeting.server = server.chars().filter(|c| !c.is_control()).collect();
+            let letters = server.chars().filter(|c| !c.is_control());
+            seen.greeting.server = letters.take(SERVER_KEPT).collect();
         }
         Ok(())
     }
@@ -149,7 +160,8 @@ impl Handler for HostHandler {
     ) -> Result<(), Self::Error> {
         let (text, result) = match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
-                let message: String = info.message.chars().filter(|c| !c.is_control()).collect();
+                let letters = info.message.chars().filter(|c| !c.is_control());
+                let message: String = letters.take(FAREWELL_KEPT).collect();
                 let said = if message.is_empty() {
                     format!("the host closed it ({:?})", info.reason_code)
                 } else {
@@ -171,6 +183,7 @@ impl Handler for HostHandler {
 fn check(
     known: &mut KnownHost,
     policy: HostKeyPolicy,
+    pinned: &PinnedKeys,
     host: String,
     blob: &[u8],
     shown: &str,
@@ -193,7 +206,18 @@ fn check(
         return Err(refusal);
     }
     if judge(&known.keys, blob) == Verdict::Known {
+        pinned.replace(&known.name, blob);
         return Ok(None);
+    }
+    if policy == HostKeyPolicy::AcceptNew {
+        match pinned.agree(&known.name, blob) {
+            Agreed::First => {}
+            Agreed::Same => return Ok(None),
+            Agreed::Other => {
+                let shown = shown.to_owned();
+                return Err(ConnectError::HostKeyOther { host, shown });
+            }
+        }
     }
     match policy {
         HostKeyPolicy::Strict => Err(ConnectError::HostKeyUnknown {

@@ -264,7 +264,7 @@ fn wildcard_match(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// The algorithm that a key in wire format names itself.
-fn algorithm_of(blob: &[u8]) -> Option<&str> {
+pub(crate) fn algorithm_of(blob: &[u8]) -> Option<&str> {
     let (length, rest) = blob.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     std::str::from_utf8(rest.get(..length)?).ok()

@@ -14,6 +14,7 @@ mod handshake_limit;
 mod keys;
 mod known_hosts;
 mod known_hosts_files;
+mod pinned_keys;
 mod session;
 mod target;
 
@@ -35,12 +36,14 @@ use crate::port::{
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
+use pinned_keys::PinnedKeys;
 
 /// Reaches hosts over SSH.
 pub struct SshTransport {
     targets: HashMap<String, SshTarget>,
     limit: HandshakeLimit,
     keys: KeyFiles,
+    pinned: Arc<PinnedKeys>,
 }
 
 impl SshTransport {
@@ -53,6 +56,7 @@ impl SshTransport {
                 .collect(),
             limit: HandshakeLimit::new(options.handshakes, options.handshakes_per_endpoint),
             keys: KeyFiles::default(),
+            pinned: Arc::default(),
         }
     }
 
@@ -65,6 +69,7 @@ impl SshTransport {
             self.target(host)?,
             &self.limit,
             &self.keys,
+            &self.pinned,
         ))
         .await
     }

@@ -20,6 +20,7 @@ use super::handshake_limit::HandshakeLimit;
 use super::keys::KeyFiles;
 use super::known_hosts::{HostName, algorithms};
 use super::known_hosts_files::KnownHost;
+use super::pinned_keys::PinnedKeys;
 use super::target::SshTarget;
 use crate::error::{ConnectError, LostError};
 use crate::exec::{Exec, ExecChannel};
@@ -69,11 +70,12 @@ impl SshSession {
         target: &SshTarget,
         limit: &HandshakeLimit,
         keys: &KeyFiles,
+        pinned: &Arc<PinnedKeys>,
     ) -> Result<Self, ConnectError> {
         let dialled = dial(target, limit).await?;
         let address = target.endpoint();
         let within = target.auth_timeout;
-        timeout(within, Self::handshake(target, dialled, keys))
+        timeout(within, Self::handshake(target, dialled, keys, pinned))
             .await
             .map_err(|_elapsed| ConnectError::AuthTimeout { address, within })?
     }
@@ -86,6 +88,7 @@ impl SshSession {
             permit,
         }: Dialled,
         keys: &KeyFiles,
+        pinned: &Arc<PinnedKeys>,
     ) -> Result<Self, ConnectError> {
         let address = target.endpoint();
         let broken = |reason: String| ConnectError::Handshake {
@@ -97,9 +100,12 @@ impl SshSession {
         let known = tokio::task::spawn_blocking(move || KnownHost::read(name, &files))
             .await
             .map_err(|error| broken(error.to_string()))??;
-        let config = Arc::new(config(target, &known));
+        let mut first = algorithms(&known.keys);
+        first.extend(pinned.algorithm(&known.name));
+        let config = Arc::new(config(target, &first));
         let host = known.name.as_str().to_owned();
-        let (handler, seen, ending) = HostHandler::new(host, known, target.host_keys);
+        let policy = target.host_keys;
+        let (handler, seen, ending) = HostHandler::new(host, known, policy, pinned.clone());
 
         let mut handle = connect_stream(config, stream, handler)
             .await
@@ -196,11 +202,11 @@ impl Exec for SshSession {
     }
 }
 
-fn config(target: &SshTarget, known: &KnownHost) -> Config {
+fn config(target: &SshTarget, first: &[String]) -> Config {
     let ask = (!target.keepalive.is_zero()).then_some(target.keepalive);
     Config {
         client_id: SshId::Standard(concat!("SSH-2.0-phalanx_", env!("CARGO_PKG_VERSION")).into()),
-        preferred: preferred(&algorithms(&known.keys)),
+        preferred: preferred(first),
         keepalive_interval: ask,
         keepalive_max: KEEPALIVES as usize,
         // Answers to keepalives reset this. It ends a session that is stuck in a write, which asks
