@@ -9,7 +9,9 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
 };
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
-use phalanx_remote::{BootIdentity, HolderWords, JobId, Script, parse_result};
+use phalanx_remote::{
+    BootIdentity, HolderWords, JobId, RESULT_KEPT, ResultLines, Script, parse_result,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
@@ -18,6 +20,7 @@ use crate::last_lines::LastLines;
 use crate::link::{Link, NoLink};
 use crate::log_file::LogFile;
 use crate::message::Report;
+use crate::notices::Notices;
 use crate::permits::Permits;
 use crate::resume::Begin;
 use crate::run_folder::RunFolder;
@@ -26,6 +29,9 @@ use crate::telling::Telling;
 
 /// How long reading a host's facts may take.
 const FACTS_WITHIN: Duration = Duration::from_secs(120);
+
+/// How many letters of a name that a host made up are told.
+const NAME_TOLD: usize = 60;
 
 /// What all executors of a run share.
 pub(crate) struct Shared {
@@ -78,6 +84,8 @@ pub(crate) struct Executor {
     pub(crate) short: Vec<(TaskId, u32)>,
     /// Whether it has output that could not be fetched.
     pub(crate) keeps_spool: bool,
+    /// What was told of the host because of what it said.
+    pub(crate) notices: Notices,
 }
 
 /// A task under way.
@@ -155,7 +163,9 @@ impl Executor {
                 .into());
         }
         let mut facts = BTreeMap::new();
-        for (name, value) in parse_result(&end.result).facts {
+        let result = parse_result(&end.result);
+        self.tell_cut(path, &result).await;
+        for (name, value) in result.facts {
             self.take_fact(&mut facts, path, name, value).await;
         }
         facts.extend(self.told.clone());
@@ -234,6 +244,16 @@ impl Executor {
             .collect()
     }
 
+    /// Says so where a script's result was too long to be kept.
+    pub(crate) async fn tell_cut(&mut self, from: &str, result: &ResultLines) {
+        if result.cut {
+            let kept = RESULT_KEPT >> 10;
+            let text =
+                format!("{from} told more than {kept} KiB of results; the rest was left out");
+            self.notice(text).await;
+        }
+    }
+
     /// Keeps a fact that the recipe declares; of another it is said that it is passed over.
     pub(crate) async fn take_fact(
         &mut self,
@@ -245,9 +265,9 @@ impl Executor {
         if self.shared.plan.fact_kinds.contains_key(&name) {
             into.insert(name, value);
         } else {
+            let name: String = name.chars().take(NAME_TOLD).collect();
             let text = format!("{from} told the fact {name}, which the recipe does not declare");
-            let host = self.planned().name.clone();
-            self.progress(EventKind::HostNotice { host, text }).await;
+            self.notice(text).await;
         }
     }
 

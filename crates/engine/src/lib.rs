@@ -8,6 +8,7 @@
 mod board;
 mod cluster_lock;
 mod control_call;
+mod disk_reserve;
 mod dispatcher;
 mod executor;
 mod failure;
@@ -20,6 +21,7 @@ mod link;
 mod log_file;
 mod log_times_file;
 mod message;
+mod notices;
 mod password_hash;
 mod permits;
 mod process_token;

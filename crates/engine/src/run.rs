@@ -23,7 +23,9 @@ use crate::dispatcher::{Dispatcher, HostLine};
 use crate::executor::{Executor, Shared};
 use crate::journal::JournalWriter;
 use crate::link::Link;
+
 use crate::message::Report;
+use crate::notices::Notices;
 use crate::permits::Permits;
 use crate::process_token;
 use crate::resume::Resumption;
@@ -308,6 +310,7 @@ pub async fn run(
             fence: Arc::default(),
             short: short.remove(&index).unwrap_or_default(),
             keeps_spool: false,
+            notices: Notices::default(),
         };
         // An executor that breaks must not leave the others waiting for its host.
         let reports = reports.clone();

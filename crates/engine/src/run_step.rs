@@ -10,7 +10,8 @@ use phalanx_events::{
 };
 use phalanx_plan::{Handing, PlannedStage, Secret, TaskId, secrets_file};
 use phalanx_remote::{
-    JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, ResultLines, Severity, parse_result,
+    JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, RECORDS_KEPT, ResultLines, Severity,
+    parse_result,
 };
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -73,10 +74,10 @@ impl Executor {
                 fence: self.fence(),
                 // Once the host has it, it is never started again: only attached to.
                 start: start.filter(|_| !watch.accepted),
-                offset: attempt.log.bytes(),
+                offset: attempt.log.offset(),
             };
             if watch.accepted {
-                let (task, offset) = (attempt.id.clone(), attempt.log.bytes());
+                let (task, offset) = (attempt.id.clone(), attempt.log.offset());
                 self.progress(EventKind::TaskAttached { task, offset })
                     .await;
             }
@@ -114,12 +115,12 @@ impl Executor {
                     if watch.accepted {
                         self.progress(EventKind::TaskDetached {
                             task: attempt.id.clone(),
-                            offset: attempt.log.bytes(),
+                            offset: attempt.log.offset(),
                             reason: error.to_string(),
                         })
                         .await;
                     }
-                    let now = (watch.accepted, attempt.log.bytes());
+                    let now = (watch.accepted, attempt.log.offset());
                     // A job may be silent for long: that its connection held counts as well.
                     let held_on = matches!(error, JobError::Lost(_)) && self.link.was_steady();
                     let got_further = std::mem::replace(&mut held, now) != now || held_on;
@@ -188,7 +189,7 @@ impl Executor {
                             id: &job,
                             fence,
                             start: None,
-                            offset: attempt.log.bytes(),
+                            offset: attempt.log.offset(),
                         };
                         let mut follow = Follow {
                             watch: &mut *watch,
@@ -223,7 +224,10 @@ impl Executor {
     }
 
     /// What the end of the job means for the task.
-    async fn job_end(&mut self, job: JobEnd, attempt: &Attempt) -> TaskEnd {
+    async fn job_end(&mut self, job: JobEnd, attempt: &mut Attempt) -> TaskEnd {
+        if let Some(text) = attempt.log.cut_to_tell() {
+            self.notice(text).await;
+        }
         let lines = attempt.log.last_lines();
         let outcome = match &job.state {
             _ if job.full => Err(Failure::new(
@@ -261,13 +265,15 @@ impl Executor {
                 format!("the host could not start the job: {reason}"),
             )),
         };
+        let result = parse_result(&job.result);
+        self.tell_cut(attempt.id.stage.as_str(), &result).await;
         let ResultLines {
             changed,
             already,
             facts,
             problems,
             ..
-        } = parse_result(&job.result);
+        } = result;
         let problems = self.problems(problems);
         let mut end = match (outcome, errors_among(&problems)) {
             // A check that found an error has failed, even where its script went on and ended well.
@@ -368,7 +374,15 @@ impl JobWatch for Follow<'_> {
     }
 
     fn output(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.log.write(bytes)
+        self.log.write(bytes)?;
+        if let Some(text) = self.log.cut_to_tell() {
+            let host = self.watch.task.host.clone();
+            let notice = Report::Progress(Box::new(EventKind::HostNotice { host, text }));
+            if self.watch.reports.try_send(notice).is_err() {
+                self.log.cut_not_told(); // the queue is full: later, or at the end
+            }
+        }
+        Ok(())
     }
 }
 
@@ -404,6 +418,9 @@ pub(crate) fn errors_among(problems: &[ReportedProblem]) -> Option<Failure> {
     let text = match errors {
         0 => return None,
         1 => "it found a problem that has to be solved first".to_owned(),
+        _ if errors > RECORDS_KEPT => {
+            format!("it found more than {RECORDS_KEPT} problems that have to be solved first")
+        }
         _ => format!("it found {errors} problems that have to be solved first"),
     };
     Some(Failure::new(FailureKind::Problems, text))

@@ -24,6 +24,9 @@ const PROBE_HANGS: &str = "the probe gave no answer within 60 s\n";
 /// does not ask often.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often an attempt tells facts that a probe reads while it says not yet. Later ones are told with the
+/// end: one that reads something else each time must not fill the journal.
+const FACTS_TOLD: u32 = 100;
 
 impl Executor {
     /// Probes until the script says yes, time is up, or the operator wants to stop.
@@ -61,6 +64,8 @@ impl Executor {
         let shared = Arc::clone(&self.shared);
         let began = Instant::now();
         let mut answered = false;
+        let mut times_told = 0;
+        let mut untold = Facts::new();
         loop {
             let connection = self.link.get().await?;
             attempt.log.forget_lines();
@@ -95,12 +100,26 @@ impl Executor {
                     let host_ms = took.flatten().map(|took| took.as_millis() as u64);
                     answered = true;
                     let result = parse_result(&result);
+                    self.tell_cut(path, &result).await;
                     let mut facts = Facts::new();
                     for (name, value) in result.facts {
                         self.take_fact(&mut facts, path, name, value).await;
                     }
+                    let news = facts
+                        .iter()
+                        .filter(|(name, value)| self.facts.get(*name) != Some(value));
+                    untold.extend(news.map(|(name, value)| (name.clone(), value.clone())));
                     self.keep_told(&facts);
+                    if let Some(text) = attempt.log.cut_to_tell() {
+                        self.notice(text).await;
+                    }
                     let problems = self.problems(result.problems);
+                    if status == 0 || errors_among(&problems).is_some() {
+                        facts = std::mem::take(&mut untold)
+                            .into_iter()
+                            .chain(facts)
+                            .collect();
+                    }
                     if let Some(failure) = errors_among(&problems) {
                         return Ok(TaskEnd {
                             facts,
@@ -117,7 +136,9 @@ impl Executor {
                             ..TaskEnd::new(done(&attempt.changed))
                         });
                     }
-                    if !facts.is_empty() {
+                    if !untold.is_empty() && times_told < FACTS_TOLD {
+                        times_told += 1;
+                        let facts = std::mem::take(&mut untold);
                         let host = self.planned().name.clone();
                         let boot = boot.map(|boot| boot.to_string());
                         self.progress(EventKind::FactsRead {

@@ -186,8 +186,8 @@ impl HostProtocol {
         match talk.end_within(self.options.stall_timeout).await {
             // Whatever cuts us off now is the reboot. One that says nothing, and holds the connection,
             // may be about to: whether it does is seen by its boot identity.
-            Ok(Ended::Well | Ended::CutShort)
-            | Err(TalkError::Lost(_) | TalkError::Stalled(_)) => {}
+            Ok(Ended::Well | Ended::CutShort) | Err(TalkError::Lost(_) | TalkError::Stalled(_)) => {
+            }
             Ok(Ended::Refused(why)) => {
                 let said = why.strip_prefix("refused ").unwrap_or(&why);
                 let said = format!("the host will not reboot: {said}");

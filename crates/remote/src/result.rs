@@ -153,7 +153,9 @@ fn shortened(text: &str) -> String {
     if text.len() <= TEXT_KEPT {
         return text.to_owned();
     }
-    let kept = text.get(..text.floor_char_boundary(TEXT_KEPT)).unwrap_or_default();
+    let kept = text
+        .get(..text.floor_char_boundary(TEXT_KEPT))
+        .unwrap_or_default();
     format!("{kept}... ({} bytes more)", text.len() - kept.len())
 }
 
@@ -230,12 +232,21 @@ mod tests {
         let lines = parse_result(&text);
         assert_eq!(lines.changed.len(), RECORDS_KEPT + 1);
         assert_eq!(lines.changed.first().map(String::as_str), Some("c0"));
-        assert_eq!(lines.changed.last().map(String::as_str), Some("and 29900 more"));
+        assert_eq!(
+            lines.changed.last().map(String::as_str),
+            Some("and 29900 more")
+        );
         let errors = |problem: &&ReportedProblem| problem.severity == Severity::Error;
         let error = lines.problems.iter().find(errors);
         assert_eq!(error.map(|error| error.text.as_str()), Some("it is full"));
-        let last = lines.problems.last().map(|last| (last.severity, last.text.as_str()));
-        assert_eq!(last, Some((Severity::Note, "and 4900 more, which are not kept")));
+        let last = lines
+            .problems
+            .last()
+            .map(|last| (last.severity, last.text.as_str()));
+        assert_eq!(
+            last,
+            Some((Severity::Note, "and 4900 more, which are not kept"))
+        );
         assert_eq!(lines.problems.len(), RECORDS_KEPT + 2);
     }
 

@@ -4,8 +4,8 @@ use crate::answer::field;
 use crate::error::JobError;
 use crate::port::{Hold, HolderWords};
 
-use super::request::{PIECES, Request};
 use super::job::plain_name;
+use super::request::{PIECES, Request};
 use super::{HostProtocol, numbers, taken};
 
 impl HostProtocol {

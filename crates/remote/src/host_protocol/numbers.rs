@@ -56,17 +56,39 @@ mod tests {
     #[test]
     fn only_numbers_that_can_be_are_taken() {
         assert_eq!(natural("9223372036854775807"), Some(i64::MAX as u64));
-        for bad in ["", "-1", "+1", " 1", "1 ", "0x1", "9223372036854775808", "18446744073709551615"] {
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "0x1",
+            "9223372036854775808",
+            "18446744073709551615",
+        ] {
             assert_eq!(natural(bad), None, "{bad:?}");
         }
-        assert_eq!((status("0"), status("255"), status("256")), (Some(0), Some(255), None));
-        assert_eq!((processes("4194304"), processes("4194305")), (Some(4_194_304), None));
+        assert_eq!(
+            (status("0"), status("255"), status("256")),
+            (Some(0), Some(255), None)
+        );
+        assert_eq!(
+            (processes("4194304"), processes("4194305")),
+            (Some(4_194_304), None)
+        );
     }
 
     #[test]
     fn no_host_is_up_for_longer_than_computers_are() {
         assert_eq!(uptime("10.50"), Some(Duration::from_millis(10_500)));
-        for bad in ["18446744073709551.61", "9223372036854775807.99", "1.5", "1", "+1.00", "1.+5"] {
+        for bad in [
+            "18446744073709551.61",
+            "9223372036854775807.99",
+            "1.5",
+            "1",
+            "+1.00",
+            "1.+5",
+        ] {
             assert_eq!(uptime(bad), None, "{bad}");
         }
     }
