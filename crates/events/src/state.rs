@@ -10,6 +10,10 @@ use crate::control::Control;
 use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
 use crate::outcome::{Failure, RunOutcome};
 
+/// So many different notices of a host are kept. A run that is told of now has fewer; a journal that holds
+/// more is no reason to compare each with all others.
+pub const NOTICES_KEPT: usize = 1_000;
+
 /// What is known of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
@@ -160,7 +164,7 @@ impl RunState {
             }
             EventKind::HostNotice { host, text } => {
                 let notices = &mut self.host(host).notices;
-                if !notices.contains(text) {
+                if notices.len() < NOTICES_KEPT && !notices.contains(text) {
                     notices.push(text.clone());
                 }
             }

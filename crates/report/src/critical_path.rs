@@ -73,7 +73,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
     let sum_ms = steps
         .iter()
         .map(|step| step.wait_ms.saturating_add(step.took_ms))
-        .sum();
+        .fold(0, u64::saturating_add);
     Some(CriticalPath { steps, sum_ms })
 }
 
@@ -84,6 +84,6 @@ fn facts_between(timeline: &Timeline, task: &TaskId, from: u64, to: u64) -> u64 
         .into_iter()
         .flatten()
         .filter(|(at, _)| *at > from && *at <= to)
-        .map(|(_, took)| took)
-        .sum()
+        .map(|(_, took)| *took)
+        .fold(0, u64::saturating_add)
 }

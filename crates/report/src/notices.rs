@@ -1,6 +1,7 @@
 //! Notices that are held back a moment, so that what many hosts say at the same time is one line.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use anstyle::Style;
 use phalanx_plan::{HostName, Plan, StageId, TaskId};
@@ -17,8 +18,13 @@ pub(crate) struct HeldNotices {
     /// The hosts' places in the plan.
     order: BTreeMap<HostName, usize>,
     notices: Vec<Notice>,
+    /// The notices' places, by what makes two of them equal.
+    places: HashMap<Key, usize>,
     since: u64,
 }
+
+/// Word, subject and neutral text.
+type Key = (&'static str, String, String);
 
 /// Something that a host says.
 #[derive(Clone, Copy)]
@@ -86,6 +92,7 @@ impl HeldNotices {
                 .map(|(at, host)| (host.name.clone(), at))
                 .collect(),
             notices: Vec::new(),
+            places: HashMap::new(),
             since: 0,
         }
     }
@@ -104,21 +111,25 @@ impl HeldNotices {
             self.since = now;
         }
         let neutral = self.folding.neutral(host, text);
-        // Looked for from the end, where equal ones are.
-        let equal = self.notices.iter_mut().rev().find(|known| {
-            (known.word, &known.subject, &known.neutral) == (word, &subject, &neutral)
-        });
-        match equal {
-            Some(known) => known.hosts.push(host.clone()),
-            None => self.notices.push(Notice {
-                word,
-                style,
-                subject,
-                neutral,
-                text: text.to_owned(),
-                advice: advice.map(str::to_owned),
-                hosts: vec![host.clone()],
-            }),
+        match self.places.entry((word, subject, neutral)) {
+            Entry::Occupied(known) => {
+                if let Some(known) = self.notices.get_mut(*known.get()) {
+                    known.hosts.push(host.clone());
+                }
+            }
+            Entry::Vacant(new) => {
+                let (_, subject, neutral) = new.key().clone();
+                new.insert(self.notices.len());
+                self.notices.push(Notice {
+                    word,
+                    style,
+                    subject,
+                    neutral,
+                    text: text.to_owned(),
+                    advice: advice.map(str::to_owned),
+                    hosts: vec![host.clone()],
+                });
+            }
         }
     }
 
@@ -140,17 +151,25 @@ impl HeldNotices {
     /// same hosts are one notice, with the first one's reason.
     pub(crate) fn take(&mut self) -> Vec<Notice> {
         let mut joined: Vec<Notice> = Vec::new();
+        let mut not_run: HashMap<Vec<HostName>, usize> = HashMap::new();
+        self.places.clear();
         for mut next in std::mem::take(&mut self.notices) {
             next.hosts.sort_by_key(|host| self.order.get(host).copied());
-            let before = joined.iter_mut().find(|before| {
-                next.word == "not run" && before.word == next.word && before.hosts == next.hosts
-            });
+            let before = match next.word {
+                "not run" => not_run.get(&next.hosts).and_then(|at| joined.get_mut(*at)),
+                _ => None,
+            };
             match before {
                 Some(before) => {
                     before.subject.push_str(", ");
                     before.subject.push_str(&next.subject);
                 }
-                None => joined.push(next),
+                None => {
+                    if next.word == "not run" {
+                        not_run.insert(next.hosts.clone(), joined.len());
+                    }
+                    joined.push(next);
+                }
             }
         }
         joined

@@ -1,6 +1,6 @@
 //! Out of a plan and a run's events: what came of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId};
@@ -199,6 +199,8 @@ fn failures(
     context: &ReportContext<'_>,
 ) -> Vec<FailureReport> {
     let mut folded: Vec<Folded> = Vec::new();
+    // By a text that two of them must share to be equal: no list is searched for each.
+    let mut places: HashMap<(Option<StageId>, String), Vec<usize>> = HashMap::new();
     let mut add = |stage: Option<&StageId>, host: &HostName, failure: &Failure, has_log: bool| {
         let neutral = Failure {
             kind: failure.kind,
@@ -214,18 +216,26 @@ fn failures(
                 .map(|line| folding.neutral(host, line))
                 .collect(),
         };
-        let known = folded
-            .iter_mut()
-            .find(|known| known.stage.as_ref() == stage && known.failure == neutral);
-        match known {
-            Some(known) => known.hosts.push(host.clone()),
-            None => folded.push(Folded {
-                failure: neutral,
-                stage: stage.cloned(),
-                hosts: vec![host.clone()],
-                first: failure.clone(),
-                has_log,
-            }),
+        let like = [&neutral.message].into_iter().chain(&neutral.lines);
+        let like = like.map(String::as_str).collect::<Vec<_>>().join("\n");
+        let alike = places.entry((stage.cloned(), like)).or_default();
+        let equal = |at: &&usize| folded.get(**at).is_some_and(|one| one.failure == neutral);
+        match alike.iter().find(equal).copied() {
+            Some(at) => {
+                if let Some(known) = folded.get_mut(at) {
+                    known.hosts.push(host.clone());
+                }
+            }
+            None => {
+                alike.push(folded.len());
+                folded.push(Folded {
+                    failure: neutral,
+                    stage: stage.cloned(),
+                    hosts: vec![host.clone()],
+                    first: failure.clone(),
+                    has_log,
+                });
+            }
         }
     };
     let mut told: BTreeSet<(&HostName, &str)> = BTreeSet::new();
@@ -296,6 +306,8 @@ fn failures(
 fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemReport> {
     let mut folded: Vec<ProblemReport> = Vec::new();
     let mut own_words: Vec<(String, String)> = Vec::new();
+    let mut places = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for task in &plan.tasks {
         let end = timeline
             .tasks
@@ -305,13 +317,17 @@ fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemR
         for problem in end.iter().flat_map(|end| &end.problems) {
             let text = harmless(&folding.neutral(host, &problem.text));
             let fix = harmless(&folding.neutral(host, &problem.fix));
-            let known = folded.iter_mut().find(|known| {
-                (known.severity, &known.check, &known.text, &known.fix)
-                    == (problem.severity, &problem.check, &text, &fix)
-            });
-            match known {
-                Some(known) if known.hosts.contains(host) => {}
-                Some(known) => known.hosts.push(host.clone()),
+            let key = (
+                problem.severity,
+                problem.check.clone(),
+                text.clone(),
+                fix.clone(),
+            );
+            let place = *places.entry(key).or_insert(folded.len());
+            let is_new = seen.insert((place, host));
+            match folded.get_mut(place) {
+                Some(known) if is_new => known.hosts.push(host.clone()),
+                Some(_) => {}
                 None => {
                     own_words.push((harmless(&problem.text), harmless(&problem.fix)));
                     folded.push(ProblemReport {
@@ -353,16 +369,23 @@ fn is_skipped_by_operator(timeline: &Timeline, task: &TaskId) -> bool {
 
 fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
     let mut folded: Vec<(NoticeReport, String)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut skipped_on: BTreeMap<&HostName, Vec<&StageId>> = BTreeMap::new();
+    for task in &plan.tasks {
+        if is_skipped_by_operator(timeline, &task.id) {
+            let stages = skipped_on.entry(&task.id.host).or_default();
+            stages.push(&task.id.stage);
+        }
+    }
     for host in &plan.hosts {
         let seen = timeline.hosts.get(&host.name);
         let left_out = seen
             .filter(|seen| seen.left_out)
             .map(|_| "left out of the run by the operator".to_owned());
-        let skipped = plan.tasks.iter().filter(|task| task.id.host == host.name);
+        let skipped = skipped_on.remove(&host.name).unwrap_or_default();
         let skipped: Vec<String> = skipped
-            .filter(|task| is_skipped_by_operator(timeline, &task.id))
-            .map(|task| {
-                let stage = &task.id.stage;
+            .into_iter()
+            .map(|stage| {
                 format!("{stage} was skipped, as the operator wanted; a new run does it, `resume` does not")
             })
             .collect();
@@ -372,7 +395,8 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
             .chain(seen.iter().flat_map(|seen| &seen.notices))
         {
             let text = harmless(&folding.neutral(&host.name, notice));
-            match folded.iter_mut().find(|(known, _)| known.text == text) {
+            let place = *places.entry(text.clone()).or_insert(folded.len());
+            match folded.get_mut(place) {
                 Some((known, _)) => known.hosts.push(host.name.clone()),
                 None => {
                     let hosts = vec![host.name.clone()];
@@ -399,6 +423,11 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
     let has = |name: &str| flows.iter().any(|flow| flow == name);
     let mut next = Vec::new();
     let mut add = |command: String, does: &str| {
+        // What is to be typed is made of names alone; a plan that came from elsewhere may hold others.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._- ".contains(c);
+        if !command.chars().all(plain) {
+            return;
+        }
         next.push(NextStep {
             command: match command.as_str() {
                 "check" | "install" | "verify" => {

@@ -6,8 +6,8 @@ use std::iter::Peekable;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// `text` without escape sequences; other control characters in caret notation (`^G`), characters
-/// that change the direction of writing as `<U+202E>`. Line ends become spaces, tabs stay.
+/// `text` without escape sequences; other control characters in caret notation (`^G`), characters that
+/// nobody sees or that change the direction of writing as `<U+202E>`. Line ends become spaces, tabs stay.
 pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -22,11 +22,7 @@ pub fn harmless(text: &str) -> String {
                 out.push(char::from((c as u8) ^ 0x40));
             }
             '\u{7f}' => out.push_str("^?"),
-            '\u{80}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
+            c if is_hidden(c) => {
                 // Writing to a string never fails.
                 let _ = write!(out, "<U+{:04X}>", u32::from(c));
             }
@@ -34,6 +30,31 @@ pub fn harmless(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a character is not seen, or changes what is seen around it: controls beyond ASCII, spaces of no
+/// width and marks of direction, line and paragraph separators, fillers, tags, and what is no character.
+pub fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{80}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    ) || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// One line out of raw bytes: what stands after the last carriage return that something follows (a
@@ -126,6 +147,13 @@ mod tests {
             ("\x1b7saved", "saved"),
             ("bell\x07 del\x7f", "bell^G del^?"),
             ("a\u{202e}b", "a<U+202E>b"),
+            ("zero\u{200b}width\u{feff}", "zero<U+200B>width<U+FEFF>"),
+            (
+                "\u{61c}\u{180e}\u{2060}\u{2069}",
+                "<U+061C><U+180E><U+2060><U+2069>",
+            ),
+            ("\u{ffff}\u{e0041}\u{10fffe}", "<U+FFFF><U+E0041><U+10FFFE>"),
+            ("naïve 日本語 \u{fffd}", "naïve 日本語 \u{fffd}"),
             ("\u{9b}31mx", "x"),
             ("cut short \x1b[31", "cut short "),
             ("cut short \x1b", "cut short "),
@@ -155,6 +183,12 @@ mod tests {
         fn nothing_that_controls_a_terminal_is_left(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let shown = line(&bytes);
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\t'), "{shown:?}");
+        }
+
+        #[test]
+        fn nothing_unseen_is_left(text in any::<String>()) {
+            let shown = harmless(&text);
+            prop_assert!(!shown.chars().any(is_hidden), "{shown:?}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use phalanx_events::{
-    Control, Event, EventKind, Failure, Outcome, RunOutcome, RunResumed, RunStarted, TaskEnd,
+    Control, Event, EventKind, Failure, NOTICES_KEPT, Outcome, RunOutcome, RunResumed, RunStarted,
+    TaskEnd,
 };
 use phalanx_plan::{HostName, TaskId};
 
@@ -171,7 +172,7 @@ impl Timeline {
             }
             EventKind::HostNotice { host, text } => {
                 let notices = &mut self.hosts.entry(host.clone()).or_default().notices;
-                if !notices.contains(text) {
+                if notices.len() < NOTICES_KEPT && !notices.contains(text) {
                     notices.push(text.clone());
                 }
             }

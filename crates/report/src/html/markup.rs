@@ -1,6 +1,8 @@
 //! Markup that cannot be anything else than what was meant: tags and attributes' names are ours, and all
 //! text is escaped.
 
+use crate::terminal_text::is_hidden;
+
 /// A growing document.
 #[derive(Debug, Default)]
 pub(super) struct Markup(String);
@@ -22,7 +24,7 @@ impl Markup {
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
                 // What a browser would not show, or show as something else.
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => self.0.push('\u{fffd}'),
+                c if is_hidden(c) => self.0.push('\u{fffd}'),
                 c if c.is_control() && !matches!(c, '\n' | '\t') => self.0.push('\u{fffd}'),
                 c => self.0.push(c),
             }
@@ -81,12 +83,12 @@ mod tests {
         let mut markup = Markup::default();
         markup.open("a", &[("title", "\"><script>alert('1')</script>&")]);
         markup
-            .text("<img src=x onerror=y>\u{7}\u{202e}é\n")
+            .text("<img src=x onerror=y>\u{7}\u{202e}\u{200b}é\n")
             .close("a");
         assert_eq!(
             markup.finish(),
             "<a title=\"&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;\">\
-             &lt;img src=x onerror=y&gt;\u{fffd}\u{fffd}é\n</a>"
+             &lt;img src=x onerror=y&gt;\u{fffd}\u{fffd}\u{fffd}é\n</a>"
         );
     }
 }

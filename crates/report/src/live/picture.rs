@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::style::{Color, Modifier};
 
+use crate::terminal_text::is_hidden;
+
 /// A character's size in the picture's units.
 const WIDE: u32 = 9;
 const HIGH: u32 = 19;
@@ -137,7 +139,10 @@ fn class(colour: Color, modifier: Modifier) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
+    // Whatever came this far unseen is shown as what it is: something else. XML knows no controls.
+    let unseen = |c: char| is_hidden(c) || c.is_control();
+    text.replace(unseen, "\u{fffd}")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
