@@ -288,3 +288,33 @@ async fn a_disk_that_is_full_here_does_not_stop_the_job() {
         );
     }
 }
+
+/// Anybody may write a job's folder into an environment: it stands in the process list.
+#[tokio::test]
+async fn a_strangers_process_is_no_part_of_a_job() {
+    if !rustix::process::getuid().is_root() {
+        println!("not root: no stranger can be played");
+        return;
+    }
+    for host in Host::each() {
+        let id = id("stranger");
+        let mark = format!("PX_DIR={}", host.job_folder(&id).display());
+        let mut stranger = std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "env", &mark])
+            .args(["sleep", "1000"])
+            .spawn()
+            .unwrap();
+        let environ = format!("/proc/{}/environ", stranger.id());
+        until("it has the job's folder in its environment", || {
+            let environ = std::fs::read(&environ).unwrap_or_default();
+            String::from_utf8_lossy(&environ).contains(&mark)
+        })
+        .await;
+        let (end, _) = host.run(&id, "sleep 1000 & exit 3").await;
+        assert_eq!((end.state, end.left), (JobState::Ended(3), 1));
+        let lives = stranger.try_wait().unwrap().is_none();
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        assert!(lives, "it was not ours to end");
+    }
+}

@@ -1,6 +1,9 @@
 # The processes of a job. In: unit (its scope, or nothing where systemd is not used), job.
 # Sets `tree` to them, without process $1; true when there are any. Builtins only where there is a
-# cgroup: a fork would list itself. Without one, the job's folder in their environment tells them.
+# cgroup: a fork would list itself. Without one, the job's folder in their environment tells them; but
+# anybody may write that into an environment, and it can be read in the process list: only those count
+# whose real user is ours, which is root.
+real_user() { { while read -r word real line && [ "$word" != Uid: ]; do :; done <"$1/status"; } 2>/dev/null; }
 list_tree() {
   tree=
   if [ -n "$unit" ]; then
@@ -16,9 +19,13 @@ list_tree() {
       break
     done
   else
+    real_user /proc/self
+    mine=$real
     for file in $(grep -lszFx "PX_DIR=$job" /proc/[0-9]*/environ); do
-      file=${file#/proc/}
-      [ "${file%/environ}" = "$1" ] || tree="$tree ${file%/environ}"
+      file=${file%/environ} real=
+      real_user "$file"
+      [ "$real" = "$mine" ] || continue
+      [ "${file#/proc/}" = "$1" ] || tree="$tree ${file#/proc/}"
     done
   fi
   [ -n "$tree" ]
