@@ -1,14 +1,15 @@
 //! One task's log: the host's output, byte for byte.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use phalanx_plan::TaskId;
 
 use crate::last_lines::LastLines;
 use crate::log_times_file::LogTimesFile;
+use crate::plain_file;
 use crate::run_folder::RunFolder;
 use crate::telling::Telling;
 
@@ -38,7 +39,7 @@ impl LogFile {
 
     /// Goes on with what an earlier process has written of the same attempt.
     pub(crate) fn go_on(path: PathBuf, task: TaskId, telling: Telling) -> io::Result<Self> {
-        let bytes = match fs::metadata(&path) {
+        let bytes = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
@@ -89,13 +90,7 @@ impl LogFile {
 
 /// Opens the file; its folder is made where it is missing.
 fn open(path: &Path) -> io::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-    };
+    let open = || plain_file::append(path);
     match (open(), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
             fs::DirBuilder::new()

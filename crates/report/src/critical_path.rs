@@ -48,7 +48,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
                 // Of those that ended together the one that took time is the one waited for.
                 (
                     *other_ended,
-                    other_ended - other_started,
+                    other_ended.saturating_sub(*other_started),
                     other.id.host == task.id.host,
                 )
             });
@@ -61,7 +61,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
                 .stage(&task.id.stage)
                 .is_some_and(|stage| matches!(stage.action, Action::Until(_))),
             facts_ms: facts_between(timeline, &task.id, opened, ended),
-            took_ms: ended - started,
+            took_ms: ended.saturating_sub(started),
             host_ms: timeline
                 .tasks
                 .get(&task.id)
@@ -73,7 +73,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
     let sum_ms = steps
         .iter()
         .map(|step| step.wait_ms.saturating_add(step.took_ms))
-        .sum();
+        .fold(0, u64::saturating_add);
     Some(CriticalPath { steps, sum_ms })
 }
 
@@ -84,6 +84,5 @@ fn facts_between(timeline: &Timeline, task: &TaskId, from: u64, to: u64) -> u64 
         .into_iter()
         .flatten()
         .filter(|(at, _)| *at > from && *at <= to)
-        .map(|(_, took)| took)
-        .sum()
+        .fold(0, |sum, (_, took)| sum.saturating_add(*took))
 }

@@ -1,9 +1,9 @@
 //! Out of a plan and a run's events: what came of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
-use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId};
+use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId, is_plain_name};
 
 use crate::critical_path::critical_path;
 use crate::data::{
@@ -24,6 +24,8 @@ pub struct ReportContext<'a> {
     pub again: &'a str,
     /// Whether somebody works on it right now.
     pub running: bool,
+    /// Whether a newer program has written it: only that one may go on with it.
+    pub newer: bool,
     /// The lab that the hosts are of, where they are no real servers.
     pub lab: Option<&'a str>,
     /// Where the log of a task's attempt is, as it is shown.
@@ -52,12 +54,12 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
     let mut report = RunReport {
         format: FORMAT,
         run: context.run.to_owned(),
-        cluster: plan.cluster.clone(),
-        recipe: plan.recipe.clone(),
-        release: plan.release.clone(),
+        cluster: harmless(&plan.cluster),
+        recipe: harmless(&plan.recipe),
+        release: plan.release.as_deref().map(harmless),
         lab: context.lab.map(str::to_owned),
-        flow: plan.flow.clone(),
-        version: timeline.run.as_ref().map(|run| run.version.clone()),
+        flow: harmless(&plan.flow),
+        version: timeline.run.as_ref().map(|run| harmless(&run.version)),
         started_at: timeline.started_at,
         took_ms: timeline.took_ms,
         outcome: timeline.outcome,
@@ -187,8 +189,8 @@ fn cause(plan: &Plan, failure: &Failure) -> Option<CauseReport> {
     };
     let cause = plan.causes.iter().find(|cause| fits(&cause.words))?;
     Some(CauseReport {
-        says: cause.says.clone(),
-        fix: cause.fix.clone(),
+        says: harmless(&cause.says),
+        fix: harmless(&cause.fix),
     })
 }
 
@@ -295,6 +297,7 @@ fn failures(
 
 fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemReport> {
     let mut folded: Vec<ProblemReport> = Vec::new();
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
     let mut own_words: Vec<(String, String)> = Vec::new();
     for task in &plan.tasks {
         let end = timeline
@@ -305,14 +308,18 @@ fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemR
         for problem in end.iter().flat_map(|end| &end.problems) {
             let text = harmless(&folding.neutral(host, &problem.text));
             let fix = harmless(&folding.neutral(host, &problem.fix));
-            let known = folded.iter_mut().find(|known| {
-                (known.severity, &known.check, &known.text, &known.fix)
-                    == (problem.severity, &problem.check, &text, &fix)
-            });
-            match known {
+            let what = (
+                problem.severity,
+                problem.check.as_str(),
+                text.clone(),
+                fix.clone(),
+            );
+            let at = known.get(&what).copied();
+            match at.and_then(|at| folded.get_mut(at)) {
                 Some(known) if known.hosts.contains(host) => {}
                 Some(known) => known.hosts.push(host.clone()),
                 None => {
+                    known.insert(what, folded.len());
                     own_words.push((harmless(&problem.text), harmless(&problem.fix)));
                     folded.push(ProblemReport {
                         severity: problem.severity,
@@ -353,6 +360,7 @@ fn is_skipped_by_operator(timeline: &Timeline, task: &TaskId) -> bool {
 
 fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
     let mut folded: Vec<(NoticeReport, String)> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for host in &plan.hosts {
         let seen = timeline.hosts.get(&host.name);
         let left_out = seen
@@ -372,9 +380,11 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
             .chain(seen.iter().flat_map(|seen| &seen.notices))
         {
             let text = harmless(&folding.neutral(&host.name, notice));
-            match folded.iter_mut().find(|(known, _)| known.text == text) {
+            let at = known.get(&text).copied();
+            match at.and_then(|at| folded.get_mut(at)) {
                 Some((known, _)) => known.hosts.push(host.name.clone()),
                 None => {
+                    known.insert(text.clone(), folded.len());
                     let hosts = vec![host.name.clone()];
                     folded.push((NoticeReport { text, hosts }, harmless(notice)));
                 }
@@ -397,8 +407,15 @@ const LOGS_SUGGESTED: usize = 3;
 
 fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>) -> Vec<NextStep> {
     let has = |name: &str| flows.iter().any(|flow| flow == name);
+    // A plan is read back from a file: what is proposed for typing is nothing but a name.
+    if !is_plain_name(&report.flow) || !is_plain_name(&report.run) {
+        return Vec::new();
+    }
     let mut next = Vec::new();
     let mut add = |command: String, does: &str| {
+        if context.newer && command.starts_with("resume ") {
+            return;
+        }
         next.push(NextStep {
             command: match command.as_str() {
                 "check" | "install" | "verify" => {

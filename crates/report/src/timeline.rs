@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use phalanx_events::state::add_notice;
 use phalanx_events::{
     Control, Event, EventKind, Failure, Outcome, RunOutcome, RunResumed, RunStarted, TaskEnd,
 };
@@ -170,10 +171,8 @@ impl Timeline {
                 self.hosts.entry(host.clone()).or_default().failure = Some(failure.clone());
             }
             EventKind::HostNotice { host, text } => {
-                let notices = &mut self.hosts.entry(host.clone()).or_default().notices;
-                if !notices.contains(text) {
-                    notices.push(text.clone());
-                }
+                let host = self.hosts.entry(host.clone()).or_default();
+                add_notice(&mut host.notices, text);
             }
             EventKind::TaskStarted { task, attempt, .. } => {
                 let task = self.tasks.entry(task.clone()).or_default();
