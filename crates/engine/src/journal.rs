@@ -174,7 +174,7 @@ fn durability(kind: &EventKind) -> Durability {
 mod tests {
     use std::fs;
 
-    use phalanx_events::CancelLevel;
+    use phalanx_events::{CancelLevel, RunStarted};
 
     use super::*;
     use crate::run_id::RunId;
@@ -191,6 +191,22 @@ mod tests {
         }
     }
 
+    fn begun() -> Event {
+        Event {
+            kind: EventKind::RunStarted(RunStarted {
+                run: "r1".into(),
+                cluster: "example".into(),
+                recipe: "hello".into(),
+                release: None,
+                flow: "install".into(),
+                hosts: 1,
+                tasks: 1,
+                version: "0.1.0".into(),
+            }),
+            ..event(1, "")
+        }
+    }
+
     #[test]
     fn what_is_gone_on_with_is_cut_behind_its_last_whole_line_to_the_byte() {
         let home = tempfile::tempdir().unwrap();
@@ -198,14 +214,15 @@ mod tests {
         let folder = RunFolder::at(home.path(), &id);
         fs::create_dir_all(folder.path()).unwrap();
         let mut writer = JournalWriter::create(&folder).unwrap();
-        writer.append(&event(1, "Grüße, 世界 \u{1f980}")).unwrap();
+        writer.append(&begun()).unwrap();
+        writer.append(&event(2, "Grüße, 世界 \u{1f980}")).unwrap();
         writer.commit().unwrap();
         drop(writer);
         let whole = fs::read(folder.journal_path()).unwrap();
         // A torn line, in the middle of a character.
         fs::write(
             folder.journal_path(),
-            [&whole[..], b"{\"seq\":2,\"t\xe4"].concat(),
+            [&whole[..], b"{\"seq\":3,\"t\xe4"].concat(),
         )
         .unwrap();
         let read = folder.journal_to_continue().unwrap();
@@ -214,7 +231,7 @@ mod tests {
             kind: EventKind::CancelRequested {
                 level: CancelLevel::Leave,
             },
-            ..event(2, "")
+            ..event(3, "")
         };
         writer.append(&more).unwrap();
         writer.commit().unwrap();

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use phalanx_events::EventKind;
-use phalanx_events::journal::{self, Journal, JournalError};
+use phalanx_events::journal::{self, Damage, Journal, JournalError};
 use phalanx_plan::{HostName, Plan, TaskId};
 use thiserror::Error;
 
@@ -294,13 +294,21 @@ impl RunFolder {
     /// As [`RunFolder::journal`], and where a newer program has written it.
     pub fn journal_to_continue(&self) -> Result<Journal, RunFolderError> {
         let journal = self.read_journal(journal::read_to_continue)?;
-        match journal.header.run == self.id.as_str() {
-            true => Ok(journal),
-            false => Err(RunFolderError::OtherRun {
-                path: self.journal_path(),
+        let path = self.journal_path();
+        if journal.header.run != self.id.as_str() {
+            return Err(RunFolderError::OtherRun {
+                path,
                 found: journal.header.run,
                 run: self.id.clone(),
-            }),
+            });
+        }
+        match journal.events.first().map(|event| &event.kind) {
+            None | Some(EventKind::RunStarted(_)) => Ok(journal),
+            Some(_) => {
+                let (line, source) = (2, Damage::NotBegun);
+                let source = JournalError::Damaged { line, source };
+                Err(RunFolderError::Journal { path, source })
+            }
         }
     }
 

@@ -82,6 +82,9 @@ pub enum Damage {
     /// No program has ever written this format.
     #[error("it names the format {0}, which no phalanx has ever written")]
     Format(u32),
+    /// It is the first event, and does not say that the run began.
+    #[error("a run begins with `run-started`, and this is something else")]
+    NotBegun,
     /// Lines before it are missing.
     #[error("its number is {found}, and {expected} comes next: lines before it are missing")]
     Gap {
@@ -388,7 +391,7 @@ mod tests {
             (journal.whole_bytes, journal.events.len()),
             (whole.len(), 2)
         );
-        assert_eq!(journal.bytes, whole.len() + 15);
+        assert_eq!(journal.bytes, whole.len() + 17);
     }
 
     /// Of each line a byte is another one: the line is named, by whoever reads, and nothing is cut off.

@@ -161,9 +161,17 @@ fn of_cluster(folder: &RunFolder, cluster: &str) -> Result<Option<RunState>, Run
     let error = match read {
         Ok(journal) => {
             let state = RunState::of(&journal.events);
-            let run = state.run.as_ref();
-            let is_meant = run.is_some_and(|run| is_meant(&run.cluster, &run.flow));
-            return Ok(is_meant.then_some(state));
+            match &state.run {
+                Some(run) => {
+                    let is_meant = is_meant(&run.cluster, &run.flow);
+                    return Ok(is_meant.then_some(state));
+                }
+                // Nothing was done by a run that did not begin; or it is not said that it did.
+                None => match folder.journal_to_continue() {
+                    Ok(_) => return Ok(None),
+                    Err(error) => error,
+                },
+            }
         }
         Err(error) => error,
     };

@@ -9,12 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        ///
-        /// One that is read back from a plan or a journal is a plain name ([`is_plain_name`]), or reading
-        /// fails: it leads out of no folder and controls no terminal.
+        // One that is read back from a plan or a journal is a plain name, or reading fails: it leads out of no
+        // folder and controls no terminal.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(
+            #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"))] String,
+        );
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -103,20 +104,19 @@ impl fmt::Display for TaskId {
 /// Whether a name that is read back is one that this program may have written: names that a mapping makes out
 /// of a role and a number may be somewhat longer than those that people write.
 fn is_readable_name(name: &str) -> bool {
-    const MOST: usize = 96;
-    let (head, tail) = name.split_at_checked(64).unwrap_or((name, ""));
-    name.len() <= MOST
-        && is_plain_name(head)
-        && (tail.is_empty() || is_plain_name(&format!("0{tail}")))
+    name.len() <= 96 && is_made_of_plain(name)
 }
 
 /// Whether `name` may name a host, a role, a stage or a label: it starts with a letter or digit and
 /// goes on with letters, digits, `.`, `_` or `-`, at most 64 of them. Such a name is safe in a
 /// path, in a shell word and in a systemd unit's name.
 pub fn is_plain_name(name: &str) -> bool {
+    name.len() <= 64 && is_made_of_plain(name)
+}
+
+fn is_made_of_plain(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
-        && name.len() <= 64
         && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
