@@ -4,14 +4,16 @@
 //! however that ended. The file's text only tells others who that is.
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::plain_file;
 
 /// Who holds a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,14 +68,7 @@ impl ClusterLock {
             .mode(0o700)
             .create(home.join(LOCKS))
             .map_err(failed)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file = plain_file::read_and_write(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(read(&mut file))),
@@ -87,6 +82,9 @@ impl ClusterLock {
         Ok(Self { _file: file })
     }
 }
+
+/// What the holder has written about itself is no longer than this.
+const LONGEST: u64 = 64 << 10;
 
 /// The folder of all clusters' locks.
 const LOCKS: &str = "locks";
@@ -109,7 +107,8 @@ fn path_of(home: &Path, cluster: &str) -> PathBuf {
 /// Who it is need not be written yet.
 fn read(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
+    // It may be anything.
+    file.take(LONGEST).read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
@@ -125,6 +124,18 @@ mod tests {
             pid: 7,
             since: Timestamp::UNIX_EPOCH,
         }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lock_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let victim = home.path().join("victim");
+        std::fs::write(&victim, "kept").unwrap();
+        std::fs::create_dir(home.path().join(LOCKS)).unwrap();
+        std::os::unix::fs::symlink(&victim, home.path().join("locks/adv")).unwrap();
+        let refused = ClusterLock::take(home.path(), "adv", &holder("a"));
+        assert!(matches!(refused, Err(LockError::Io { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept");
     }
 
     #[test]

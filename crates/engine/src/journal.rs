@@ -1,11 +1,13 @@
 //! Writes the journal: what happened is on disk before anything follows from it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
-use phalanx_events::{Event, EventKind, journal};
+use phalanx_events::journal::{self, Journal};
+use phalanx_events::{Event, EventKind};
 
+use crate::plain_file;
 use crate::run_folder::{RunFolder, RunFolderError, new_file};
 
 /// Appends events to a run's journal.
@@ -53,16 +55,22 @@ impl JournalWriter {
     /// written as far as anybody knows.
     ///
     /// # Errors
-    /// Where the file cannot be opened or cut.
-    pub fn go_on(folder: &RunFolder, whole_bytes: usize) -> Result<Self, RunFolderError> {
+    /// Where the file cannot be opened or cut, or is not the one any more that was read.
+    pub fn go_on(folder: &RunFolder, read: &Journal) -> Result<Self, RunFolderError> {
         let path = folder.journal_path();
         let open = || {
-            let mut file = OpenOptions::new().write(true).open(&path)?;
+            let mut file = plain_file::write(&path)?;
             file.try_lock().map_err(|error| match error {
                 TryLockError::WouldBlock => io::Error::other("somebody works on this run"),
                 TryLockError::Error(error) => error,
             })?;
-            file.set_len(whole_bytes as u64)?;
+            // A cut at a place in another text would go through a line.
+            if file.metadata()?.len() != read.bytes as u64 {
+                return Err(io::Error::other(
+                    "somebody has changed it since it was read",
+                ));
+            }
+            file.set_len(read.whole_bytes as u64)?;
             file.seek(SeekFrom::End(0))?;
             Ok(Self {
                 file,
@@ -158,5 +166,94 @@ fn durability(kind: &EventKind) -> Durability {
         | EventKind::HostNotice { .. } => Durability::Whenever,
         kind if kind.is_flushed_at_once() => Durability::Before,
         _ => Durability::Soon,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use phalanx_events::{CancelLevel, RunStarted};
+
+    use super::*;
+    use crate::run_id::RunId;
+
+    fn event(seq: u64, text: &str) -> Event {
+        Event {
+            seq,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            ms: seq,
+            kind: EventKind::HostNotice {
+                host: "h1".into(),
+                text: text.to_owned(),
+            },
+        }
+    }
+
+    fn begun() -> Event {
+        Event {
+            kind: EventKind::RunStarted(RunStarted {
+                run: "r1".into(),
+                cluster: "example".into(),
+                recipe: "hello".into(),
+                release: None,
+                flow: "install".into(),
+                hosts: 1,
+                tasks: 1,
+                version: "0.1.0".into(),
+            }),
+            ..event(1, "")
+        }
+    }
+
+    #[test]
+    fn what_is_gone_on_with_is_cut_behind_its_last_whole_line_to_the_byte() {
+        let home = tempfile::tempdir().unwrap();
+        let id = RunId::new("r1");
+        let folder = RunFolder::at(home.path(), &id);
+        fs::create_dir_all(folder.path()).unwrap();
+        let mut writer = JournalWriter::create(&folder).unwrap();
+        writer.append(&begun()).unwrap();
+        writer.append(&event(2, "Grüße, 世界 \u{1f980}")).unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        let whole = fs::read(folder.journal_path()).unwrap();
+        // A torn line, in the middle of a character.
+        fs::write(
+            folder.journal_path(),
+            [&whole[..], b"{\"seq\":3,\"t\xe4"].concat(),
+        )
+        .unwrap();
+        let read = folder.journal_to_continue().unwrap();
+        let mut writer = JournalWriter::go_on(&folder, &read).unwrap();
+        let more = Event {
+            kind: EventKind::CancelRequested {
+                level: CancelLevel::Leave,
+            },
+            ..event(3, "")
+        };
+        writer.append(&more).unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        let line = journal::line(&more).unwrap();
+        let now = fs::read(folder.journal_path()).unwrap();
+        assert_eq!(now, [&whole[..], line.as_bytes()].concat());
+
+        // Somebody has written since it was read.
+        let error = JournalWriter::go_on(&folder, &read).unwrap_err();
+        assert!(matches!(error, RunFolderError::Io { .. }), "{error}");
+        assert_eq!(fs::read(folder.journal_path()).unwrap(), now);
+    }
+
+    #[test]
+    fn a_journal_of_another_run_is_not_gone_on_with() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(home.path(), &RunId::new("r1"));
+        fs::create_dir_all(folder.path()).unwrap();
+        fs::write(folder.journal_path(), journal::header_line("r2")).unwrap();
+        let error = folder.journal_to_continue().unwrap_err();
+        assert!(matches!(error, RunFolderError::OtherRun { .. }), "{error}");
+        assert!(folder.journal().is_ok());
     }
 }

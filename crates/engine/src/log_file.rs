@@ -5,9 +5,9 @@
 //! disk of the run's folder is nearly full for another reason, writing to a log fails as on a full disk,
 //! while there is room left for the journal: the host keeps its output, and `resume` fetches it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use phalanx_plan::TaskId;
@@ -15,6 +15,7 @@ use phalanx_plan::TaskId;
 use crate::disk_reserve::DiskReserve;
 use crate::last_lines::LastLines;
 use crate::log_times_file::LogTimesFile;
+use crate::plain_file;
 use crate::run_folder::RunFolder;
 use crate::telling::Telling;
 
@@ -66,7 +67,7 @@ impl LogFile {
 
     /// Goes on with what an earlier process has written of the same attempt.
     pub(crate) fn go_on(path: PathBuf, task: TaskId, telling: Telling) -> io::Result<Self> {
-        let (kept, is_cut) = match File::open(&path) {
+        let (kept, is_cut) = match plain_file::open(&path) {
             Ok(mut file) => kept_in(&mut file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => (0, false),
             Err(error) => return Err(error),
@@ -213,13 +214,7 @@ fn size_of_others(path: &Path) -> u64 {
 
 /// Opens the file; its folder is made where it is missing.
 fn open(path: &Path) -> io::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-    };
+    let open = || plain_file::append(path);
     match (open(), path.parent()) {
         (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
             fs::DirBuilder::new()

@@ -4,13 +4,14 @@
 //! run to fail: what cannot be written is not known later, and that is all. What was said while the
 //! connection was lost was kept on the host, and comes all at once: the time is that of its coming.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+
+use crate::plain_file;
 
 /// Entries lie at least so far apart: a long log costs by its time, not by its bytes.
 const APART: Duration = Duration::from_millis(100);
@@ -52,9 +53,7 @@ impl LogTimesFile {
         if let Some(file) = &mut self.file {
             return file.write_all(entry.as_bytes());
         }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
-        let mut file = options.open(&self.path)?;
+        let mut file = plain_file::append(&self.path)?;
         // What an earlier process has left of a last line must not run into this one.
         let end = match file.metadata()?.len() {
             0 => "",

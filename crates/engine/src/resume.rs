@@ -114,7 +114,7 @@ impl Resumption {
             let (mut begin, mut reason) = decide(known, action, other);
             if begin.is_none() && !state.tasks.contains_key(&task.id) {
                 // Nobody has looked at the host meanwhile.
-                let attempt = known.map_or(1, |known| known.attempt + 1);
+                let attempt = known.map_or(1, |known| known.attempt.saturating_add(1));
                 (begin, reason) = (Some(Begin::Anew { attempt }), Reason::NotBegun);
             }
             if let (Some(known), Some(Begin::Anew { attempt })) = (known, &begin)
@@ -173,7 +173,7 @@ fn decide(
     };
     let attempt = known.attempt;
     let next = Begin::Anew {
-        attempt: attempt + 1,
+        attempt: attempt.saturating_add(1),
     };
     // Whatever was written of the task since: what was begun and has no end comes first.
     if known.open {

@@ -126,9 +126,10 @@ fn go_on(
 ) -> Result<Opened, RunFolderError> {
     let folder = RunFolder::open(home, run)?;
     let state = RunState::of(&resume.journal.events);
-    let number = state.plan + 1;
+    let number = state.plan.saturating_add(1);
+    // Nothing is written to a journal that is not the one that was read.
+    let journal = JournalWriter::go_on(&folder, &resume.journal)?;
     folder.add_plan(number, plan)?;
-    let journal = JournalWriter::go_on(&folder, resume.journal.whole_bytes)?;
     let first = EventKind::RunResumed(RunResumed {
         plan: number,
         hosts: plan.hosts.len(),

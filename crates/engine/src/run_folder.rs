@@ -2,16 +2,19 @@
 //! per host and stage.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_events::EventKind;
-use phalanx_events::journal::{self, Journal, JournalError};
+use phalanx_events::journal::{self, Damage, Journal, JournalError};
 use phalanx_plan::{HostName, Plan, TaskId};
 use thiserror::Error;
 
+use crate::home::{self, HomeError};
+use crate::plain_file;
 use crate::run_id::RunId;
+use crate::succession;
 
 /// A run's folder.
 #[derive(Clone, Debug)]
@@ -50,6 +53,19 @@ pub enum RunFolderError {
         /// Why.
         source: JournalError,
     },
+    /// The journal is that of another run.
+    #[error("{} is the journal of the run {found}, and not of {run}", path.display())]
+    OtherRun {
+        /// The file.
+        path: PathBuf,
+        /// The run that its first line names.
+        found: String,
+        /// The run whose folder it is in.
+        run: RunId,
+    },
+    /// A folder is not ours alone.
+    #[error(transparent)]
+    Home(#[from] HomeError),
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> RunFolderError + '_ {
@@ -81,6 +97,7 @@ impl RunFolder {
             path,
             id: id.clone(),
         };
+        folder.write_number(&runs)?;
         folder.write_plan(1, plan)?;
         // The folder's own entry and those in it are on disk before anything happens on a host.
         for dir in [&runs, &folder.path] {
@@ -89,6 +106,26 @@ impl RunFolder {
                 .map_err(io_at(dir))?;
         }
         Ok(folder)
+    }
+
+    /// Says that this run comes after all that there are.
+    fn write_number(&self, runs: &Path) -> Result<(), RunFolderError> {
+        let others = Self::names(runs).map_err(io_at(runs))?;
+        let number = succession::next(runs, &others);
+        let path = self.path.join(succession::FILE);
+        let mut file = new_file(&path).map_err(io_at(&path))?;
+        file.write_all(format!("{number}\n").as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(io_at(&path))
+    }
+
+    /// The run's place among all runs; `None` for one of before there were such numbers.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`] where it has one that cannot be read: then nobody knows which run is newer.
+    pub fn number(&self) -> Result<Option<u64>, RunFolderError> {
+        let path = self.path.join(succession::FILE);
+        succession::number_in(&self.path).map_err(io_at(&path))
     }
 
     /// Keeps a plan under its number. One that is there already was written by somebody who then came
@@ -127,18 +164,11 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::NoSuchRun`].
     pub fn open(home: &Path, id: &RunId) -> Result<Self, RunFolderError> {
-        let path = home.join("runs").join(id.as_str());
-        // A name with a path in it is no run's name.
-        let plain = Path::new(id.as_str())
-            .file_name()
-            .is_some_and(|name| name == id.as_str());
-        if plain && path.is_dir() {
-            Ok(Self {
-                path,
-                id: id.clone(),
-            })
-        } else {
-            Err(RunFolderError::NoSuchRun(id.clone()))
+        let folder = Self::at(home, id);
+        let metadata = fs::symlink_metadata(&folder.path);
+        match id.is_plain() && metadata.is_ok_and(|metadata| metadata.is_dir()) {
+            true => Ok(folder),
+            false => Err(RunFolderError::NoSuchRun(id.clone())),
         }
     }
 
@@ -150,12 +180,20 @@ impl RunFolder {
         }
     }
 
-    /// All runs below `home`, the newest first. No folder, no runs.
+    /// All runs below `home`, the newest first: that is the one that began last, whatever the clock said. No
+    /// folder, no runs. What has no run's name is none.
     ///
     /// # Errors
     /// Any other failure to read the folder.
     pub fn list(home: &Path) -> io::Result<Vec<RunId>> {
-        let entries = match fs::read_dir(home.join("runs")) {
+        let folder = home.join("runs");
+        let mut runs = Self::names(&folder)?;
+        succession::sort(&folder, &mut runs);
+        Ok(runs)
+    }
+
+    fn names(folder: &Path) -> io::Result<Vec<RunId>> {
+        let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -169,9 +207,34 @@ impl RunFolder {
                 runs.push(RunId::new(name));
             }
         }
-        runs.sort();
-        runs.reverse();
+        runs.retain(RunId::is_plain);
         Ok(runs)
+    }
+
+    /// Whether everything in the folder may be believed and written to: it and its folders are ours alone, and
+    /// there is nothing in it but folders, files and the socket that takes orders. `also` as for
+    /// [`prepare_home`](crate::prepare_home).
+    ///
+    /// # Errors
+    /// [`RunFolderError::Home`], [`RunFolderError::Io`].
+    pub fn check(&self, also: Option<u32>) -> Result<(), RunFolderError> {
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            home::check_folder(&folder, also)?;
+            for entry in fs::read_dir(&folder).map_err(io_at(&folder))? {
+                let entry = entry.map_err(io_at(&folder))?;
+                let (path, kind) = (entry.path(), entry.file_type());
+                let kind = kind.map_err(io_at(&path))?;
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if !kind.is_file() && !(kind.is_socket() && folder == self.path) {
+                    let what =
+                        "there are only folders and files in a run's folder, and this is neither";
+                    return Err(io_at(&path)(io::Error::other(what)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -213,7 +276,7 @@ impl RunFolder {
     /// [`RunFolderError::Io`], [`RunFolderError::Plan`].
     pub fn numbered_plan(&self, number: u32) -> Result<Plan, RunFolderError> {
         let path = self.plan_path(number);
-        let text = fs::read(&path).map_err(io_at(&path))?;
+        let text = plain_file::read(&path).map_err(io_at(&path))?;
         serde_json::from_slice(&text).map_err(|source| RunFolderError::Plan { path, source })
     }
 
@@ -225,32 +288,50 @@ impl RunFolder {
         self.read_journal(journal::read)
     }
 
-    /// What happened, to go on from there.
+    /// What happened, to go on from there: every line of it makes sense, and it is this run's.
     ///
     /// # Errors
     /// As [`RunFolder::journal`], and where a newer program has written it.
     pub fn journal_to_continue(&self) -> Result<Journal, RunFolderError> {
-        self.read_journal(journal::read_to_continue)
+        let journal = self.read_journal(journal::read_to_continue)?;
+        let path = self.journal_path();
+        if journal.header.run != self.id.as_str() {
+            return Err(RunFolderError::OtherRun {
+                path,
+                found: journal.header.run,
+                run: self.id.clone(),
+            });
+        }
+        match journal.events.first().map(|event| &event.kind) {
+            None | Some(EventKind::RunStarted(_)) => Ok(journal),
+            Some(_) => {
+                let (line, source) = (2, Damage::NotBegun);
+                let source = JournalError::Damaged { line, source };
+                Err(RunFolderError::Journal { path, source })
+            }
+        }
     }
 
     fn read_journal(
         &self,
-        read: impl FnOnce(&str) -> Result<Journal, JournalError>,
+        read: impl FnOnce(Vec<u8>) -> Result<Journal, JournalError>,
     ) -> Result<Journal, RunFolderError> {
         let path = self.journal_path();
-        let bytes = fs::read(&path).map_err(io_at(&path))?;
-        // What a power loss has left of a last line need not be text; all before it is.
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let text = String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default());
-        read(&text).map_err(|source| RunFolderError::Journal { path, source })
+        let bytes = plain_file::read(&path).map_err(io_at(&path))?;
+        read(bytes).map_err(|source| RunFolderError::Journal { path, source })
+    }
+
+    /// The journal's format, where a newer program has written it.
+    pub fn newer_format(&self) -> Option<u32> {
+        let mut head = Vec::new();
+        let file = plain_file::open(&self.journal_path()).ok()?;
+        file.take(4 << 10).read_to_end(&mut head).ok()?;
+        journal::newer_format(&head)
     }
 
     /// Whether somebody works on the run right now.
     pub fn is_running(&self) -> bool {
-        let journal = File::open(self.journal_path());
+        let journal = plain_file::open(&self.journal_path());
         journal
             .is_ok_and(|journal| matches!(journal.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }

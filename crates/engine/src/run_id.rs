@@ -5,10 +5,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use phalanx_plan::is_plain_name;
 
 /// A run's name: when it began (UTC), and five letters, of which the first two are the fraction of
 /// the second and the others are drawn by lot, such as `20170427-202350-k3wzu`. Sorted by name, runs
-/// are sorted by time.
+/// are sorted by time, as far as the clock was right; which came after which is told by
+/// [`RunFolder::list`](crate::RunFolder::list).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(String);
 
@@ -27,6 +29,11 @@ impl RunId {
             .collect();
         let stamp = now.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S");
         Self(format!("{stamp}-{tail}"))
+    }
+
+    /// Whether it can be a run's name: such a one leads out of no folder, and is a word that can be typed.
+    pub fn is_plain(&self) -> bool {
+        is_plain_name(&self.0)
     }
 
     /// Takes a name that the user typed or a folder bears.
@@ -49,6 +56,24 @@ impl fmt::Display for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_anything_else_in_it_is_no_runs() {
+        assert!(RunId::draw(Timestamp::UNIX_EPOCH).is_plain());
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a b",
+            "x;id",
+            "\u{1b}]0;t\u{7}",
+            ".new",
+        ] {
+            assert!(!RunId::new(name).is_plain(), "{name:?}");
+        }
+    }
 
     #[test]
     fn names_sort_by_time_and_differ() {

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::control::Control;
 use crate::outcome::{Failure, Outcome, ReportedProblem, RunOutcome};
 
+/// A hundred years: nothing takes longer, whatever a damaged journal or a host's clock says. So many of it can be
+/// added up.
+pub const MOST_MS: u64 = 100 * 366 * 86_400_000;
+
+/// No task is begun so often.
+pub const MOST_ATTEMPTS: u32 = 1_000_000;
+
 /// One thing that happened, with its place in the run's order and in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
@@ -24,6 +31,26 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// Makes every span of time and every attempt's number one that can be: [`MOST_MS`] and [`MOST_ATTEMPTS`] at
+    /// most.
+    pub fn clamp(&mut self) {
+        let clamp = |ms: &mut u64| *ms = (*ms).min(MOST_MS);
+        clamp(&mut self.ms);
+        match &mut self.kind {
+            EventKind::HostConnected { took_ms, .. } => clamp(took_ms),
+            EventKind::HostRetry { again_in_ms, .. } => clamp(again_in_ms),
+            EventKind::FactsRead { host_ms, .. } => host_ms.iter_mut().for_each(clamp),
+            EventKind::TaskStarted { attempt, .. } => *attempt = (*attempt).min(MOST_ATTEMPTS),
+            EventKind::TaskEnded { attempt, end, .. } => {
+                *attempt = (*attempt).min(MOST_ATTEMPTS);
+                end.host_ms.iter_mut().for_each(clamp);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What happened.

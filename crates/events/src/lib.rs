@@ -14,4 +14,4 @@ pub mod state;
 pub use control::Control;
 pub use event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
 pub use outcome::{Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity, RunOutcome};
-pub use state::{HostState, HostStatus, NOTICES_KEPT, RunState, TaskState, TaskStatus};
+pub use state::{HostState, HostStatus, RunState, TaskState, TaskStatus};

@@ -10,9 +10,20 @@ use crate::control::Control;
 use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
 use crate::outcome::{Failure, RunOutcome};
 
-/// So many different notices of a host are kept. A run that is told of now has fewer; a journal that holds
-/// more is no reason to compare each with all others.
-pub const NOTICES_KEPT: usize = 1_000;
+/// So many notices of one host are kept; the journal has all of them.
+const MOST_NOTICES: usize = 200;
+
+/// Adds a notice that a host does not have yet; once there are too many, that there are more.
+pub fn add_notice(notices: &mut Vec<String>, text: &str) {
+    let more = || "there is more to know about it: the journal has all".to_owned();
+    match notices.len() {
+        0..MOST_NOTICES if !notices.iter().any(|known| known == text) => {
+            notices.push(text.to_owned());
+        }
+        MOST_NOTICES if !notices.iter().any(|known| known == text) => notices.push(more()),
+        _ => {}
+    }
+}
 
 /// What is known of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -163,10 +174,7 @@ impl RunState {
                 host.boot = boot.clone().or(host.boot.take());
             }
             EventKind::HostNotice { host, text } => {
-                let notices = &mut self.host(host).notices;
-                if notices.len() < NOTICES_KEPT && !notices.contains(text) {
-                    notices.push(text.clone());
-                }
+                add_notice(&mut self.host(host).notices, text);
             }
             EventKind::HostRetry { host, reason, .. } => {
                 let status = &mut self.host(host).status;
@@ -397,6 +405,18 @@ mod tests {
             state.apply(event);
         }
         state
+    }
+
+    #[test]
+    fn notices_of_a_host_have_an_end() {
+        let notice = |number: usize| EventKind::HostNotice {
+            host: "h1".into(),
+            text: format!("notice {number}"),
+        };
+        let state = RunState::of(&events((0..100_000).map(notice).collect()));
+        let notices = &state.hosts["h1"].notices;
+        assert_eq!(notices.len(), MOST_NOTICES + 1);
+        assert!(notices[MOST_NOTICES].contains("there is more"));
     }
 
     proptest! {

@@ -11,12 +11,11 @@ mod redaction_tests;
 mod spelling;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use phalanx_engine::RunFolder;
+use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::Event;
 use phalanx_events::journal;
 use phalanx_plan::{Plan, Secret, Severity, TaskId, secret_values};
@@ -98,6 +97,7 @@ pub(crate) fn bundle(
         return Err(exists(&path));
     }
     let secrets = secrets(global, environment);
+    run_list::tell_newer(&folder, terminal);
     let redactor = Redactor::new(&secrets.known).map_err(|_| {
         // The error might show what was looked for.
         let message = "a secret's value can't be looked for, so nothing was written";
@@ -370,7 +370,7 @@ impl Collection<'_> {
         let number = folder.plan_number();
         for at in 1..MOST_PLANS {
             let path = folder.plan_path(at);
-            let text = match fs::read(&path) {
+            let text = match plain_file::read(&path) {
                 Ok(text) => text,
                 Err(error) => {
                     if at == 1 || error.kind() != io::ErrorKind::NotFound {
@@ -409,7 +409,10 @@ impl Collection<'_> {
 
     /// The journal. Gives its events, without secrets.
     fn journal(&mut self, folder: &RunFolder) -> Vec<Event> {
-        let bytes = match fs::read(folder.journal_path()) {
+        if let Some(format) = folder.newer_format() {
+            self.missing.push(run_list::newer(folder, format));
+        }
+        let bytes = match plain_file::read(&folder.journal_path()) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.missing.push(format!("the journal: {error}"));
@@ -426,11 +429,12 @@ impl Collection<'_> {
             }
         }
         let whole = redacted.rfind('\n').map_or("", |end| &redacted[..=end]);
-        let events = match journal::read(whole) {
+        // What is damaged in the bytes may look well in the text made of them.
+        let events = match journal::read(&bytes).and_then(|_| journal::read(whole)) {
             Ok(journal) => journal.events,
             Err(error) => {
-                self.missing
-                    .push(format!("the journal's events: {}", chain(&error)));
+                let why = harmless(&chain(&error));
+                self.missing.push(format!("the journal's events: {why}"));
                 Vec::new()
             }
         };

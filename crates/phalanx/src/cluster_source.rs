@@ -71,13 +71,16 @@ pub(crate) fn home(global: &Global) -> PathBuf {
 pub(crate) fn command(global: &Global) -> String {
     let mut command = program::name().to_owned();
     if let Some(file) = &global.cluster {
-        let file = file.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-        if file.chars().all(plain) {
-            command.push_str(&format!(" -c {file}"));
-        } else {
-            command.push_str(&format!(" -c '{}'", file.replace('\'', r"'\''")));
-        }
+        command.push_str(&format!(" -c {}", word(&file.to_string_lossy())));
     }
     command
+}
+
+/// A text as one word of a command line.
+pub(crate) fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    match text.chars().all(plain) && !text.is_empty() {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }

@@ -5,6 +5,7 @@ use std::io;
 use phalanx_engine::RunFolder;
 use phalanx_events::{CancelLevel, Control};
 use phalanx_plan::{HostName, StageId, TaskId, did_you_mean};
+use phalanx_report::terminal_text::harmless;
 use serde_json::json;
 
 use crate::cli::{ControlArgs, Global, OrderArgs};
@@ -80,9 +81,10 @@ pub(crate) fn control(
                 .print_json(&json!({ "format": 1, "run": folder.id().to_string(), "ok": text }))?;
         }
         Ok(text) => terminal.print(&format!(
-            "run {} of {}: {text}\n",
+            "run {} of {}: {}\n",
             folder.id(),
-            plan.cluster
+            harmless(&plan.cluster),
+            harmless(&text)
         )),
         Err(text) => return Err(Trouble::new("control::refused", text)),
     }

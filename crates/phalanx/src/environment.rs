@@ -24,6 +24,8 @@ pub(crate) struct Environment {
     pub(crate) program: Option<String>,
     /// Who runs this program: `SUDO_USER`, `USER` or `LOGNAME`.
     pub(crate) user: Option<String>,
+    /// `SUDO_UID`: who has become root, where somebody has.
+    pub(crate) became_root: Option<u32>,
     /// What this machine calls itself.
     pub(crate) machine: String,
     /// `NO_COLOR`: whether no colours are wanted.
@@ -61,6 +63,9 @@ impl Environment {
             user: text("SUDO_USER")
                 .or_else(|| text("USER"))
                 .or_else(|| text("LOGNAME")),
+            became_root: text("SUDO_UID")
+                .and_then(|user| user.parse().ok())
+                .filter(|_| rustix::process::geteuid().is_root()),
             machine: rustix::system::uname()
                 .nodename()
                 .to_string_lossy()

@@ -1,12 +1,11 @@
 //! What earlier runs of the same flow took, learned beside a screen that is there already.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use phalanx_engine::{RunFolder, RunId};
+use phalanx_engine::{RunFolder, RunId, plain_file};
 use phalanx_events::{Event, EventKind};
 use phalanx_plan::Plan;
 use phalanx_report::Learned;
@@ -56,7 +55,7 @@ fn learn(home: &Path, run: &RunId, plan: &Plan) -> Learned {
 
 /// Whether a journal is of the same flow of the same release: its first event says so.
 fn is_same(journal: PathBuf, plan: &Plan) -> bool {
-    let Ok(file) = File::open(journal) else {
+    let Ok(file) = plain_file::open(&journal) else {
         return false;
     };
     let mut lines = BufReader::new(file.take(HEAD)).lines().skip(1);

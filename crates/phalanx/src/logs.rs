@@ -1,16 +1,16 @@
 //! `phalanx logs`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use phalanx_engine::RunFolder;
+use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::EventKind;
 use phalanx_plan::{HostName, Plan, TaskId, did_you_mean};
-use phalanx_report::terminal_text;
+use phalanx_report::terminal_text::{self, harmless};
 use serde::Serialize;
 
 use crate::cli::{Global, LogsArgs};
@@ -73,7 +73,11 @@ pub(crate) fn logs(
         })?;
         return Ok(Exit::Done);
     }
-    let run = format!("run {} ({})", wanted.folder.id(), wanted.plan.flow);
+    let run = format!(
+        "run {} ({})",
+        wanted.folder.id(),
+        harmless(&wanted.plan.flow)
+    );
     let awaited = args.follow && wanted.folder.is_running();
     if logs.is_empty() && !awaited {
         terminal.remark(&nothing(&wanted, &run));
@@ -299,7 +303,8 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
             };
             for attempt in attempts_of(&names, stage.id.as_str()) {
                 let path = wanted.folder.attempt_log_path(&task, attempt);
-                let Ok(metadata) = fs::metadata(&path) else {
+                let metadata = fs::symlink_metadata(&path).ok();
+                let Some(metadata) = metadata.filter(|metadata| metadata.is_file()) else {
                     continue;
                 };
                 logs.push(Log {
@@ -319,9 +324,14 @@ fn logs_of(wanted: &Wanted) -> Vec<Log> {
     logs
 }
 
-/// The names of a host's logs.
+/// The names of a host's logs. A link in the place of a folder leads elsewhere, and is not followed.
 fn names_of(folder: &RunFolder, host: &HostName) -> Vec<String> {
-    let entries = fs::read_dir(folder.host_logs(host));
+    let logs = folder.host_logs(host);
+    let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    if !logs.parent().is_some_and(is_folder) || !is_folder(&logs) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(logs);
     let names = entries.into_iter().flatten().flatten();
     names
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -360,7 +370,7 @@ fn show(path: &Path, terminal: &Terminal) -> Result<(), Trouble> {
         let message = format!("{} can't be read", path.display());
         Trouble::because("command::log-unreadable", &message, &error)
     };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let mut file = BufReader::new(plain_file::open(path).map_err(failed)?);
     if !terminal.is_terminal {
         return match io::copy(&mut file, &mut io::stdout().lock()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),

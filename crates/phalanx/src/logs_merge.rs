@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use phalanx_engine::RunFolder;
+use phalanx_engine::{RunFolder, plain_file};
 use phalanx_report::LogTimes;
 
 /// So much is read at once.
@@ -79,7 +79,7 @@ impl Followed {
 
     fn times(&self, bytes: u64) -> LogTimes {
         // Without that file, or where it can't be read, nothing is known.
-        let text = std::fs::read(RunFolder::log_times_path(&self.path)).unwrap_or_default();
+        let text = plain_file::read(&RunFolder::log_times_path(&self.path)).unwrap_or_default();
         LogTimes::parse(&String::from_utf8_lossy(&text)).within(bytes)
     }
 }

@@ -59,7 +59,8 @@ impl Clock {
 
     pub(crate) fn wait_for(&self, ms: u64) {
         let ahead = ms.saturating_sub(self.now_ms());
-        thread::sleep(Duration::from_secs_f64(ahead as f64 / 1_000.0 / self.speed));
+        let ahead = Duration::try_from_secs_f64(ahead as f64 / 1_000.0 / self.speed);
+        thread::sleep(ahead.unwrap_or(Duration::MAX));
     }
 }
 
@@ -142,10 +143,17 @@ impl Source for Replay {
     }
 }
 
+/// The run's time on one of the screens.
+fn share(first: u64, last: u64, at: u64) -> u64 {
+    let passed = u128::from(last.saturating_sub(first)) * u128::from(at) / u128::from(SCREENS);
+    first.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+}
+
 /// A run's screen as an SVG that moves: the whole of it in a quarter of a minute, over and over.
 pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>) -> String {
     let first = events.first().map_or(0, |event| event.ms);
-    let last = events.last().map_or(0, |event| event.ms);
+    // In a journal that is damaged, time may go back.
+    let last = events.iter().map(|event| event.ms).max().unwrap_or(0);
     let title = format!("{} of {} on {}", plan.flow, plan.recipe, plan.cluster);
     let mut replay = Replay::new(events, 1.0);
     let options = LiveOptions {
@@ -156,7 +164,7 @@ pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>)
     let mut logs = RunLogs::new(folder.clone()).at_moment(replay.moment());
     let screens: Vec<(Buffer, u32)> = (1..=SCREENS)
         .map(|at| {
-            let run_ms = first + (last - first) * at / SCREENS;
+            let run_ms = share(first, last, at);
             replay.take_in_up_to(run_ms, &mut view);
             let mut screen = Buffer::empty(Rect::new(0, 0, PICTURE.0, PICTURE.1));
             let moment = Moment { run_ms, real_ms: 0 };
@@ -166,4 +174,17 @@ pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>)
         })
         .collect();
     svg(&screens, &title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screens_lie_between_the_first_moment_and_the_last_whatever_these_are() {
+        assert_eq!(share(100, 2_500, 1), 200);
+        assert_eq!(share(100, 2_500, SCREENS), 2_500);
+        assert_eq!(share(0, u64::MAX, SCREENS), u64::MAX);
+        assert_eq!(share(u64::MAX, 5, 3), u64::MAX);
+    }
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use phalanx_engine::{Begin, Decision, Reason, Resume, Resumption, RunFolder};
-use phalanx_events::{RunOutcome, RunState};
+use phalanx_engine::{
+    Begin, Decision, Reason, Resume, Resumption, RunFolder, RunFolderError, RunId,
+};
+use phalanx_events::{Event, EventKind, RunOutcome, RunState};
 use phalanx_plan::Plan;
 use phalanx_report::count;
+use phalanx_report::terminal_text::harmless;
 
 use crate::ask;
 use crate::cli::{Extent, Global, ResumeArgs};
@@ -18,7 +21,7 @@ use crate::load::{Loaded, load};
 use crate::run_cmd::{self, Work, changes_hosts};
 use crate::run_list;
 use crate::terminal::Terminal;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, chain};
 
 /// Goes on with a run.
 pub(crate) fn resume(
@@ -33,12 +36,20 @@ pub(crate) fn resume(
             .help("leave `--on` away; a host that is not to take part any more is taken out of the cluster file"));
     }
     let loaded = load(global, environment)?;
+    if !args.explain {
+        run_cmd::check_home(&loaded, environment)?;
+    }
+    let folder = find(&loaded, args.run.as_deref(), terminal)?;
     // Before the journal is read: whoever works on the run still writes it.
-    let folder = find(&loaded, args.run.as_deref())?;
     let lock = match args.explain {
         true => None,
-        false => Some(run_cmd::lock(&loaded, folder.id(), environment)?),
+        false => {
+            let checked = folder.check(environment.became_root);
+            checked.map_err(|error| run_list::unreadable(&error))?;
+            Some(run_cmd::lock(&loaded, folder.id(), environment)?)
+        }
     };
+    // All that is read back is read here, to its end, before anything is written or anybody is asked.
     let journal = folder
         .journal_to_continue()
         .map_err(|error| run_list::unreadable(&error))?;
@@ -52,12 +63,22 @@ pub(crate) fn resume(
         return Err(Trouble::new("resume::empty", text));
     };
     may_go_on(&loaded, &folder, &state, old)?;
+    if let Some(version) = other_version(&journal.events) {
+        let ours = env!("CARGO_PKG_VERSION");
+        terminal.remark(&format!(
+            "phalanx {version} has worked on the run {} before; this is phalanx {ours}",
+            folder.id()
+        ));
+    }
     let (plan, remarks) = plan_again(&loaded, old, global)?;
     diagnostics::show(&remarks, terminal);
     let resumption = Resumption::of(&plan, &before, &state);
     same_spools(&plan, old, &resumption)?;
     if args.explain {
-        terminal.print(&explanation(&folder, &resumption));
+        // Its words come from files that somebody else may have written.
+        for line in explanation(&folder, &resumption).lines() {
+            terminal.print(&format!("{}\n", harmless(line)));
+        }
         return Ok(Exit::Done);
     }
     if resumption.remaining() == 0 && state.ended == Some(RunOutcome::Done) {
@@ -82,35 +103,108 @@ pub(crate) fn resume(
     run_cmd::carry_out_work(work, global, environment, terminal)
 }
 
-/// The run that is meant: the one named, or else the newest of this cluster that is not finished.
-fn find(loaded: &Loaded, wanted: Option<&str>) -> Result<RunFolder, Trouble> {
+/// The run that is meant: the one named, or else the newest of this cluster that is not finished. One that is newer
+/// and cannot be read is never passed over: nobody knows what it has done.
+fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<RunFolder, Trouble> {
     if wanted.is_some() {
         return run_list::find(&loaded.home, wanted);
     }
     let cluster = &loaded.cluster.name.value;
+    let mut found: Option<RunFolder> = None;
+    let mut others: Vec<RunId> = Vec::new();
     for run in run_list::list(&loaded.home)? {
         let folder = run_list::open(&loaded.home, &run)?;
-        let Ok(journal) = folder.journal() else {
-            continue;
+        let state = match of_cluster(&folder, cluster) {
+            Ok(Some(state)) => state,
+            Ok(None) => continue,
+            // It is older than the one that was found.
+            Err(_) if found.is_some() => break,
+            Err(error) => return Err(passed_over(&folder, &error)),
         };
-        let state = RunState::of(&journal.events);
-        let Some(known) = &state.run else { continue };
-        if known.cluster != *cluster || !changes_hosts(&known.flow) {
-            continue;
-        }
         if is_unfinished(&state) {
-            return Ok(folder);
-        }
-        // What came before it was finished by it; not by one that came to nothing.
-        if state.ended == Some(RunOutcome::Done) {
+            match found {
+                None => found = Some(folder),
+                Some(_) => others.push(run),
+            }
+        } else if state.ended == Some(RunOutcome::Done) {
+            // What came before it was finished by it; not by one that came to nothing.
             break;
         }
     }
-    Err(Trouble::new(
-        "resume::nothing",
-        format!("no run of {cluster} is unfinished"),
-    )
-    .help("`phalanx runs` lists all; `phalanx install` begins a new one"))
+    let found = found.ok_or_else(|| {
+        let text = format!("no run of {cluster} is unfinished");
+        Trouble::new("resume::nothing", text)
+            .help("`phalanx runs` lists all; `phalanx install` begins a new one")
+    })?;
+    if let Some(other) = others.first() {
+        let more = match others.len() {
+            1 => String::new(),
+            runs => format!(" and {} more are", runs - 1),
+        };
+        let are = if more.is_empty() { " is" } else { &more };
+        terminal.remark(&format!(
+            "{} is gone on with, the newest; {other}{are} unfinished as well",
+            folder_words(&found),
+        ));
+    }
+    Ok(found)
+}
+
+fn folder_words(folder: &RunFolder) -> String {
+    format!("the run {}", folder.id())
+}
+
+/// What a run's journal says, where it is one of this cluster that changes hosts, and began.
+fn of_cluster(folder: &RunFolder, cluster: &str) -> Result<Option<RunState>, RunFolderError> {
+    let is_meant = |of: &str, flow: &str| of == cluster && changes_hosts(flow);
+    let read = folder.number().and_then(|_| folder.journal());
+    let error = match read {
+        Ok(journal) => {
+            let state = RunState::of(&journal.events);
+            match &state.run {
+                Some(run) => {
+                    let is_meant = is_meant(&run.cluster, &run.flow);
+                    return Ok(is_meant.then_some(state));
+                }
+                // Nothing was done by a run that did not begin; or it is not said that it did.
+                None => match folder.journal_to_continue() {
+                    Ok(_) => return Ok(None),
+                    Err(error) => error,
+                },
+            }
+        }
+        Err(error) => error,
+    };
+    // What it was to be about its plan may tell.
+    match folder.numbered_plan(1) {
+        Ok(plan) if !is_meant(&plan.cluster, &plan.flow) => Ok(None),
+        _ => Err(error),
+    }
+}
+
+/// That a run cannot be read, and may be the one that is meant.
+fn passed_over(folder: &RunFolder, error: &RunFolderError) -> Trouble {
+    let text = format!(
+        "the newest run that may be unfinished, {}, can't be read: {}",
+        folder.id(),
+        chain(error)
+    );
+    Trouble::new("resume::unreadable", text).help(format!(
+        "mend it from a copy; or name the run to go on with, `phalanx resume RUN` (`phalanx runs` lists them); or, if \
+         nothing of it is needed any more, move {} away",
+        folder.path().display()
+    ))
+}
+
+/// The version that worked on the run last, where it is another one.
+fn other_version(events: &[Event]) -> Option<String> {
+    let mut versions = events.iter().rev().filter_map(|event| match &event.kind {
+        EventKind::RunStarted(run) => Some(&run.version),
+        EventKind::RunResumed(resumed) => Some(&resumed.version),
+        _ => None,
+    });
+    let last = versions.next()?;
+    (last != env!("CARGO_PKG_VERSION")).then(|| harmless(last))
 }
 
 /// Whether there is something to go on with.

@@ -75,9 +75,11 @@ fn carry_out(
     let loaded = load(global, environment)?;
     let (plan, remarks) = loaded.plan(flow, extent, global)?;
     diagnostics::show(&remarks, terminal);
+    check_home(&loaded, environment)?;
     if flow == "install" && !global.yes {
         ask::go_on(&question(&plan))?;
     }
+    prepare_home(&loaded, environment)?;
     let run = RunId::draw(Timestamp::now());
     let lock = match changes_hosts(flow) {
         true => Some(lock(&loaded, &run, environment)?),
@@ -91,6 +93,18 @@ fn carry_out(
         lock,
     };
     carry_out_work(work, global, environment, terminal)
+}
+
+/// Refuses a folder of runs that others may change.
+pub(crate) fn check_home(loaded: &Loaded, environment: &Environment) -> Result<(), Trouble> {
+    phalanx_engine::check_home(&loaded.home, environment.became_root)
+        .map_err(|error| run_list::not_ours(&error))
+}
+
+/// The same, and makes it where there is none.
+fn prepare_home(loaded: &Loaded, environment: &Environment) -> Result<(), Trouble> {
+    phalanx_engine::prepare_home(&loaded.home, environment.became_root)
+        .map_err(|error| run_list::not_ours(&error))
 }
 
 /// Whether a flow is one that only one run of a cluster may carry out at a time.

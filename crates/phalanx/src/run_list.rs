@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use phalanx_engine::{RunFolder, RunFolderError, RunId};
+use phalanx_engine::{HomeError, RunFolder, RunFolderError, RunId};
+use phalanx_events::journal;
 
+use crate::terminal::Terminal;
 use crate::trouble::{Trouble, chain};
 
 /// The run of this name, or whose name alone begins or ends so; the newest where none is named.
@@ -91,7 +93,48 @@ pub(crate) fn open(home: &Path, run: &RunId) -> Result<RunFolder, Trouble> {
 
 /// That a run's folder can't be read.
 pub(crate) fn unreadable(error: &RunFolderError) -> Trouble {
-    Trouble::new("command::run-unreadable", chain(error))
+    let trouble = Trouble::new("command::run-unreadable", chain(error));
+    match error {
+        RunFolderError::Home(error) => not_ours(error),
+        RunFolderError::Plan { .. } | RunFolderError::OtherRun { .. } => trouble.help(MEND),
+        // That one says itself what to do.
+        RunFolderError::Journal {
+            source: journal::JournalError::Newer { .. },
+            ..
+        } => trouble,
+        RunFolderError::Journal { .. } => trouble.help(MEND),
+        RunFolderError::Io { .. } | RunFolderError::NoSuchRun(_) => trouble,
+    }
+}
+
+/// What to do about a file of a run that is damaged.
+const MEND: &str = "put the file back as it was, from a copy of the run's folder; or begin a new run with \
+     `phalanx install`, which finds right what was done";
+
+/// That the folder of the runs, or one in it, is not ours alone.
+pub(crate) fn not_ours(error: &HomeError) -> Trouble {
+    let trouble = Trouble::new("run::not-ours", chain(error));
+    match error.advice() {
+        Some(advice) => trouble.help(advice),
+        None => trouble,
+    }
+}
+
+/// Says that a newer program has written the run's journal, where one has.
+pub(crate) fn tell_newer(folder: &RunFolder, terminal: &Terminal) {
+    if let Some(format) = folder.newer_format() {
+        terminal.remark(&newer(folder, format));
+    }
+}
+
+/// That a newer program has written the run's journal.
+pub(crate) fn newer(folder: &RunFolder, format: u32) -> String {
+    format!(
+        "a newer phalanx has written the journal of run {} (format {format}, this one knows {}): what is not known \
+         here is not shown, and only the newer phalanx can go on with the run",
+        folder.id(),
+        journal::FORMAT
+    )
 }
 
 fn no_runs(home: &Path) -> Trouble {

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use phalanx_engine::RunFolder;
+use phalanx_engine::{RunFolder, plain_file};
 use phalanx_plan::TaskId;
 use phalanx_report::LogTimes;
 use phalanx_report::live::LogPort;
@@ -48,11 +48,11 @@ impl RunLogs {
         let key = (task.clone(), attempt);
         if !self.open.contains_key(&key) {
             let path = self.folder.attempt_log_path(task, attempt);
-            let file = File::open(&path).ok()?;
+            let file = plain_file::open(&path).ok()?;
             let times = self.moment.get().is_some().then(|| {
                 // Where no times were kept, all of it counts as come.
-                let text = fs::read_to_string(RunFolder::log_times_path(&path));
-                LogTimes::parse(&text.unwrap_or_default())
+                let text = plain_file::read(&RunFolder::log_times_path(&path));
+                LogTimes::parse(&String::from_utf8_lossy(&text.unwrap_or_default()))
             });
             if self.open.len() >= OPEN {
                 self.open.clear();

@@ -1,11 +1,15 @@
 //! `phalanx runs`.
 
+use std::fs;
+use std::path::Path;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use phalanx_engine::{RunFolder, RunId};
 use phalanx_events::{RunOutcome, RunState};
 use phalanx_report::count;
 use phalanx_report::duration::took;
+use phalanx_report::terminal_text::harmless;
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -36,6 +40,9 @@ struct RunLine {
     /// Why the run can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<String>,
+    /// The journal's format, where it is newer than what this program knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newer_format: Option<u32>,
 }
 
 /// Lists the runs, the newest first.
@@ -62,10 +69,34 @@ pub(crate) fn runs(
     for line in lines {
         terminal.print(&text(&line));
     }
+    let strangers = strangers(&home);
+    if let Some(first) = strangers.first() {
+        terminal.remark(&format!(
+            "{} in {} left out, which no run can be called: {}{}",
+            count(strangers.len(), "folder"),
+            home.join("runs").display(),
+            harmless(first),
+            if strangers.len() > 1 { ", ..." } else { "" },
+        ));
+    }
     Ok(Exit::Done)
 }
 
-fn line(home: &std::path::Path, run: &RunId) -> RunLine {
+/// Folders among the runs that have no run's name.
+fn strangers(home: &Path) -> Vec<String> {
+    let entries = fs::read_dir(home.join("runs")).into_iter().flatten();
+    let folders = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut names: Vec<String> = folders
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !RunId::new(name.as_str()).is_plain())
+        .collect();
+    names.sort();
+    names
+}
+
+fn line(home: &Path, run: &RunId) -> RunLine {
     let mut line = RunLine {
         run: run.to_string(),
         started_at: None,
@@ -76,6 +107,7 @@ fn line(home: &std::path::Path, run: &RunId) -> RunLine {
         took_ms: 0,
         running: false,
         damage: None,
+        newer_format: None,
     };
     let folder = RunFolder::open(home, run);
     line.running = folder.as_ref().is_ok_and(RunFolder::is_running);
@@ -88,6 +120,7 @@ fn line(home: &std::path::Path, run: &RunId) -> RunLine {
             }
             line.started_at = journal.events.first().map(|event| event.at);
             line.outcome = state.ended;
+            line.newer_format = journal.newer_format();
             line.took_ms = state.ms;
             if let Some(run) = state.run {
                 line.cluster = Some(run.cluster);
@@ -115,14 +148,21 @@ fn text(line: &RunLine) -> String {
         (None, _) if line.running => "running",
         (None, _) => "cut short",
     };
+    let newer = line
+        .newer_format
+        .map(|format| format!(" (written by a newer phalanx: its journal has format {format})"));
+    // What stands in somebody else's journal must not reach the terminal as it is.
+    let name = |name: &Option<String>| name.as_deref().map_or_else(|| "?".to_owned(), harmless);
     format!(
-        "{}  {:19}  {:8}  {:20}  {:>9}  {:>10}  {outcome}\n",
+        "{}  {:19}  {:8}  {:20}  {:>9}  {:>10}  {}{}\n",
         line.run,
         started.unwrap_or_default(),
-        line.flow.as_deref().unwrap_or("?"),
-        line.cluster.as_deref().unwrap_or("?"),
+        name(&line.flow),
+        name(&line.cluster),
         line.hosts
             .map_or_else(|| "?".into(), |hosts| count(hosts, "host")),
         took(line.took_ms),
+        harmless(outcome),
+        newer.unwrap_or_default(),
     )
 }

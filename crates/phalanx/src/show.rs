@@ -1,14 +1,14 @@
 //! `phalanx show`.
 
-use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use phalanx_engine::RunFolder;
+use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::Event;
 use phalanx_lab::Lab;
 use phalanx_plan::{Plan, TaskId};
 use phalanx_report::closing::{ClosingOptions, closing};
+use phalanx_report::terminal_text::harmless;
 use phalanx_report::{HtmlContext, ReportContext, RunReport, html, summarize};
 
 use crate::cli::{Global, ShowArgs};
@@ -32,6 +32,7 @@ pub(crate) fn show(
     let unreadable = |error| run_list::unreadable(&error);
     let plan = folder.plan().map_err(unreadable)?;
     let journal = folder.journal().map_err(unreadable)?;
+    run_list::tell_newer(&folder, terminal);
     let report = report(global, &folder, &plan, &journal.events);
     if let Some(path) = &args.html {
         let log = |task: &TaskId, attempt| log_end(&folder.attempt_log_path(task, attempt));
@@ -52,7 +53,7 @@ const LOG_END: u64 = 64 << 10;
 
 /// The end of a log, from a line's beginning on.
 fn log_end(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = plain_file::open(path).ok()?;
     let size = file.metadata().ok()?.len();
     let from = size.saturating_sub(LOG_END);
     file.seek(SeekFrom::Start(from)).ok()?;
@@ -88,9 +89,13 @@ pub(crate) fn report(
         };
         path.to_string_lossy().into_owned()
     };
-    let again: String = plan.on.iter().map(|on| format!(" --on {on}")).collect();
+    let on = plan.on.iter();
+    let again: String = on
+        .map(|on| format!(" --on {}", cluster_source::word(&harmless(on))))
+        .collect();
     let context = ReportContext {
         running: folder.is_running(),
+        newer: folder.newer_format().is_some(),
         run: folder.id().as_str(),
         command: &command,
         again: &again,

@@ -75,6 +75,7 @@ impl Terminal {
             Trouble::because("command::json", "the document could not be written", &error)
         })?;
         text.push('\n');
+        let text = escaped(&text);
         let mut out = io::stdout().lock();
         // As above.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -86,5 +87,39 @@ impl Terminal {
         let mut out = anstream::stderr();
         // As above.
         let _ = writeln!(out, "{text}");
+    }
+}
+
+/// A document of JSON, with nothing in it that controls a terminal: such characters stand in its texts alone, and
+/// there they can be written by their numbers.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_the_same_and_controls_no_terminal() {
+        let text = "a\u{9b}31m \u{202e}x\u{7f} ü 世界\u{1b}[2J";
+        let json = escaped(&serde_json::to_string(text).unwrap());
+        assert!(
+            !json.chars().any(char::is_control) && !json.contains('\u{202e}'),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 }

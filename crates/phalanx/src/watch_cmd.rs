@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use phalanx_engine::{RunFolder, RunFolderError, Said};
+use phalanx_events::journal::{self, Header};
 use phalanx_events::{Event, EventKind, RunOutcome};
 use phalanx_plan::Plan;
 use phalanx_report::LineDisplay;
@@ -45,6 +46,7 @@ pub(crate) fn watch(
     let plan = folder
         .plan()
         .map_err(|error| run_list::unreadable(&error))?;
+    run_list::tell_newer(&folder, terminal);
     let is_running = folder.is_running();
     if is_running && args.speed.is_some() {
         let text = format!("run {} goes on, and no faster than it does", folder.id());
@@ -126,7 +128,8 @@ fn stream(folder: &RunFolder) -> Result<Exit, Trouble> {
         let mut out = io::stdout().lock();
         for line in lines {
             // After a resumption has cut the journal they come again.
-            if let Ok(event) = serde_json::from_slice::<Event>(&line) {
+            let whole = line.strip_suffix(b"\n").unwrap_or(&line);
+            if let Ok(event) = journal::event(whole) {
                 if event.seq <= seq {
                     continue;
                 }
@@ -134,7 +137,7 @@ fn stream(folder: &RunFolder) -> Result<Exit, Trouble> {
                 if let EventKind::RunEnded { outcome: ended } = event.kind {
                     outcome = Some(ended);
                 }
-            } else if seq > 0 {
+            } else if seq > 0 || serde_json::from_slice::<Header>(whole).is_err() {
                 continue;
             }
             out.write_all(&line)?;
@@ -260,7 +263,7 @@ impl Watching {
             let Some(last) = events.last() else { break };
             let ago = jiff::Timestamp::now().duration_since(last.at).as_millis();
             let ago = u64::try_from(ago).unwrap_or(0);
-            self.last = (last.ms + ago, Instant::now());
+            self.last = (last.ms.saturating_add(ago), Instant::now());
             for event in &events {
                 if let EventKind::RunResumed(resumed) = &event.kind
                     && let Ok(plan) = self.plan(resumed.plan)
@@ -273,7 +276,10 @@ impl Watching {
         }
         let is_gone = view.state().ended.is_none() && !self.folder.is_running();
         if is_gone && !self.is_gone {
-            view.say("nobody works on this run any more; `phalanx resume` takes it up again");
+            view.say(match self.folder.newer_format() {
+                None => "nobody works on this run any more; `phalanx resume` takes it up again",
+                Some(_) => "nobody works on this run any more",
+            });
             news = News::Some;
         }
         self.is_gone = is_gone;

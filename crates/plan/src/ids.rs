@@ -3,14 +3,31 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        // One that is read back from a plan or a journal is a plain name, or reading fails: it leads out of no
+        // folder and controls no terminal.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(
+            #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"))] String,
+        );
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                match is_readable_name(&name) {
+                    true => Ok(Self(name)),
+                    false => Err(D::Error::custom(format!(
+                        "{name:?} cannot be the name of a host, role or stage"
+                    ))),
+                }
+            }
+        }
 
         impl $name {
             /// Takes the name as it stands; the readers check it before they build one.
@@ -84,13 +101,22 @@ impl fmt::Display for TaskId {
     }
 }
 
+/// Whether a name that is read back is one that this program may have written: names that a mapping makes out
+/// of a role and a number may be somewhat longer than those that people write.
+fn is_readable_name(name: &str) -> bool {
+    name.len() <= 96 && is_made_of_plain(name)
+}
+
 /// Whether `name` may name a host, a role, a stage or a label: it starts with a letter or digit and
 /// goes on with letters, digits, `.`, `_` or `-`, at most 64 of them. Such a name is safe in a
 /// path, in a shell word and in a systemd unit's name.
 pub fn is_plain_name(name: &str) -> bool {
+    name.len() <= 64 && is_made_of_plain(name)
+}
+
+fn is_made_of_plain(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphanumeric())
-        && name.len() <= 64
         && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
@@ -106,6 +132,38 @@ mod tests {
         for bad in ["", ".hidden", "-x", "a b", "a/b", "ä", &"x".repeat(65)] {
             assert!(!is_plain_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_read_back_is_plain() {
+        let read = |name: &str| serde_json::from_value::<HostName>(name.into());
+        for good in [
+            "m1",
+            "9",
+            &"x".repeat(64),
+            &format!("{}1-.", "x".repeat(64)),
+        ] {
+            assert_eq!(read(good).unwrap().as_str(), good);
+        }
+        let long = "x".repeat(97);
+        let slash = format!("{}/", "x".repeat(64));
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../../victim",
+            "a/b",
+            "a\nb",
+            "\u{1b}]0;x\u{7}",
+            &long,
+            &slash,
+        ] {
+            let told = read(bad).unwrap_err().to_string();
+            assert!(told.contains("cannot be the name"), "{told}");
+            assert!(!told.contains('\u{1b}') && !told.contains('\n'), "{told}");
+        }
+        let task = r#"{"stage":"../x","host":"h"}"#;
+        assert!(serde_json::from_str::<TaskId>(task).is_err());
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use build::{PlanRequest, build};
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
 pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
-pub use ids::{HostName, RoleName, StageId, TaskId};
+pub use ids::{HostName, RoleName, StageId, TaskId, is_plain_name};
 pub use index::PlanIndex;
 pub use inputs::{Inputs, differences};
 pub use plan::{

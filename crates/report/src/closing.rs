@@ -191,7 +191,7 @@ fn critical_path(text: &mut String, path: &CriticalPath, options: ClosingOptions
     let shown: Vec<_> = path
         .steps
         .iter()
-        .filter(|step| step.took_ms + step.wait_ms > 0)
+        .filter(|step| step.took_ms > 0 || step.wait_ms > 0)
         .collect();
     if shown.is_empty() {
         return;

@@ -48,7 +48,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
                 // Of those that ended together the one that took time is the one waited for.
                 (
                     *other_ended,
-                    other_ended - other_started,
+                    other_ended.saturating_sub(*other_started),
                     other.id.host == task.id.host,
                 )
             });
@@ -61,7 +61,7 @@ pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<Critical
                 .stage(&task.id.stage)
                 .is_some_and(|stage| matches!(stage.action, Action::Until(_))),
             facts_ms: facts_between(timeline, &task.id, opened, ended),
-            took_ms: ended - started,
+            took_ms: ended.saturating_sub(started),
             host_ms: timeline
                 .tasks
                 .get(&task.id)
@@ -84,6 +84,5 @@ fn facts_between(timeline: &Timeline, task: &TaskId, from: u64, to: u64) -> u64 
         .into_iter()
         .flatten()
         .filter(|(at, _)| *at > from && *at <= to)
-        .map(|(_, took)| *took)
-        .fold(0, u64::saturating_add)
+        .fold(0, |sum, (_, took)| sum.saturating_add(*took))
 }

@@ -126,7 +126,9 @@ impl Learned {
                     let started = known.started_ms.unwrap_or(now_ms);
                     // One that is late already needs a tenth more.
                     let so_far = now_ms.saturating_sub(started);
-                    started + self.task(&task.id)?.max(so_far + so_far / 10)
+                    started.saturating_add(
+                        self.task(&task.id)?.max(so_far.saturating_add(so_far / 10)),
+                    )
                 }
                 (None, _) => {
                     let host_free = free.get(task.host).copied().unwrap_or(0);
@@ -138,7 +140,7 @@ impl Learned {
                         }
                     });
                     let begins = gates.max().unwrap_or(0).max(host_free).max(now_ms);
-                    begins + self.task(&task.id)?
+                    begins.saturating_add(self.task(&task.id)?)
                 }
             };
             own.insert(&task.id, end);

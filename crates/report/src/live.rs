@@ -242,7 +242,7 @@ impl LiveView {
     pub fn say(&mut self, text: &str) {
         self.message = Some((
             crate::terminal_text::harmless(text),
-            self.real_ms + MESSAGE_MS,
+            self.real_ms.saturating_add(MESSAGE_MS),
         ));
     }
 
@@ -322,7 +322,7 @@ impl LiveView {
         self.look();
         let is_due = self
             .forecast
-            .is_none_or(|(at, _)| run_ms < at || run_ms >= at + FORECAST_EVERY_MS);
+            .is_none_or(|(at, _)| run_ms < at || run_ms >= at.saturating_add(FORECAST_EVERY_MS));
         if is_due && let Some(learned) = &self.learned {
             let end = learned.forecast(&self.plan, &self.state, run_ms);
             self.forecast = Some((run_ms, end));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
-use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId};
+use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId, is_plain_name};
 
 use crate::critical_path::critical_path;
 use crate::data::{
@@ -24,6 +24,8 @@ pub struct ReportContext<'a> {
     pub again: &'a str,
     /// Whether somebody works on it right now.
     pub running: bool,
+    /// Whether a newer program has written it: only that one may go on with it.
+    pub newer: bool,
     /// The lab that the hosts are of, where they are no real servers.
     pub lab: Option<&'a str>,
     /// Where the log of a task's attempt is, as it is shown.
@@ -52,12 +54,12 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
     let mut report = RunReport {
         format: FORMAT,
         run: context.run.to_owned(),
-        cluster: plan.cluster.clone(),
-        recipe: plan.recipe.clone(),
-        release: plan.release.clone(),
+        cluster: harmless(&plan.cluster),
+        recipe: harmless(&plan.recipe),
+        release: plan.release.as_deref().map(harmless),
         lab: context.lab.map(str::to_owned),
-        flow: plan.flow.clone(),
-        version: timeline.run.as_ref().map(|run| run.version.clone()),
+        flow: harmless(&plan.flow),
+        version: timeline.run.as_ref().map(|run| harmless(&run.version)),
         started_at: timeline.started_at,
         took_ms: timeline.took_ms,
         outcome: timeline.outcome,
@@ -187,8 +189,8 @@ fn cause(plan: &Plan, failure: &Failure) -> Option<CauseReport> {
     };
     let cause = plan.causes.iter().find(|cause| fits(&cause.words))?;
     Some(CauseReport {
-        says: cause.says.clone(),
-        fix: cause.fix.clone(),
+        says: harmless(&cause.says),
+        fix: harmless(&cause.fix),
     })
 }
 
@@ -421,11 +423,15 @@ const LOGS_SUGGESTED: usize = 3;
 
 fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>) -> Vec<NextStep> {
     let has = |name: &str| flows.iter().any(|flow| flow == name);
+    // A plan is read back from a file: what is proposed for typing is nothing but a name.
+    if !is_plain_name(&report.flow) || !is_plain_name(&report.run) {
+        return Vec::new();
+    }
     let mut next = Vec::new();
     let mut add = |command: String, does: &str| {
         // What is to be typed is made of names alone; a plan that came from elsewhere may hold others.
         let plain = |c: char| c.is_ascii_alphanumeric() || "._- ".contains(c);
-        if !command.chars().all(plain) {
+        if !command.chars().all(plain) || (context.newer && command.starts_with("resume ")) {
             return;
         }
         next.push(NextStep {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use phalanx_events::state::add_notice;
 use phalanx_events::{
-    Control, Event, EventKind, Failure, NOTICES_KEPT, Outcome, RunOutcome, RunResumed, RunStarted,
-    TaskEnd,
+    Control, Event, EventKind, Failure, Outcome, RunOutcome, RunResumed, RunStarted, TaskEnd,
 };
 use phalanx_plan::{HostName, TaskId};
 
@@ -171,10 +171,8 @@ impl Timeline {
                 self.hosts.entry(host.clone()).or_default().failure = Some(failure.clone());
             }
             EventKind::HostNotice { host, text } => {
-                let notices = &mut self.hosts.entry(host.clone()).or_default().notices;
-                if notices.len() < NOTICES_KEPT && !notices.contains(text) {
-                    notices.push(text.clone());
-                }
+                let host = self.hosts.entry(host.clone()).or_default();
+                add_notice(&mut host.notices, text);
             }
             EventKind::TaskStarted { task, attempt, .. } => {
                 let task = self.tasks.entry(task.clone()).or_default();

@@ -25,6 +25,7 @@ fn report(plan: &Plan, events: &[Event]) -> RunReport {
             run: "r1",
             command: "phalanx",
             again: "",
+            newer: false,
             running: false,
             lab: None,
             log: &log,

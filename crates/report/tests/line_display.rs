@@ -491,7 +491,7 @@ proptest! {
         drop(display);
         let text = String::from_utf8(out).unwrap();
         prop_assert!(!text.contains("\u{1b}[2J"), "an event's escape sequence came through");
-        let context = phalanx_report::ReportContext { run: "r1", command: "phalanx", again: "",
+        let context = phalanx_report::ReportContext { run: "r1", command: "phalanx", again: "", newer: false,
  running: false, lab: None, log: &|task, _| task.to_string() };
         let report = phalanx_report::summarize(&plan, &events, &context);
         prop_assert_eq!(report.total.all(), plan.tasks.len());

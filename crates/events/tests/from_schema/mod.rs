@@ -186,6 +186,12 @@ fn typed(schema: &Value, part: &Value, one: &str) -> BoxedStrategy<Value> {
             .boxed(),
         // An event that nobody knows.
         ("string", _) if part.get("not").is_some() => "x-[a-z]{1,8}".prop_map(Value::from).boxed(),
+        ("string", _) if part["pattern"].is_string() => {
+            let pattern = part["pattern"].as_str().unwrap();
+            let inner = pattern.trim_start_matches('^').trim_end_matches('$');
+            let text = prop::string::string_regex(inner).unwrap();
+            text.prop_map(Value::from).boxed()
+        }
         ("string", _) => any::<String>().prop_map(Value::from).boxed(),
         ("array", _) => prop::collection::vec(value(schema, &part["items"]), 0..3)
             .prop_map(Value::from)

@@ -1,17 +1,16 @@
 //! A run's logs for an archive: without secrets, each line with the time at which it came; of a very long
 //! one its head and its tail.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use phalanx_engine::RunFolder;
+use phalanx_engine::plain_file::open;
 use phalanx_report::LogTimes;
 use phalanx_report::terminal_text::harmless;
-use rustix::fs::OFlags;
 
 use super::archive::Contents;
 use super::redaction::{AHEAD, Counts, Part, Redactor};
@@ -31,7 +30,9 @@ pub(super) struct Found {
 /// Looks for logs: files `HOST/STAGE.log` of plain names. Links are not followed.
 pub(super) fn find(run: &Path, redactor: &Redactor) -> Found {
     let mut found = Found::default();
-    for host in entries(&run.join("logs")) {
+    let logs = run.join("logs");
+    let is_folder = fs::symlink_metadata(&logs).is_ok_and(|found| found.is_dir());
+    for host in is_folder.then(|| entries(&logs)).into_iter().flatten() {
         let name = host.file_name();
         let is_folder = host.file_type().is_ok_and(|kind| kind.is_dir());
         let Some(host_name) = plain(name.as_bytes(), redactor).filter(|_| is_folder) else {
@@ -145,20 +146,6 @@ pub(super) fn end(
         Some((_, whole)) if from > 0 => format!("(from byte {from} on)\n{whole}"),
         _ => text,
     })
-}
-
-/// No link, and nothing that would wait for somebody to write.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
-    }
 }
 
 /// The bytes from `from` up to `to` without secrets, those that stand over its borders included.

@@ -8,6 +8,7 @@ use super::paint::Paint;
 use super::{LiveView, LogPort, Mode, Moment, Now, Seat, host_rows, keys, rows, stage_rows};
 use crate::duration::clock;
 use crate::folding::count;
+use crate::terminal_text::harmless;
 
 /// Lower or narrower than this there is one line only.
 const LOWEST: u16 = 7;
@@ -87,7 +88,13 @@ fn heading(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect, moment: 
         count(now.hosts.len(), "host"),
     );
     let width = area.width.saturating_sub(wide);
-    paint.put(buffer, (area.x, area.y), width, &text, paint.strong());
+    paint.put(
+        buffer,
+        (area.x, area.y),
+        width,
+        &harmless(&text),
+        paint.strong(),
+    );
     paint.put_right(buffer, (area.x, area.y), area.width, &time, paint.strong());
 }
 

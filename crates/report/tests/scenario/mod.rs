@@ -273,6 +273,7 @@ pub(crate) fn report(plan: &Plan, events: &[Event]) -> RunReport {
         run: "r1",
         command: "phalanx",
         again: "",
+        newer: false,
         running: false,
         lab: None,
         log: &|task, _| task.to_string(),

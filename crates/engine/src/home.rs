@@ -1,0 +1,286 @@
+//! The `.phalanx` folder: whose it may be, and who may write there.
+//!
+//! What lies in it is believed when a run is gone on with, and is written by name. So it has to be ours alone:
+//! nobody else may put a file, a folder or a link in the place of one of ours.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Folders below it that have to be as it is.
+const BELOW: [&str; 2] = ["runs", "locks"];
+
+/// Why a folder is not used.
+#[derive(Debug, Error)]
+pub enum HomeError {
+    /// It cannot be made or looked at.
+    #[error("{} could not be used", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is a link, or no folder at all.
+    #[error("{} is {what}, and a folder of our own has to be there", path.display())]
+    NotAFolder {
+        /// What is there.
+        path: PathBuf,
+        /// Its kind.
+        what: &'static str,
+    },
+    /// It is somebody else's.
+    #[error("{} belongs to the user with the number {owner}, and we are {us}", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        us: u32,
+    },
+    /// Others may write in it.
+    #[error("{} may be written by others (its mode is {mode:04o})", path.display())]
+    Writable {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Everybody may rename what is in a folder above it.
+    #[error(
+        "everybody may write in {} (its mode is {mode:04o}), and so put another folder in the place of {}",
+        path.display(), home.display()
+    )]
+    Above {
+        /// The folder above.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The folder that is not safe there.
+        home: PathBuf,
+    },
+}
+
+impl HomeError {
+    /// What the operator can do.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => None,
+            Self::NotAFolder { path, .. } => Some(format!(
+                "look what it is, then move {} away: a new one is made",
+                path.display()
+            )),
+            Self::Foreign { path, .. } => Some(format!(
+                "work as its owner or with sudo from there; or, if you trust all that is in it, make it yours: \
+                 chown -R \"$(id -u)\" {}",
+                path.display()
+            )),
+            Self::Writable { path, .. } => Some(format!(
+                "look whether somebody has changed what is in it, then: chmod -R go-w {}",
+                path.display()
+            )),
+            Self::Above { path, .. } => Some(format!(
+                "keep the cluster file in a folder of your own, or: chmod o-w {}",
+                path.display()
+            )),
+        }
+    }
+}
+
+/// Makes what is missing of the `.phalanx` folder, readable by its owner alone, and looks whether all of it is
+/// ours. `also` is a user who may own it as well: the one who has become root with sudo.
+///
+/// # Errors
+/// [`HomeError`]; nothing was written then but for the folder itself.
+pub fn prepare_home(home: &Path, also: Option<u32>) -> Result<(), HomeError> {
+    above(home)?;
+    for folder in std::iter::once(home.to_owned()).chain(BELOW.map(|name| home.join(name))) {
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        match made {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(HomeError::Io {
+                    path: folder,
+                    source,
+                });
+            }
+            _ => check_folder(&folder, also)?,
+        }
+    }
+    Ok(())
+}
+
+/// The same look at what is there, and makes nothing.
+///
+/// # Errors
+/// [`HomeError`].
+pub fn check_home(home: &Path, also: Option<u32>) -> Result<(), HomeError> {
+    above(home)?;
+    for folder in std::iter::once(home.to_owned()).chain(BELOW.map(|name| home.join(name))) {
+        match check_folder(&folder, also) {
+            Err(HomeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            checked => checked?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder is one, ours, and nobody else's to write in.
+///
+/// # Errors
+/// [`HomeError`].
+pub(crate) fn check_folder(path: &Path, also: Option<u32>) -> Result<(), HomeError> {
+    let us = rustix::process::geteuid().as_raw();
+    let metadata = fs::symlink_metadata(path).map_err(|source| HomeError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let path = path.to_owned();
+    if !metadata.is_dir() {
+        let what = match metadata.is_symlink() {
+            true => "a link",
+            false => "not a folder",
+        };
+        return Err(HomeError::NotAFolder { path, what });
+    }
+    let owner = metadata.uid();
+    if owner != us && owner != 0 && Some(owner) != also {
+        return Err(HomeError::Foreign { path, owner, us });
+    }
+    match metadata.mode() & 0o7777 {
+        mode if mode & 0o022 != 0 => Err(HomeError::Writable { path, mode }),
+        _ => Ok(()),
+    }
+}
+
+/// Whoever owns the folder of the cluster file, or shares it with a group, decides what runs on the hosts
+/// anyway. But where everybody may write, without the bit that keeps them to what is theirs (as in /tmp), nobody
+/// in particular was given that.
+fn above(home: &Path) -> Result<(), HomeError> {
+    const EVERYBODY: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| HomeError::Io { path, source }
+    };
+    let folder = match home.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let whole = folder.canonicalize().map_err(failed(folder))?;
+    for path in whole.ancestors() {
+        let mode = fs::metadata(path).map_err(failed(path))?.mode() & 0o7777;
+        if mode & EVERYBODY != 0 && mode & STICKY == 0 {
+            return Err(HomeError::Above {
+                path: path.to_owned(),
+                mode,
+                home: home.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_made_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join(".phalanx");
+        check_home(&home, None).unwrap();
+        assert!(!home.exists(), "who only looks makes nothing");
+        prepare_home(&home, None).unwrap();
+        for path in [home.clone(), home.join("runs"), home.join("locks")] {
+            assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o700);
+        }
+        prepare_home(&home, None).unwrap();
+    }
+
+    #[test]
+    fn links_and_folders_that_others_may_write_in_are_refused() {
+        for name in ["", "runs", "locks"] {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path().join(".phalanx");
+            prepare_home(&home, None).unwrap();
+            let path = match name {
+                "" => home.clone(),
+                _ => home.join(name),
+            };
+            for bits in [0o770, 0o702, 0o720, 0o777, 0o1777, 0o2775] {
+                mode(&path, bits);
+                let error = prepare_home(&home, None).unwrap_err();
+                let told = format!("{error}; {}", error.advice().unwrap());
+                assert!(matches!(error, HomeError::Writable { .. }), "{told}");
+                assert!(
+                    told.contains(&format!("{bits:04o}")) && told.contains("chmod"),
+                    "{told}"
+                );
+                assert!(check_home(&home, None).is_err());
+            }
+            for bits in [0o700, 0o755, 0o750] {
+                mode(&path, bits);
+                prepare_home(&home, None).unwrap();
+            }
+            let elsewhere = folder.path().join("elsewhere");
+            fs::rename(&path, &elsewhere).unwrap();
+            symlink(&elsewhere, &path).unwrap();
+            let error = prepare_home(&home, None).unwrap_err();
+            assert!(error.to_string().contains("is a link"), "{error}");
+            fs::remove_file(&path).unwrap();
+            symlink(folder.path().join("nowhere"), &path).unwrap();
+            assert!(check_home(&home, None).is_err());
+            assert!(prepare_home(&home, None).is_err());
+            assert!(!folder.path().join("nowhere").exists());
+        }
+    }
+
+    #[test]
+    fn a_strangers_is_refused_but_not_that_of_who_has_become_root() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        for name in ["", "runs", "locks"] {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path().join(".phalanx");
+            prepare_home(&home, None).unwrap();
+            chown(home.join(name), Some(4711), None).unwrap();
+            let error = prepare_home(&home, None).unwrap_err();
+            assert!(
+                matches!(error, HomeError::Foreign { owner: 4711, .. }),
+                "{error}"
+            );
+            assert!(check_home(&home, Some(4712)).is_err());
+            prepare_home(&home, Some(4711)).unwrap();
+        }
+    }
+
+    #[test]
+    fn where_everybody_may_rename_it_it_is_not_safe() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("a/b");
+        fs::create_dir_all(&below).unwrap();
+        let home = below.join(".phalanx");
+        for path in [folder.path().join("a"), below] {
+            mode(&path, 0o777);
+            let error = prepare_home(&home, None).unwrap_err();
+            assert!(matches!(error, HomeError::Above { .. }), "{error}");
+            assert!(!home.exists());
+            mode(&path, 0o1777);
+            check_home(&home, None).unwrap();
+            mode(&path, 0o775);
+            check_home(&home, None).unwrap();
+        }
+    }
+}
