@@ -38,6 +38,8 @@ pub enum FromHost {
     Stdout(Bytes),
     /// Bytes of its stderr.
     Stderr(Bytes),
-    /// Its exit status, or 128 and the number of the signal that ended it.
+    /// Its exit status.
     Exit(i32),
+    /// The number of the signal that ended it.
+    Killed(i32),
 }

@@ -30,6 +30,7 @@ async fn all_of(channel: &mut dyn ExecChannel) -> (Vec<u8>, Vec<u8>, Option<i32>
             FromHost::Stdout(bytes) => stdout.extend(bytes),
             FromHost::Stderr(bytes) => stderr.extend(bytes),
             FromHost::Exit(status) => exit = Some(status),
+            FromHost::Killed(signal) => exit = Some(128 + signal),
         }
     }
     (stdout, stderr, exit)

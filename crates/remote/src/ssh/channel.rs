@@ -78,8 +78,7 @@ impl Incoming {
                 self.kept.push_back(FromHost::Exit(status));
             }
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.kept
-                    .push_back(FromHost::Exit(128 + number(&signal_name)));
+                self.kept.push_back(FromHost::Killed(number(&signal_name)));
             }
             ChannelMsg::Success => {
                 self.asked.pop_front();

@@ -70,6 +70,7 @@ pub(crate) async fn run(session: &SshSession, command: &str) -> (String, i32) {
         match next {
             FromHost::Stdout(bytes) | FromHost::Stderr(bytes) => said.extend(bytes),
             FromHost::Exit(exit) => status = Some(exit),
+            FromHost::Killed(signal) => status = Some(128 + signal),
         }
     }
     (String::from_utf8(said).unwrap(), status.unwrap())
