@@ -1,7 +1,9 @@
 //! From a door's typed error to the failure that is told and journaled.
 
 use phalanx_events::{Failure, FailureKind};
-use phalanx_remote::{ConnectError, JobError, ProbeError, PutError, SudoError};
+use phalanx_remote::{
+    ConnectError, JobError, LoginError, ProbeError, PutError, SudoError, UnsafeSpoolError,
+};
 
 /// An error and its sources, in one sentence.
 fn chain(error: &dyn std::error::Error) -> String {
@@ -39,9 +41,24 @@ fn sudo(error: &SudoError) -> Failure {
     Failure::new(FailureKind::Sudo, chain(error)).advice(error.advice())
 }
 
+/// A login that does something else than what it is asked to. Trying again does not help.
+fn login(error: &LoginError) -> Failure {
+    let kind = match error {
+        LoginError::NoSudo { .. } => FailureKind::Sudo,
+        _ => FailureKind::Login,
+    };
+    Failure::new(kind, chain(error)).advice(error.advice())
+}
+
+fn unsafe_spool(error: &UnsafeSpoolError) -> Failure {
+    Failure::new(FailureKind::Spool, chain(error)).advice(error.advice())
+}
+
 pub(crate) fn probe(error: &ProbeError) -> Failure {
     match error {
         ProbeError::Sudo(error) => sudo(error),
+        ProbeError::Login(error) => login(error),
+        ProbeError::UnsafeSpool(error) => unsafe_spool(error),
         ProbeError::Fenced { .. } => Failure::new(FailureKind::Fenced, chain(error)),
         ProbeError::Lost(_) | ProbeError::Stalled(_) => {
             Failure::new(FailureKind::Unreachable, chain(error))
@@ -54,6 +71,8 @@ pub(crate) fn probe(error: &ProbeError) -> Failure {
 pub(crate) fn job(error: &JobError) -> Failure {
     let kind = match error {
         JobError::Sudo(error) => return sudo(error),
+        JobError::Login(error) => return login(error),
+        JobError::UnsafeSpool(error) => return unsafe_spool(error),
         JobError::Output(_) => return storage(error),
         JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
         JobError::Fenced { .. } => FailureKind::Fenced,
@@ -73,6 +92,8 @@ pub(crate) fn job(error: &JobError) -> Failure {
 pub(crate) fn put(error: &PutError) -> Failure {
     let kind = match error {
         PutError::Sudo(error) => return sudo(error),
+        PutError::Login(error) => return login(error),
+        PutError::UnsafeSpool(error) => return unsafe_spool(error),
         PutError::Fenced { .. } => FailureKind::Fenced,
         PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
         PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,

@@ -42,6 +42,7 @@ pub struct LoopbackHostBuilder {
     pub(crate) port: Option<u16>,
     pub(crate) login: Login,
     pub(crate) sudo: Sudo,
+    pub(crate) shell: String,
     pub(crate) host_keys: Vec<KeyKind>,
     pub(crate) authorized: Vec<String>,
     pub(crate) sshd_lines: Vec<String>,
@@ -58,6 +59,7 @@ impl Default for LoopbackHostBuilder {
             port: None,
             login: Login::Operator,
             sudo: Sudo::NoPassword,
+            shell: "/bin/sh".into(),
             host_keys: vec![KeyKind::Ed25519],
             authorized: Vec::new(),
             sshd_lines: Vec::new(),
@@ -101,6 +103,13 @@ impl LoopbackHostBuilder {
     #[must_use]
     pub fn sudo(mut self, sudo: Sudo) -> Self {
         self.sudo = sudo;
+        self
+    }
+
+    /// The login shell of `operator`, `/bin/sh` where not given.
+    #[must_use]
+    pub fn login_shell(mut self, shell: impl Into<String>) -> Self {
+        self.shell = shell.into();
         self
     }
 

@@ -66,7 +66,7 @@ impl LoopbackHost {
         // Where the lab's files are for the sshd.
         let (ours, theirs) = if namespaced {
             namespace::lay_out(lab, &sshd)?;
-            users::write_files(&lab.join("inside/etc"), &wish.name, wish.sudo)?;
+            users::write_files(&lab.join("inside/etc"), &wish.name, wish.sudo, &wish.shell)?;
             (lab.join("inside"), PathBuf::from(INSIDE))
         } else {
             (lab.to_owned(), lab.to_owned())

@@ -15,15 +15,19 @@ pub(crate) const OPERATOR_ID: u32 = 42_424;
 pub(crate) const OPERATOR_HOME: &str = "/home/operator";
 
 /// Writes `passwd`, `group`, `shadow`, `sudoers`, `hosts` and an empty `resolv.conf` to `folder`.
-pub(crate) fn write_files(folder: &Path, hostname: &str, sudo: Sudo) -> Result<(), LabError> {
-    let shell = "/bin/sh";
+pub(crate) fn write_files(
+    folder: &Path,
+    hostname: &str,
+    sudo: Sudo,
+    shell: &str,
+) -> Result<(), LabError> {
     let id = OPERATOR_ID;
     // Root gets a plain shell, too: what this machine's root has in its start-up files is no
     // business of a lab host.
     let passwd = with_lines(
         "/etc/passwd",
         &[
-            &format!("root:x:0:0:root:/root:{shell}"),
+            &format!("root:x:0:0:root:/root:/bin/sh"),
             &format!("{OPERATOR}:x:{id}:{id}::{OPERATOR_HOME}:{shell}"),
         ],
     )?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::refusal::{LoginError, SudoError, UnsafeSpoolError};
+
 /// The connection is gone.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the connection was lost: {reason}")]
@@ -205,6 +207,12 @@ pub enum ProbeError {
     /// The host would not let us be root.
     #[error(transparent)]
     Sudo(#[from] SudoError),
+    /// The login does something else than what it is asked to.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// Others than root can change the spool.
+    #[error(transparent)]
+    UnsafeSpool(#[from] UnsafeSpoolError),
     /// Nothing came or went for too long.
     #[error("no sign of life for {}", human(*.0))]
     Stalled(Duration),
@@ -216,16 +224,6 @@ pub enum ProbeError {
     Output(#[source] std::io::Error),
 }
 
-/// The host would not let us be root.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the login may not become root: {said}")]
-pub struct SudoError {
-    /// What sudo said, in one line.
-    pub said: String,
-    /// Whether it asked for a password.
-    pub wants_password: bool,
-}
-
 /// Why a job was not started, or could not be followed.
 #[derive(Debug, Error)]
 pub enum JobError {
@@ -235,6 +233,12 @@ pub enum JobError {
     /// The host would not let us be root.
     #[error(transparent)]
     Sudo(#[from] SudoError),
+    /// The login does something else than what it is asked to.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// Others than root can change the spool.
+    #[error(transparent)]
+    UnsafeSpool(#[from] UnsafeSpoolError),
     /// Nothing came or went for too long.
     #[error("no sign of life for {}", human(*.0))]
     Stalled(Duration),
@@ -295,6 +299,12 @@ pub enum PutError {
     /// The host would not let us be root.
     #[error(transparent)]
     Sudo(#[from] SudoError),
+    /// The login does something else than what it is asked to.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// Others than root can change the spool.
+    #[error(transparent)]
+    UnsafeSpool(#[from] UnsafeSpoolError),
     /// Nothing came or went for too long.
     #[error("no sign of life for {}", human(*.0))]
     Stalled(Duration),
@@ -314,20 +324,13 @@ pub enum PutError {
     Protocol(String),
 }
 
-impl SudoError {
-    /// What the operator can do about it.
-    pub fn advice(&self) -> String {
-        "the login needs sudo without a password (a line such as `USER ALL=(ALL) NOPASSWD: ALL` in \
-         /etc/sudoers.d), or log in as root"
-            .into()
-    }
-}
-
 impl JobError {
     /// What the operator can do about it, where there is anything.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Sudo(error) => Some(error.advice()),
+            Self::Login(error) => Some(error.advice()),
+            Self::UnsafeSpool(error) => Some(error.advice()),
             Self::Fenced { .. } => Some("see `phalanx runs`; two operators must not run at once".into()),
             Self::Spool { spool, .. } => {
                 Some(format!("check the file system that holds {spool} on the host"))

@@ -39,9 +39,11 @@ pub enum FromHost {
     Stdout(Bytes),
     /// Bytes of its stderr.
     Stderr(Bytes),
-    /// Its exit status, or 128 and the number of the signal that ended it.
+    /// Its exit status.
     Exit(i32),
     /// It wrote and wrote while it should have read. What came until then was told before this, and
     /// nothing more is taken from it.
     Flood,
+    /// The number of the signal that ended it.
+    Killed(i32),
 }

@@ -43,14 +43,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Answer, field};
-use crate::error::{ProbeError, SudoError};
-use crate::exec::Exec;
+use crate::error::{LostError, ProbeError};
+use crate::exec::{Exec, FromHost};
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
+use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError, wants_password};
 use request::{PIECES, Request, exports, quoted};
 use talk::{Ended, Talk, TalkError};
 
 /// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
 const PIECE: usize = 128 << 10;
+
+/// How long trying whether a login runs commands may take.
+const TRIAL: Duration = Duration::from_secs(15);
+
+/// The exit status of an sshd that lets nobody in while /etc/nologin is there, as when a host boots.
+const NOLOGIN: i32 = 254;
 
 /// What is particular about a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +88,14 @@ pub struct HostProtocol {
     exec: Arc<dyn Exec>,
     options: HostOptions,
     shell: String,
+    /// Who root is.
+    root: u32,
     /// Whether sudo was seen to want a terminal.
     tty: AtomicBool,
+    /// Whether the spool was seen to be root's alone.
+    own_spool: AtomicBool,
+    /// Whether a request was ever answered: the login does what it is asked to.
+    answered: AtomicBool,
 }
 
 impl HostProtocol {
@@ -92,13 +105,22 @@ impl HostProtocol {
             exec,
             options,
             shell: "/bin/sh".into(),
+            root: 0,
             tty: AtomicBool::new(false),
+            own_spool: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
         }
     }
 
     /// The same with another POSIX shell than `/bin/sh`; an absolute path.
     pub fn with_shell(mut self, shell: &str) -> Self {
         shell.clone_into(&mut self.shell);
+        self
+    }
+
+    /// The same on a machine where another user than 0 counts as root: for tests that are no root.
+    pub fn with_root(mut self, uid: u32) -> Self {
+        self.root = uid;
         self
     }
 
@@ -173,11 +195,7 @@ impl HostProtocol {
     /// # Errors
     /// [`ProbeError::Protocol`] where the host will not.
     pub async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
-        let request = Request::new()
-            .set("spool", &self.options.spool)
-            .number("fence", fence)
-            .piece(&PIECES.unfenced)
-            .piece(&PIECES.reboot);
+        let request = self.unfenced_request(fence).piece(&PIECES.reboot);
         let (mut talk, head) = self.ask(&request, &[]).await?;
         taken(head).map_err(|why| match fenced(&why) {
             Some(by) => ProbeError::Fenced { by },
@@ -199,24 +217,78 @@ impl HostProtocol {
         Ok(())
     }
 
+    /// What a request begins with that only reads in the spool who holds the host.
+    fn unfenced_request(&self, fence: u64) -> Request {
+        self.with_spool(Request::new(), false)
+            .number("fence", fence)
+            .piece(&PIECES.unfenced)
+    }
+
+    /// Names the spool. As long as it was not seen, over this connection, that it is root's alone, that
+    /// is found out first; a spool that is not there yet is then made where `make` is set.
+    fn with_spool(&self, request: Request, make: bool) -> Request {
+        let request = request.set("spool", &self.options.spool);
+        if self.own_spool.load(Ordering::Relaxed) {
+            return request;
+        }
+        let mut request = request
+            .set("make", if make { "yes" } else { "" })
+            .piece(&PIECES.way)
+            .piece(&PIECES.own_spool);
+        request.makes_spool = make;
+        request
+    }
+
     /// Sends a request, and `eager` content behind it; returns with its first answer, which is
-    /// [`Answer::Head`] or [`Answer::Fail`].
+    /// [`Answer::Head`] or [`Answer::Fail`], and comes from root.
     async fn ask(&self, request: &Request, eager: &[u8]) -> Result<(Talk, Answer), TalkError> {
         let tty = self.tty.load(Ordering::Relaxed);
-        let (refused, may_want_tty) = match self.ask_with(request, eager, tty).await? {
-            Asked::Answered(talk, answer) => return Ok((talk, answer)),
-            Asked::SudoRefused(error) => {
-                let may_want_tty = !tty && !error.wants_password;
-                (error, may_want_tty)
-            }
+        let asked = match self.ask_with(request, eager, tty).await {
+            Err(TalkError::Stalled(within)) => return Err(self.why_stalled(request, within).await),
+            asked => asked?,
         };
+        let (status, said) = match asked {
+            Asked::Answered(talk, answer) => return self.from_root(request, talk, answer),
+            Asked::Ended { status, said } => (status, said),
+        };
+        let may_want_tty = self.options.sudo && status == 1 && !tty && !wants_password(&said);
         if may_want_tty
             && let Asked::Answered(talk, answer) = self.ask_with(request, eager, true).await?
         {
             self.tty.store(true, Ordering::Relaxed);
-            return Ok((talk, answer));
+            return self.from_root(request, talk, answer);
         }
-        Err(TalkError::Sudo(refused))
+        Err(self.why_ended(request, status, &said).await)
+    }
+
+    /// An answer counts that root gave, about a spool that is root's.
+    fn from_root(
+        &self,
+        request: &Request,
+        talk: Talk,
+        answer: Answer,
+    ) -> Result<(Talk, Answer), TalkError> {
+        if let Answer::Fail(why) = &answer {
+            let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
+            match (word, rest.trim().parse()) {
+                ("notroot", Ok(uid)) => {
+                    let sudo = self.options.sudo;
+                    return Err(TalkError::Login(LoginError::NotRoot { uid, sudo }));
+                }
+                ("taken", _) => return Err(TalkError::Login(LoginError::TakesInput)),
+                ("foreign", _) => {
+                    return Err(TalkError::UnsafeSpool(UnsafeSpoolError {
+                        spool: self.options.spool.clone(),
+                        reason: rest.to_owned(),
+                    }));
+                }
+                _ => {}
+            }
+        } else if request.makes_spool {
+            self.own_spool.store(true, Ordering::Relaxed);
+        }
+        self.answered.store(true, Ordering::Relaxed);
+        Ok((talk, answer))
     }
 
     async fn ask_with(
@@ -228,11 +300,12 @@ impl HostProtocol {
         let stall = self.options.stall_timeout;
         // A terminal is no place to read commands from: it echoes, and it has no end.
         let (command, code) = if request.alone && !tty {
-            (self.command("-s"), request.as_group())
+            (self.command("-s"), request.as_group(self.root))
         } else {
-            let length = request.code.len();
+            let code = request.as_whole(self.root);
+            let length = code.len();
             let command = self.command(&format!("-c 'eval \"$(head -c {length})\"'"));
-            (command, request.code.clone())
+            (command, code)
         };
         let channel = tokio::time::timeout(stall, self.exec.open(&command, tty))
             .await
@@ -252,20 +325,95 @@ impl HostProtocol {
         match talk.next_within(stall).await? {
             Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => Ok(Asked::Answered(talk, answer)),
             Some(other) => Err(unexpected(&other)),
-            None => {
-                let said = talk.said();
-                match talk.exit() {
-                    Some(1) if self.options.sudo => Ok(Asked::SudoRefused(refusal(said))),
-                    Some(status) if status < 128 => Err(TalkError::Protocol(format!(
-                        "exit status {status} without an answer: {said}"
-                    ))),
-                    _ => match sent {
-                        Err(error) => Err(error),
-                        Ok(()) => Err(TalkError::Lost(talk.cut_short())),
-                    },
+            None => match (talk.exit(), talk.said()) {
+                // Who is killed says nothing more, and a host that goes down kills. That an exit
+                // status above 128 comes from a signal, too, is only likely; but not where something
+                // else was said instead of the answer.
+                (Some(status), said)
+                    if !talk.killed()
+                        && (status < 128 || (!said.is_empty() && status != NOLOGIN)) =>
+                {
+                    Ok(Asked::Ended { status, said })
+                }
+                (_, said) => match sent {
+                    Err(error) => Err(error),
+                    Ok(()) if said.is_empty() => Err(TalkError::Lost(talk.cut_short())),
+                    Ok(()) => Err(TalkError::Lost(LostError {
+                        reason: format!("{}; it {}", talk.cut_short().reason, Said::new(&said)),
+                    })),
+                },
+            },
+        }
+    }
+
+    /// Why a request ended with this status instead of an answer.
+    async fn why_ended(&self, request: &Request, status: i32, said: &str) -> TalkError {
+        let words = Said::new(said);
+        let runs_nothing = |said| TalkError::Login(LoginError::RunsNothing { status, said });
+        if status >= 128 {
+            // A forced command that tells which login to use takes its time: once is enough.
+            return runs_nothing(words);
+        }
+        match self.try_login(request).await {
+            Ok(Trial::Obeys) if !self.options.sudo => {}
+            Ok(Trial::Obeys) => match status {
+                1 => return TalkError::Sudo(SudoError::new(&words)),
+                126 | 127 => return TalkError::Login(LoginError::NoSudo { said: words }),
+                _ => {}
+            },
+            Ok(Trial::Takes) => return TalkError::Login(LoginError::TakesInput),
+            Ok(Trial::Disobeys) => return runs_nothing(words),
+            Err(error) => return error,
+        }
+        TalkError::Protocol(format!(
+            "exit status {status} without an answer; it {words}"
+        ))
+    }
+
+    /// Why a request was not answered for so long.
+    async fn why_stalled(&self, request: &Request, within: Duration) -> TalkError {
+        if !self.answered.load(Ordering::Relaxed)
+            && matches!(
+                self.try_login(request).await,
+                Ok(Trial::Takes | Trial::Disobeys)
+            )
+        {
+            return TalkError::Login(LoginError::TakesInput);
+        }
+        TalkError::Stalled(within)
+    }
+
+    /// Whether the login runs commands at all, and lets them read what is sent: two lines have to come
+    /// back. No sudo and no shell of ours has a part in it.
+    async fn try_login(&self, request: &Request) -> Result<Trial, TalkError> {
+        let within = self.options.stall_timeout.min(TRIAL);
+        let lines = ["one", "two"].map(|line| format!("@{} {line}\n", request.nonce));
+        let trial = async {
+            let mut channel = self.exec.open("exec /bin/cat", false).await?;
+            let mut back = Vec::new();
+            for line in &lines {
+                channel.send(line.as_bytes()).await?;
+            }
+            channel.end_input().await?;
+            while let Some(next) = channel.next().await? {
+                if let FromHost::Stdout(bytes) = next
+                    && back.len() < PIECE
+                {
+                    back.extend_from_slice(&bytes);
                 }
             }
-        }
+            channel.close().await;
+            let back = String::from_utf8_lossy(&back);
+            let [one, two] = lines.each_ref().map(|line| back.contains(line));
+            Ok(match (one, two) {
+                (true, true) => Trial::Obeys,
+                (false, true) => Trial::Takes,
+                _ => Trial::Disobeys,
+            })
+        };
+        tokio::time::timeout(within, trial)
+            .await
+            .unwrap_or(Err(TalkError::Stalled(within)))
     }
 
     /// The command that is run: a shell that takes shell text from stdin. Nothing else ever stands
@@ -283,22 +431,19 @@ impl HostProtocol {
 
 enum Asked {
     Answered(Talk, Answer),
-    SudoRefused(SudoError),
+    /// The command ended, and what was said did not answer.
+    Ended {
+        status: i32,
+        said: String,
+    },
 }
 
-/// What sudo said, whatever its language. That it wants a terminal is not asked of the text: one is
-/// given to it, and then it works or does not.
-fn refusal(said: String) -> SudoError {
-    let wants_password = said.contains("a password is required");
-    let said = if said.is_empty() {
-        "it gave no reason".into()
-    } else {
-        said
-    };
-    SudoError {
-        said,
-        wants_password,
-    }
+/// What a login did with a command of no consequence.
+enum Trial {
+    Obeys,
+    /// It took the beginning of what was sent to the command.
+    Takes,
+    Disobeys,
 }
 
 /// The words of a head, or of the failure that came instead.

@@ -9,15 +9,17 @@ pub mod error;
 pub mod exec;
 pub mod host_protocol;
 pub mod port;
+pub mod refusal;
 pub mod result;
 pub mod ssh;
 
-pub use error::{ConnectError, JobError, LostError, ProbeError, PutError, SudoError};
+pub use error::{ConnectError, JobError, LostError, ProbeError, PutError};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
     JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
 };
+pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{
     RECORDS_KEPT, RESULT_KEPT, ReportedProblem, ResultLines, Severity, TEXT_KEPT, parse_result,
 };

@@ -157,9 +157,11 @@ async fn a_full_disk_costs_output_but_no_status() {
             return;
         };
         let options = HostOptions {
-            spool: disk.root().to_owned(),
+            spool: folder.to_str().unwrap().to_owned(),
             ..host.options()
         };
+        let mut host = host;
+        host.exec.mounts_of = Some(disk.holder());
         let protocol = host.protocol_over(host.exec.clone(), options.clone());
         let id = id("fill");
         let mut seen = Recorder::default();

@@ -102,6 +102,52 @@ async fn the_environment_is_clean_and_exact() {
     }
 }
 
+/// Names that a shell sets for its children itself.
+fn is_the_shells_own(name: &str) -> bool {
+    matches!(name, "_" | "SHLVL" | "PWD" | "OLDPWD")
+}
+
+#[tokio::test]
+async fn a_probe_has_the_variables_of_a_job() {
+    for host in Host::each() {
+        let mut exec = host.exec.clone();
+        exec.noise =
+            "export LD_LIBRARY_PATH=/x PYTHONPATH=/p PYTHONHOME=/h PERL5LIB=/l BASH_ENV=/b \
+                      ENV=/e CDPATH=/c IFS=: px_mine=1 px_script=3 TZ=Asia/Tokyo\n\
+                      export MANY='one\nexport px_nonce=2\nHOME=3\n-x *'\n\
+                      ls() { echo mine; }; command -v declare >/dev/null && export -f ls"
+                .into();
+        let text = "env -0 | sed -z 's/=.*//' | tr '\\0' '\\n' | sort; ls -d /";
+        let protocol = host.protocol_over(exec, host.options());
+        let mut output = Vec::new();
+        within(protocol.probe(&script(text), &mut output))
+            .await
+            .unwrap();
+        let mut seen = support::Recorder::default();
+        support::start(&protocol, &support::id("env"), text, &mut seen)
+            .await
+            .unwrap();
+        let names = |text: &str| -> Vec<String> {
+            let names = text.lines().filter(|name| !is_the_shells_own(name));
+            names
+                .filter(|name| !name.starts_with("PX_"))
+                .map(str::to_owned)
+                .collect()
+        };
+        let (probe, job) = (
+            names(&String::from_utf8(output).unwrap()),
+            names(&seen.text()),
+        );
+        assert_eq!(probe, job);
+        assert_eq!(
+            job,
+            [
+                "HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "/"
+            ]
+        );
+    }
+}
+
 #[tokio::test]
 async fn bytes_and_look_alikes_come_through() {
     let all: Vec<u8> = (0..=255u8).cycle().take(256 * 1024).collect();
@@ -145,7 +191,7 @@ async fn a_login_without_a_shell_is_told() {
     let error = within(protocol.probe(&script("true"), &mut output))
         .await
         .unwrap_err();
-    assert!(matches!(error, ProbeError::Protocol(_)), "{error:?}");
+    assert!(matches!(error, ProbeError::Login(_)), "{error:?}");
     assert!(
         error.to_string().contains("This account is not available."),
         "{error}"

@@ -160,7 +160,7 @@ async fn what_is_no_file_is_not_replaced() {
             assert!(
                 put(&folder.join("file/below"))
                     .await
-                    .contains("File exists")
+                    .ends_with("put/file: Not a directory")
             );
         }
         assert_eq!(std::fs::read(folder.join("target")).unwrap(), b"mine");
@@ -214,8 +214,10 @@ async fn a_disk_without_room_is_told() {
         let Some(disk) = support::SmallDisk::new(&folder, "1m") else {
             return;
         };
+        let mut host = host;
+        host.exec.mounts_of = Some(disk.holder());
         let put = async |name: &str, size| {
-            let path = Path::new(disk.root()).join(name);
+            let path = folder.join(name);
             put(&host, &file(&path, &vec![b'x'; size], 0o644)).await
         };
         assert!(reason(put("large", 8_000_000).await).contains("No space left on device"));

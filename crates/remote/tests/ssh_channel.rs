@@ -31,6 +31,7 @@ async fn all_of(channel: &mut dyn ExecChannel) -> (Vec<u8>, Vec<u8>, Option<i32>
             FromHost::Stderr(bytes) => stderr.extend(bytes),
             FromHost::Exit(status) => exit = Some(status),
             FromHost::Flood => panic!("more came than is kept"),
+            FromHost::Killed(signal) => exit = Some(128 + signal),
         }
     }
     (stdout, stderr, exit)

@@ -1,9 +1,28 @@
-# A probe's environment, made like a job's but without a process: what a login or sudo brings along
+# A probe's environment, made like a job's but without a program: all that a login or sudo brings along
 # goes, what a script may count on is set.
-unset LC_ALL LC_CTYPE LC_MESSAGES LC_COLLATE LC_NUMERIC LC_TIME LC_MONETARY LANGUAGE MAIL \
-  SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK SUDO_COMMAND SUDO_USER SUDO_UID SUDO_GID \
-  XDG_SESSION_ID XDG_RUNTIME_DIR XDG_SESSION_TYPE XDG_SESSION_CLASS XDG_DATA_DIRS \
-  DBUS_SESSION_BUS_ADDRESS ENV BASH_ENV CDPATH TMPDIR OLDPWD
+# A line of a value that has several may look like a name: what it names goes too, but nothing of ours,
+# nor what a shell does not let go of.
+IFS='
+'
+set -f
+for px_line in $(
+  export -p
+  # Only bash takes functions from the environment, and has this.
+  [ -z "${BASH_VERSION-}" ] || declare -Fx
+); do
+  case $px_line in
+  'declare -fx '*) unset -f "${px_line#declare -fx }" ;;
+  esac
+  px_line=${px_line#export }
+  px_line=${px_line#declare -x }
+  px_line=${px_line%%=*}
+  case $px_line in
+  '' | [0-9]* | *[!A-Za-z0-9_]* | px_nonce | px_line | _ | PWD | PPID | UID | EUID | SHELLOPTS | BASHOPTS | BASH_*) ;;
+  *) command unset -v "$px_line" 2>/dev/null ;;
+  esac
+done
+unset IFS BASH_ENV px_line
+set +f
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LANG=C TERM=dumb
 export PATH HOME USER LOGNAME SHELL LANG TERM

@@ -127,8 +127,8 @@ impl HostProtocol {
                 "{fence} is too high for a fence"
             )));
         }
-        Ok(Request::new()
-            .set("spool", &self.options.spool)
+        Ok(self
+            .with_spool(Request::new(), true)
             .set("id", id)
             .number("fence", fence)
             .piece(&PIECES.spool))

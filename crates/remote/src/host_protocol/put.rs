@@ -7,7 +7,7 @@ use crate::error::PutError;
 use crate::port::{FileToPut, PutOutcome};
 
 use super::content::{EAGER, Outgoing, eager_size};
-use super::request::{PIECES, Request};
+use super::request::PIECES;
 use super::talk::Talk;
 use super::{HostProtocol, clock, fenced, taken, unexpected};
 
@@ -63,10 +63,9 @@ impl HostProtocol {
         fence: u64,
         done: &mut Vec<PutOutcome>,
     ) -> Result<Duration, PutError> {
-        let mut request = Request::new()
-            .set("spool", &self.options.spool)
-            .number("fence", fence)
-            .piece(&PIECES.unfenced)
+        let mut request = self
+            .unfenced_request(fence)
+            .piece(&PIECES.way)
             .piece(&PIECES.put);
         let mut sent_along = Vec::new();
         let mut outgoing = Vec::with_capacity(files.len());

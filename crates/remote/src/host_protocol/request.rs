@@ -20,12 +20,14 @@ pub(super) struct Pieces {
     pub(super) holder: String,
     pub(super) job: String,
     pub(super) lib: String,
+    pub(super) own_spool: String,
     pub(super) probe: String,
     pub(super) put: String,
     pub(super) reboot: String,
     pub(super) spool: String,
     pub(super) tree: String,
     pub(super) unfenced: String,
+    pub(super) way: String,
     /// What watches over a job: a text of its own, quoted.
     pub(super) wrapper: String,
 }
@@ -43,11 +45,13 @@ impl Pieces {
             holder: without_comments(include_str!("../host/holder.sh")),
             job: without_comments(include_str!("../host/job.sh")),
             lib: without_comments(include_str!("../host/lib.sh")),
+            own_spool: without_comments(include_str!("../host/own_spool.sh")),
             probe: without_comments(include_str!("../host/probe.sh")),
             put: without_comments(include_str!("../host/put.sh")),
             reboot: without_comments(include_str!("../host/reboot.sh")),
             unfenced: without_comments(include_str!("../host/unfenced.sh")),
             spool: without_comments(include_str!("../host/spool.sh")),
+            way: without_comments(include_str!("../host/way.sh")),
             wrapper: quoted(&[tree.as_str(), &wrapper].concat()),
             tree,
         }
@@ -78,6 +82,8 @@ pub(super) struct Request {
     pub(super) code: String,
     /// Whether nothing follows the text.
     pub(super) alone: bool,
+    /// Whether it finds out that the spool is root's alone, and makes it.
+    pub(super) makes_spool: bool,
 }
 
 impl Request {
@@ -88,6 +94,7 @@ impl Request {
             nonce,
             code,
             alone: false,
+            makes_spool: false,
         }
     }
 
@@ -99,9 +106,14 @@ impl Request {
     }
 
     /// The text for a shell that reads its commands from stdin: one group, since half of a group is a
-    /// syntax error and does nothing.
-    pub(super) fn as_group(&self) -> String {
-        format!("{{\n{}exit 0\n}}\n", self.code)
+    /// syntax error and does nothing. What a start-up file takes away of it is its first line.
+    pub(super) fn as_group(&self, root: u32) -> String {
+        format!("px_whole=1 px_root={root}; {{\n{}exit 0\n}}\n", self.code)
+    }
+
+    /// The text for a shell that is given it as a whole.
+    pub(super) fn as_whole(&self, root: u32) -> String {
+        format!("px_whole=1 px_root={root}\n{}", self.code)
     }
 
     /// A parameter.

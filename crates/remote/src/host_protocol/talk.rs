@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::answer::{Answer, AnswerReader};
-use crate::error::{JobError, LostError, ProbeError, PutError, SudoError};
+use crate::error::{JobError, LostError, ProbeError, PutError};
 use crate::exec::{ExecChannel, FromHost};
+use crate::refusal::{LoginError, SudoError, UnsafeSpoolError};
 
 use super::unexpected;
 
@@ -21,11 +22,13 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 pub(super) enum TalkError {
     Lost(LostError),
     Sudo(SudoError),
+    Login(LoginError),
+    UnsafeSpool(UnsafeSpoolError),
     Stalled(Duration),
     Protocol(String),
 }
 
-/// The errors of the port have these four in common.
+/// The errors of the port have these in common.
 macro_rules! from_talk_error {
     ($($error:ident),*) => {$(
         impl From<TalkError> for $error {
@@ -33,6 +36,8 @@ macro_rules! from_talk_error {
                 match error {
                     TalkError::Lost(lost) => Self::Lost(lost),
                     TalkError::Sudo(sudo) => Self::Sudo(sudo),
+                    TalkError::Login(login) => Self::Login(login),
+                    TalkError::UnsafeSpool(spool) => Self::UnsafeSpool(spool),
                     TalkError::Stalled(within) => Self::Stalled(within),
                     TalkError::Protocol(said) => Self::Protocol(said),
                 }
@@ -65,6 +70,7 @@ pub(super) struct Talk {
     answers: VecDeque<Answer>,
     heard: Vec<u8>,
     exit: Option<i32>,
+    killed: bool,
 }
 
 impl Talk {
@@ -75,6 +81,7 @@ impl Talk {
             answers: VecDeque::new(),
             heard: Vec::new(),
             exit: None,
+            killed: false,
         }
     }
 
@@ -106,6 +113,10 @@ impl Talk {
                 Some(FromHost::Flood) => {
                     let said = "it writes without end where it should read";
                     return Err(TalkError::Protocol(said.into()));
+                }
+                Some(FromHost::Killed(signal)) => {
+                    self.exit = Some(128 + signal);
+                    self.killed = true;
                 }
                 None => return Ok(None),
             }
@@ -151,9 +162,14 @@ impl Talk {
             .unwrap_or(Ok(None))
     }
 
-    /// The exit status, where it was told.
+    /// The exit status, where it was told; 128 and the signal's number where one ended it.
     pub(super) fn exit(&self) -> Option<i32> {
         self.exit
+    }
+
+    /// Whether a signal ended the command.
+    pub(super) fn killed(&self) -> bool {
+        self.killed
     }
 
     /// What was said outside of the protocol, in one line.

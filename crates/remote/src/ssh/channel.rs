@@ -92,7 +92,7 @@ impl Incoming {
                 self.push(FromHost::Exit(status), 0);
             }
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                self.push(FromHost::Exit(128 + number(&signal_name)), 0);
+                self.push(FromHost::Killed(number(&signal_name)), 0);
             }
             ChannelMsg::Success => {
                 self.asked.pop_front();

@@ -71,6 +71,7 @@ pub(crate) async fn run(session: &SshSession, command: &str) -> (String, i32) {
             FromHost::Stdout(bytes) | FromHost::Stderr(bytes) => said.extend(bytes),
             FromHost::Exit(exit) => status = Some(exit),
             FromHost::Flood => panic!("more came than is kept"),
+            FromHost::Killed(signal) => status = Some(128 + signal),
         }
     }
     (String::from_utf8(said).unwrap(), status.unwrap())

@@ -32,6 +32,8 @@ pub(crate) struct LocalExec {
     pub(crate) noise: String,
     /// A cgroup folder that the commands run in.
     pub(crate) cgroup: Option<PathBuf>,
+    /// A process in whose mount namespace the commands run; they have no terminal then.
+    pub(crate) mounts_of: Option<u32>,
     /// How many channels were opened, and how many of them with a terminal.
     pub(crate) opened: Arc<AtomicUsize>,
     pub(crate) terminals: Arc<AtomicUsize>,
@@ -46,6 +48,7 @@ impl LocalExec {
             cut_input_after: None,
             noise: String::new(),
             cgroup: None,
+            mounts_of: None,
             opened: Arc::default(),
             terminals: Arc::default(),
         }
@@ -60,6 +63,10 @@ impl LocalExec {
             // The terminal becomes the controlling one, so that its end is a hangup.
             let mut child = Command::new("setsid");
             child.args(["--ctty", "--wait", &self.shell]);
+            child
+        } else if let Some(process) = self.mounts_of {
+            let mut child = Command::new("nsenter");
+            child.args([&format!("--target={process}"), "--mount", "--", &self.shell]);
             child
         } else {
             Command::new(&self.shell)
@@ -100,9 +107,7 @@ impl Exec for LocalExec {
             let input = Sender::from_owned_fd_unchecked(ours).expect("it can be waited for");
             tasks.spawn(async move {
                 forward(output, FromHost::Stdout, &sender).await;
-                let _ = sender.send(FromHost::Exit(code(
-                    process.wait().await.expect("it is ours"),
-                )));
+                let _ = sender.send(ending(process.wait().await.expect("it is ours")));
             });
             Some(Box::new(input) as Input)
         } else {
@@ -119,9 +124,7 @@ impl Exec for LocalExec {
                     forward(stdout, FromHost::Stdout, &sender),
                     forward(stderr, FromHost::Stderr, &sender)
                 );
-                let _ = sender.send(FromHost::Exit(code(
-                    process.wait().await.expect("it is ours"),
-                )));
+                let _ = sender.send(ending(process.wait().await.expect("it is ours")));
             });
             stdin
         };
@@ -212,11 +215,12 @@ async fn forward(
     }
 }
 
-fn code(status: std::process::ExitStatus) -> i32 {
+fn ending(status: std::process::ExitStatus) -> FromHost {
     use std::os::unix::process::ExitStatusExt as _;
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    match status.code() {
+        Some(code) => FromHost::Exit(code),
+        None => FromHost::Killed(status.signal().unwrap_or(0)),
+    }
 }
 
 fn raw_terminal() -> (OwnedFd, File) {

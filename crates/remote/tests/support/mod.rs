@@ -37,7 +37,9 @@ pub(crate) struct Host {
 
 impl Host {
     fn new(program: &str) -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        // Not below the project: who runs the tests as root may have that in another user's home, where
+        // no spool may be.
+        let folder = tempfile::tempdir().expect("a folder");
         // Under this name bash behaves as it does where it is /bin/sh.
         let shell = folder.path().join("sh");
         std::os::unix::fs::symlink(program, &shell).expect("a link");
@@ -82,7 +84,9 @@ impl Host {
     }
 
     pub(crate) fn protocol_over(&self, exec: LocalExec, options: HostOptions) -> HostProtocol {
-        HostProtocol::new(Arc::new(exec), options).with_shell(&self.shell)
+        HostProtocol::new(Arc::new(exec), options)
+            .with_shell(&self.shell)
+            .with_root(rustix::process::geteuid().as_raw())
     }
 
     /// Starts a job and follows it to its end.

@@ -10,10 +10,12 @@ pub(crate) struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// The mount is seen only through the holder's `/proc/PID/root`. `None` where that may not be.
+    /// It is mounted over the folder, for those who are in the mount namespace of the holder; the others see
+    /// it at [`SmallDisk::root`]. `None` where that may not be.
     pub(crate) fn new(folder: &Path, size: &str) -> Option<Self> {
         let folder = folder.to_str()?;
-        let mount = format!("mount -t tmpfs -o size={size} none {folder} && echo ok && exec cat");
+        let mount =
+            format!("mount -t tmpfs -o size={size},mode=755 none {folder} && echo ok && exec cat");
         let holder = Command::new("unshare")
             .args(["--mount", "sh", "-c", &mount])
             .stdin(Stdio::piped())
@@ -27,7 +29,12 @@ impl SmallDisk {
         mounted.then_some(disk)
     }
 
-    /// The folder.
+    /// A process in whose mount namespace the folder is the disk.
+    pub(crate) fn holder(&self) -> u32 {
+        self.holder.id()
+    }
+
+    /// The disk, as it is seen from outside.
     pub(crate) fn root(&self) -> &str {
         &self.root
     }
