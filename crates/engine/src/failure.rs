@@ -1,7 +1,7 @@
 //! From a door's typed error to the failure that is told and journaled.
 
 use phalanx_events::{Failure, FailureKind};
-use phalanx_remote::{ConnectError, JobError, ProbeError, PutError, SudoError};
+use phalanx_remote::{ConnectError, FenceError, JobError, ProbeError, PutError, SudoError};
 
 /// An error and its sources, in one sentence.
 fn chain(error: &dyn std::error::Error) -> String {
@@ -38,9 +38,20 @@ fn sudo(error: &SudoError) -> Failure {
     Failure::new(FailureKind::Sudo, chain(error)).advice(error.advice())
 }
 
+/// The spool does not say any more who holds the host. Where it was removed, what ran is not known to it either:
+/// time does not mend that.
+fn fence(error: &FenceError) -> Failure {
+    let kind = match error {
+        FenceError::Removed { .. } => FailureKind::Died,
+        FenceError::Damaged { .. } => FailureKind::Spool,
+    };
+    Failure::new(kind, chain(error)).advice(error.advice())
+}
+
 pub(crate) fn probe(error: &ProbeError) -> Failure {
     match error {
         ProbeError::Sudo(error) => sudo(error),
+        ProbeError::Fence(error) => fence(error),
         ProbeError::Fenced { .. } => Failure::new(FailureKind::Fenced, chain(error)),
         ProbeError::Lost(_) | ProbeError::Stalled(_) => {
             Failure::new(FailureKind::Unreachable, chain(error))
@@ -53,6 +64,7 @@ pub(crate) fn probe(error: &ProbeError) -> Failure {
 pub(crate) fn job(error: &JobError) -> Failure {
     let kind = match error {
         JobError::Sudo(error) => return sudo(error),
+        JobError::Fence(error) => return fence(error),
         JobError::Output(_) => return storage(error),
         JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
         JobError::Fenced { .. } => FailureKind::Fenced,
@@ -72,6 +84,7 @@ pub(crate) fn job(error: &JobError) -> Failure {
 pub(crate) fn put(error: &PutError) -> Failure {
     let kind = match error {
         PutError::Sudo(error) => return sudo(error),
+        PutError::Fence(error) => return fence(error),
         PutError::Fenced { .. } => FailureKind::Fenced,
         PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
         PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,

@@ -30,6 +30,7 @@ mod run;
 mod run_folder;
 mod run_id;
 mod run_step;
+mod settling;
 mod telling;
 mod until_step;
 

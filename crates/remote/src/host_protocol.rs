@@ -16,7 +16,7 @@
 //! 5. The record's block and the trailer's room are taken before they are needed: a full disk does
 //!    not cost an exit status.
 //! 6. Processes are signalled only while the lock is held, or from the job's own cgroup or mark.
-//! 7. Every change is made under the global lock by a run whose fence is not lower than the highest.
+//! 7. Every change is made under the global lock by the run whose fence was given last.
 //! 8. No follower outlives its channel or its job.
 //! 9. The wrapper starts nothing twice.
 //!
@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Answer, field};
-use crate::error::{ProbeError, SudoError};
+use crate::error::{FenceError, ProbeError, SudoError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
 use request::{PIECES, Request, exports, quoted};
@@ -175,12 +175,14 @@ impl HostProtocol {
         let request = Request::new()
             .set("spool", &self.options.spool)
             .number("fence", fence)
+            .piece(&PIECES.fence)
             .piece(&PIECES.unfenced)
             .piece(&PIECES.reboot);
         let (mut talk, head) = self.ask(&request, &[]).await?;
-        taken(head).map_err(|why| match fenced(&why) {
-            Some(by) => ProbeError::Fenced { by },
-            None => ProbeError::Protocol(why),
+        taken(head).map_err(|why| match (fenced(&why), self.fence_error(&why)) {
+            (Some(by), _) => ProbeError::Fenced { by },
+            (None, Some(error)) => ProbeError::Fence(error),
+            (None, None) => ProbeError::Protocol(why),
         })?;
         loop {
             match talk.next().await {
@@ -266,6 +268,20 @@ impl HostProtocol {
                     },
                 }
             }
+        }
+    }
+
+    /// What is wrong with the spool's word on who holds the host, where that is why something is not done.
+    /// Only which of its two files it is comes from the host.
+    fn fence_error(&self, why: &str) -> Option<FenceError> {
+        let spool = self.options.spool.clone();
+        match why.trim_end() {
+            "removed" => Some(FenceError::Removed { spool }),
+            "damaged fence" | "damaged holder" => {
+                let file = format!("{spool}/{}", why.trim_end().trim_start_matches("damaged "));
+                Some(FenceError::Damaged { spool, file })
+            }
+            _ => None,
         }
     }
 

@@ -12,11 +12,12 @@ pub mod port;
 pub mod result;
 pub mod ssh;
 
-pub use error::{ConnectError, JobError, LostError, ProbeError, PutError, SudoError};
+pub use error::{ConnectError, FenceError, JobError, LostError, ProbeError, PutError, SudoError};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
-    JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
+    JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd, PutOutcome, Script, Stance,
+    Transport,
 };
 pub use result::{ReportedProblem, ResultLines, Severity, parse_result};
 pub use ssh::{HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, raise_fd_limit};

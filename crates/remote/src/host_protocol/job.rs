@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::answer::{Answer, field};
 use crate::error::JobError;
-use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch};
+use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, is_plain_name};
 
 use super::request::{PIECES, Request, exports};
 use super::{HostProtocol, JobKeeper, clock, taken, unexpected};
@@ -128,6 +128,7 @@ impl HostProtocol {
             .set("spool", &self.options.spool)
             .set("id", id)
             .number("fence", fence)
+            .piece(&PIECES.fence)
             .piece(&PIECES.spool))
     }
 
@@ -145,6 +146,10 @@ impl HostProtocol {
         match (word, rest.trim().parse()) {
             ("fenced", Ok(by)) => JobError::Fenced { by },
             ("shrank", Ok(has)) => JobError::OutputShrank { held, has },
+            ("removed" | "damaged", _) => match self.fence_error(why) {
+                Some(error) => JobError::Fence(error),
+                None => JobError::Protocol(why.to_owned()),
+            },
             ("absent", _) => JobError::Absent,
             ("nosystemd", _) => JobError::NoSystemd,
             ("nospace", _) => JobError::NoSpace { spool: spool() },
@@ -158,7 +163,7 @@ impl HostProtocol {
 }
 
 /// What the scopes of jobs are called; an id follows.
-const UNIT_PREFIX: &str = "phalanx-";
+pub(super) const UNIT_PREFIX: &str = "phalanx-";
 
 /// Adds what is run: the environment and lib.sh in front of the script, which is a file of its own
 /// so that the lines in a shell's messages are the script's.
@@ -181,20 +186,10 @@ fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String>
         .piece("\n"))
 }
 
-/// Letters, digits, `.`, `_` and `-`, not beginning with a dot or a dash, at most 200: safe as a
-/// file's and a unit's name.
 fn plain_name(name: &str) -> Result<&str, JobError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    let good = name.len() <= 200
-        && name.bytes().all(plain)
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|b| !matches!(b, b'.' | b'-'));
-    if good {
-        Ok(name)
-    } else {
-        Err(JobError::Protocol(format!("{name:?} is not a plain name")))
+    match is_plain_name(name) {
+        true => Ok(name),
+        false => Err(JobError::Protocol(format!("{name:?} is not a plain name"))),
     }
 }
 
