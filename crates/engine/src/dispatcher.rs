@@ -6,6 +6,7 @@
 
 mod attempts;
 mod controls;
+mod holding;
 mod late_hosts;
 mod resumption;
 
@@ -19,6 +20,7 @@ use phalanx_events::{
     TaskStatus,
 };
 use phalanx_plan::{Facts, Plan, TaskId};
+use phalanx_remote::Stance;
 use tokio::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -29,6 +31,7 @@ use crate::journal::JournalWriter;
 use crate::late::Late;
 use crate::message::{Order, Report};
 use crate::resume::Begin;
+use crate::settling::Settling;
 use crate::telling::{Telling, Told};
 use controls::Withheld;
 
@@ -84,7 +87,10 @@ pub(crate) struct Dispatcher {
     /// Hosts that are left behind for now, and how often each was before.
     late: BTreeMap<usize, Late>,
     times_late: BTreeMap<usize, u32>,
-    /// Whether another run holds a host.
+    /// Whether the run has taken its hosts, and may begin; and who is told that.
+    settling: Settling,
+    stance: watch::Sender<Stance>,
+    /// Whether another run holds a host, or has taken one over.
     held: bool,
     /// Attempts that an earlier process has left without an end.
     cut: Vec<(TaskId, u32)>,
@@ -125,6 +131,8 @@ impl Dispatcher {
             begun: BTreeMap::new(),
             late: BTreeMap::new(),
             times_late: BTreeMap::new(),
+            settling: Settling::new(hosts, false),
+            stance: watch::Sender::new(Stance::Working),
             held: false,
             cut: Vec::new(),
             changed: false,
@@ -149,6 +157,7 @@ impl Dispatcher {
         let mut sync_at = None;
         while !self.is_over() {
             let late_at = self.next_late();
+            let settle_at = self.settling.look_at();
             tokio::select! {
                 biased;
                 changed = cancel.changed(), if cancel_open => {
@@ -173,7 +182,9 @@ impl Dispatcher {
                 () = sleep_until(late_at.unwrap_or_else(Instant::now)), if late_at.is_some() => {
                     self.try_late();
                 }
+                () = sleep_until(settle_at.unwrap_or_else(Instant::now)), if settle_at.is_some() => {}
             }
+            self.settle();
             self.advance()?;
             self.commit()?;
             if sync_at.is_some_and(|at| at <= Instant::now()) {
@@ -233,13 +244,7 @@ impl Dispatcher {
         {
             self.asked = Some(level);
             self.cancel = self.cancel.max(self.asked);
-            for line in &self.orders {
-                line.stop.send_if_modified(|now| {
-                    let rises = *now < Some(level);
-                    *now = (*now).max(Some(level));
-                    rises
-                });
-            }
+            self.raise_all(level);
             self.tell(EventKind::CancelRequested { level })?;
             self.refuse_withheld()?;
         }
@@ -264,49 +269,16 @@ impl Dispatcher {
                 self.look_at.insert(host);
                 Ok(())
             }
-            Report::Gone { host, failure } => {
-                let Some(planned) = self.plan.hosts.get(host) else {
-                    return Ok(());
-                };
-                let name = planned.name.clone();
-                // One that was left behind may be somebody else's by now; the others are ours.
-                let is_late = self.late.contains_key(&host) || self.contacted_again.contains(&host);
-                if failure.kind == FailureKind::Held && !is_late {
-                    // What is under way ends; nothing more begins anywhere.
-                    self.held = true;
-                    self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
-                    self.refuse_withheld()?;
-                }
-                let reason = format!("{name} could not be reached");
-                let parked = failure.kind == FailureKind::Unreachable
-                    && !self.board.is_left_out(host)
-                    && self.park(host, &reason, None);
-                if !parked {
-                    self.give_up(host, &reason)?;
-                }
-                // An executor that gave up with a task in hand will not say how that ended.
-                if let Some(index) = self.board.running_on(host)
-                    && let Some(task) = self.plan.tasks.get(index)
-                {
-                    let (task, stage) = (task.id.clone(), task.stage);
-                    self.settle(index, stage, host, false);
-                    let end = TaskEnd::failed(failure.clone());
-                    self.tell(EventKind::TaskEnded {
-                        task,
-                        attempt: 0,
-                        end,
-                    })?;
-                }
-                self.look_at.insert(host);
-                self.tell(EventKind::HostFailed {
-                    host: name.clone(),
-                    failure,
-                })?;
-                if parked {
-                    self.tell_parked(name)?;
-                }
+            Report::Taken { host } => {
+                self.taken(host);
                 Ok(())
             }
+            Report::Contended { host } => {
+                self.contended(host);
+                Ok(())
+            }
+            Report::Yields { host, failure } => self.yields(host, failure),
+            Report::Gone { host, failure } => self.gone(host, failure),
             Report::Announce {
                 task,
                 attempt,
@@ -319,7 +291,7 @@ impl Dispatcher {
     }
 
     /// Notes on the board that a task is over, and who has to be looked at because of it.
-    fn settle(&mut self, index: usize, stage: usize, host: usize, done: bool) {
+    fn settle_task(&mut self, index: usize, stage: usize, host: usize, done: bool) {
         let place = if done { Place::Done } else { Place::Missing };
         let limited = self
             .plan
@@ -355,7 +327,7 @@ impl Dispatcher {
             match self.board.verdict(&plan, index) {
                 Verdict::Shut => {}
                 Verdict::Never(reason) => {
-                    self.settle(index, task.stage, host, false);
+                    self.settle_task(index, task.stage, host, false);
                     let end = TaskEnd::new(Outcome::NotRun { reason });
                     self.tell(EventKind::TaskEnded {
                         task: task.id.clone(),
@@ -363,10 +335,10 @@ impl Dispatcher {
                         end,
                     })?;
                 }
-                Verdict::Open if busy || !self.ready[host] => {}
+                Verdict::Open if busy || !self.ready[host] || !self.settling.is_settled() => {}
                 Verdict::Open => match self.condition(task.stage, host) {
                     Err(failure) => {
-                        self.settle(index, task.stage, host, false);
+                        self.settle_task(index, task.stage, host, false);
                         self.board.stop_host(host, &format!("{} failed", task.id));
                         let end = TaskEnd::failed(failure);
                         self.tell(EventKind::TaskEnded {
@@ -376,7 +348,7 @@ impl Dispatcher {
                         })?;
                     }
                     Ok(false) => {
-                        self.settle(index, task.stage, host, true);
+                        self.settle_task(index, task.stage, host, true);
                         let when = plan.stages[task.stage].when.as_deref();
                         let reason = format!("{} is false", when.unwrap_or_default());
                         let end = TaskEnd::new(Outcome::Skipped {

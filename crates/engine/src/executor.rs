@@ -10,7 +10,7 @@ use phalanx_events::{
 };
 use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
 use phalanx_remote::{
-    BootIdentity, HolderWords, JobId, RESULT_KEPT, ResultLines, Script, parse_result,
+    BootIdentity, HolderWords, JobId, RESULT_KEPT, ResultLines, Script, Stance, parse_result,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) telling: Telling,
     /// Who we are to the hosts, where the run is one that has to hold them.
     pub(crate) holder: Option<HolderWords>,
+    /// Whether the run has taken its hosts by now, and may have begun.
+    pub(crate) stance: watch::Receiver<Stance>,
     /// What all hosts have told so far: a fact's values by host.
     pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
 }

@@ -2,7 +2,8 @@
 
 use phalanx_events::{Failure, FailureKind};
 use phalanx_remote::{
-    ConnectError, JobError, LoginError, ProbeError, PutError, SudoError, UnsafeSpoolError,
+    ConnectError, FenceError, JobError, LoginError, ProbeError, PutError, SudoError,
+    UnsafeSpoolError,
 };
 
 /// An error and its sources, in one sentence.
@@ -50,6 +51,16 @@ fn login(error: &LoginError) -> Failure {
     Failure::new(kind, chain(error)).advice(error.advice())
 }
 
+/// The spool does not say any more who holds the host. Where it was removed, what ran is not known to it either:
+/// time does not mend that.
+fn fence(error: &FenceError) -> Failure {
+    let kind = match error {
+        FenceError::Removed { .. } => FailureKind::Died,
+        FenceError::Damaged { .. } => FailureKind::Spool,
+    };
+    Failure::new(kind, chain(error)).advice(error.advice())
+}
+
 fn unsafe_spool(error: &UnsafeSpoolError) -> Failure {
     Failure::new(FailureKind::Spool, chain(error)).advice(error.advice())
 }
@@ -59,6 +70,7 @@ pub(crate) fn probe(error: &ProbeError) -> Failure {
         ProbeError::Sudo(error) => sudo(error),
         ProbeError::Login(error) => login(error),
         ProbeError::UnsafeSpool(error) => unsafe_spool(error),
+        ProbeError::Fence(error) => fence(error),
         ProbeError::Fenced { .. } => Failure::new(FailureKind::Fenced, chain(error)),
         ProbeError::Lost(_) | ProbeError::Stalled(_) => {
             Failure::new(FailureKind::Unreachable, chain(error))
@@ -73,6 +85,7 @@ pub(crate) fn job(error: &JobError) -> Failure {
         JobError::Sudo(error) => return sudo(error),
         JobError::Login(error) => return login(error),
         JobError::UnsafeSpool(error) => return unsafe_spool(error),
+        JobError::Fence(error) => return fence(error),
         JobError::Output(_) => return storage(error),
         JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
         JobError::Fenced { .. } => FailureKind::Fenced,
@@ -94,6 +107,7 @@ pub(crate) fn put(error: &PutError) -> Failure {
         PutError::Sudo(error) => return sudo(error),
         PutError::Login(error) => return login(error),
         PutError::UnsafeSpool(error) => return unsafe_spool(error),
+        PutError::Fence(error) => return fence(error),
         PutError::Fenced { .. } => FailureKind::Fenced,
         PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
         PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,

@@ -30,8 +30,12 @@ const INTERRUPTIONS_FORGIVEN: u32 = 2;
 impl Executor {
     /// Works until the dispatcher says that the run is over, and gives signs of life.
     pub(crate) async fn work(self, orders: mpsc::UnboundedReceiver<Order>) {
-        let holder = self.shared.holder.clone();
-        let heart = hold::heart(holder, self.link.slot(), Arc::clone(&self.fence));
+        let heart = hold::heart(
+            self.holder_words(),
+            self.shared.stance.clone(),
+            self.link.slot(),
+            Arc::clone(&self.fence),
+        );
         tokio::select! {
             () = self.follow_orders(orders) => {}
             () = heart => {}
@@ -111,12 +115,7 @@ impl Executor {
     async fn begin(&mut self) -> Result<(), Cut> {
         loop {
             let connection = self.link.get().await?;
-            let mut cancel = self.cancel.clone();
-            let read = tokio::select! {
-                read = self.hold_and_read(&*connection) => read,
-                () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
-            };
-            match read {
+            match self.hold_and_read(&*connection).await {
                 Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
                     self.link.after_loss(false).await?;
                 }
@@ -128,7 +127,12 @@ impl Executor {
     /// The host is ours before it tells what it is like.
     async fn hold_and_read(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
         self.hold(connection).await?;
-        self.read_facts(connection).await.map(drop)
+        let mut cancel = self.cancel.clone();
+        tokio::select! {
+            biased;
+            () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
+            read = self.read_facts(connection) => read.map(drop),
+        }
     }
 
     /// Fetches again what this machine has lost of the logs of jobs that are over. Where that fails, the

@@ -34,6 +34,7 @@ mod run;
 mod run_folder;
 mod run_id;
 mod run_step;
+mod settling;
 mod succession;
 mod telling;
 mod until_step;

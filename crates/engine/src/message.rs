@@ -16,6 +16,13 @@ pub(crate) enum Report {
     },
     /// A task that was ordered is not begun after all: somebody wants to stop.
     Withdrawn { task: usize },
+    /// The host is ours, as far as the run is one that holds hosts.
+    Taken { host: usize },
+    /// Somebody else has the host, or runs a script there; that may pass.
+    Contended { host: usize },
+    /// Somebody else takes hosts at the same moment as we do, this one among them, and stays by the lot that
+    /// each has drawn: we give way, unless we have begun.
+    Yields { host: usize, failure: Failure },
     /// The host is connected and has told its facts: it takes tasks.
     Ready { host: usize },
     /// The host is given up.

@@ -2,6 +2,7 @@
 //! is known to be dead.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -11,6 +12,12 @@ use rustix::process::{Pid, test_kill_process};
 pub(crate) fn own() -> Option<String> {
     let pid = std::process::id();
     Some(format!("{}.{pid}.{}", place()?, start_of(pid)?))
+}
+
+/// A number drawn by lot, by which two that take hosts at the same moment know who of them stays.
+pub(crate) fn rank() -> u64 {
+    // The standard library's hash keys are drawn by the system.
+    RandomState::new().hash_one(0u8)
 }
 
 /// Whether the process of this name is known to be dead: it was one of this kernel and namespace, and is

@@ -237,11 +237,12 @@ async fn request(connection: &dyn Connection, fence: u64) -> Result<bool, Cut> {
         Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => Ok(false),
         Err(error) => {
             let failure = failure::probe(&error);
-            Err(Failure {
-                kind: FailureKind::Reboot,
-                ..failure
-            }
-            .into())
+            let kind = match error {
+                // Not the reboot's fault.
+                ProbeError::Fenced { .. } | ProbeError::Fence(_) => failure.kind,
+                _ => FailureKind::Reboot,
+            };
+            Err(Failure { kind, ..failure }.into())
         }
     }
 }

@@ -11,7 +11,7 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunResumed, RunStarted, RunState,
 };
 use phalanx_plan::{Facts, Plan, Secret, TaskId};
-use phalanx_remote::{HolderWords, Transport};
+use phalanx_remote::{HolderWords, Stance, Transport};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -31,6 +31,7 @@ use crate::process_token;
 use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
+use crate::settling::Settling;
 use crate::telling::{Told, telling};
 
 /// How many reports may wait for the dispatcher before executors wait for it.
@@ -244,10 +245,14 @@ pub async fn run(
         // Where nobody can say whether we live, we do as long as we give signs of it.
         process: process_token::own().unwrap_or_else(|| format!("{run}.{}", holder.pid)),
         beats: 0,
+        stance: Stance::Taking,
+        rank: process_token::rank(),
         run: holder.run,
         owner: holder.owner,
         machine: format!("{}/{}", holder.machine, holder.pid),
         since: holder.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        // Each host has its own.
+        host: String::new(),
     });
     let Opened {
         folder,
@@ -274,6 +279,8 @@ pub async fn run(
 
     let (reports, inbox) = mpsc::channel(REPORTS);
     let (pause, paused) = watch::channel(false);
+    let (begin, stance) = watch::channel(Stance::Taking);
+    let holds = holder.is_some();
     let shared = Arc::new(Shared {
         plan: Arc::clone(&plan),
         run,
@@ -283,6 +290,7 @@ pub async fn run(
         paused,
         telling: telling.clone(),
         holder,
+        stance,
         told: Mutex::new(by_fact(&known)),
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
@@ -332,7 +340,8 @@ pub async fn run(
     drop(reports);
     drop(shared);
 
-    let dispatcher = Dispatcher::new(plan, journal, telling, lines, pause);
+    let settling = Settling::new(plan.hosts.len(), holds);
+    let dispatcher = Dispatcher::new(plan, journal, telling, lines, pause).taking(settling, begin);
     let dispatcher = match state {
         Some(state) => dispatcher.go_on(state, &resumption),
         None => dispatcher,

@@ -195,12 +195,15 @@ impl ConnectError {
 /// Why a probe gave no answer.
 #[derive(Debug, Error)]
 pub enum ProbeError {
-    /// Somebody with a higher number works on this host.
+    /// Somebody else holds this host by now.
     #[error("another run has taken over this host (its number is {by})")]
     Fenced {
         /// The number it has.
         by: u64,
     },
+    /// What the host's spool says of who holds it cannot be.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
     /// The connection went away.
     #[error(transparent)]
     Lost(#[from] LostError),
@@ -224,6 +227,39 @@ pub enum ProbeError {
     Output(#[source] std::io::Error),
 }
 
+/// A host's spool does not say any more who holds the host.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum FenceError {
+    /// Somebody has removed the spool, or what it says of us.
+    #[error("the spool {spool} was removed from the host, or emptied, while this run worked there")]
+    Removed {
+        /// The folder.
+        spool: String,
+    },
+    /// A file of it holds what nobody of us has written.
+    #[error("the spool {spool} cannot be used: {file} is damaged")]
+    Damaged {
+        /// The folder.
+        spool: String,
+        /// The file's path.
+        file: String,
+    },
+}
+
+impl FenceError {
+    /// What the operator can do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Removed { spool } => format!(
+                "leave {spool} alone while phalanx works on the host; `phalanx resume` takes the host again"
+            ),
+            Self::Damaged { file, .. } => format!(
+                "remove {file} on the host, once no phalanx works on it; the disk below it may be failing"
+            ),
+        }
+    }
+}
+
 /// Why a job was not started, or could not be followed.
 #[derive(Debug, Error)]
 pub enum JobError {
@@ -242,12 +278,15 @@ pub enum JobError {
     /// Nothing came or went for too long.
     #[error("no sign of life for {}", human(*.0))]
     Stalled(Duration),
-    /// Somebody with a higher number works on this host.
+    /// Somebody else holds this host by now.
     #[error("another run has taken over this host (its number is {by})")]
     Fenced {
         /// The number it has.
         by: u64,
     },
+    /// What the host's spool says of who holds it cannot be.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
     /// Asked to attach, and the host has no such job.
     #[error("the host has no such job")]
     Absent,
@@ -287,12 +326,15 @@ pub enum JobError {
 /// Why a file was not brought to a host.
 #[derive(Debug, Error)]
 pub enum PutError {
-    /// Somebody with a higher number works on this host.
+    /// Somebody else holds this host by now.
     #[error("another run has taken over this host (its number is {by})")]
     Fenced {
         /// The number it has.
         by: u64,
     },
+    /// What the host's spool says of who holds it cannot be.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
     /// The connection went away; the host has the old file or the new one, whole.
     #[error(transparent)]
     Lost(#[from] LostError),
@@ -331,6 +373,7 @@ impl JobError {
             Self::Sudo(error) => Some(error.advice()),
             Self::Login(error) => Some(error.advice()),
             Self::UnsafeSpool(error) => Some(error.advice()),
+            Self::Fence(error) => Some(error.advice()),
             Self::Fenced { .. } => Some("see `phalanx runs`; two operators must not run at once".into()),
             Self::Spool { spool, .. } => {
                 Some(format!("check the file system that holds {spool} on the host"))

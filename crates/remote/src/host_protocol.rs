@@ -16,7 +16,7 @@
 //! 5. The record's block and the trailer's room are taken before they are needed: a full disk does
 //!    not cost an exit status.
 //! 6. Processes are signalled only while the lock is held, or from the job's own cgroup or mark.
-//! 7. Every change is made under the global lock by a run whose fence is not lower than the highest.
+//! 7. Every change is made under the global lock by the run whose fence was given last.
 //! 8. No follower outlives its channel or its job.
 //! 9. The wrapper starts nothing twice.
 //!
@@ -43,7 +43,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Answer, field};
-use crate::error::{LostError, ProbeError};
+use crate::error::{FenceError, LostError, ProbeError};
 use crate::exec::{Exec, FromHost};
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
 use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError, wants_password};
@@ -197,9 +197,10 @@ impl HostProtocol {
     pub async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
         let request = self.unfenced_request(fence).piece(&PIECES.reboot);
         let (mut talk, head) = self.ask(&request, &[]).await?;
-        taken(head).map_err(|why| match fenced(&why) {
-            Some(by) => ProbeError::Fenced { by },
-            None => ProbeError::Protocol(why),
+        taken(head).map_err(|why| match (fenced(&why), self.fence_error(&why)) {
+            (Some(by), _) => ProbeError::Fenced { by },
+            (None, Some(error)) => ProbeError::Fence(error),
+            (None, None) => ProbeError::Protocol(why),
         })?;
         match talk.end_within(self.options.stall_timeout).await {
             // Whatever cuts us off now is the reboot. One that says nothing, and holds the connection,
@@ -221,6 +222,7 @@ impl HostProtocol {
     fn unfenced_request(&self, fence: u64) -> Request {
         self.with_spool(Request::new(), false)
             .number("fence", fence)
+            .piece(&PIECES.fence)
             .piece(&PIECES.unfenced)
     }
 
@@ -414,6 +416,20 @@ impl HostProtocol {
         tokio::time::timeout(within, trial)
             .await
             .unwrap_or(Err(TalkError::Stalled(within)))
+    }
+
+    /// What is wrong with the spool's word on who holds the host, where that is why something is not done.
+    /// Only which of its two files it is comes from the host.
+    fn fence_error(&self, why: &str) -> Option<FenceError> {
+        let spool = self.options.spool.clone();
+        match why.trim_end() {
+            "removed" => Some(FenceError::Removed { spool }),
+            "damaged fence" | "damaged holder" => {
+                let file = format!("{spool}/{}", why.trim_end().trim_start_matches("damaged "));
+                Some(FenceError::Damaged { spool, file })
+            }
+            _ => None,
+        }
     }
 
     /// The command that is run: a shell that takes shell text from stdin. Nothing else ever stands

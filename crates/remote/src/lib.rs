@@ -13,11 +13,12 @@ pub mod refusal;
 pub mod result;
 pub mod ssh;
 
-pub use error::{ConnectError, JobError, LostError, ProbeError, PutError};
+pub use error::{ConnectError, FenceError, JobError, LostError, ProbeError, PutError};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
-    JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
+    JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd, PutOutcome, Script, Stance,
+    Transport,
 };
 pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{

@@ -83,6 +83,10 @@ pub struct HolderWords {
     pub process: String,
     /// How often it has given a sign of life.
     pub beats: u64,
+    /// Whether it works already.
+    pub stance: Stance,
+    /// Who stays where two take hosts at the same time: the higher one. Drawn once by each process.
+    pub rank: u64,
     /// The run.
     pub run: String,
     /// Who started it.
@@ -91,6 +95,18 @@ pub struct HolderWords {
     pub machine: String,
     /// Since when, by that machine's clock: for people.
     pub since: String,
+    /// What that run calls this host.
+    pub host: String,
+}
+
+/// How far whoever holds a host has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stance {
+    /// It takes its hosts, and has begun nothing anywhere.
+    Taking,
+    /// It may have scripts at work.
+    #[default]
+    Working,
 }
 
 /// What became of taking a host.
@@ -98,13 +114,33 @@ pub struct HolderWords {
 pub enum Hold {
     /// It is ours.
     Taken {
-        /// The number that our requests carry from now on: lower ones are refused.
+        /// The number that our requests carry from now on: all others are refused.
         fence: u64,
     },
     /// Somebody else has it.
-    Busy(HolderWords),
+    Busy {
+        /// Who.
+        them: HolderWords,
+        /// How long ago they gave their last sign of life, by the clock of the host that counts from its boot.
+        /// None: not known, the host was rebooted since.
+        quiet_for: Option<Duration>,
+    },
     /// Nobody has it, and these jobs of other runs still run there.
-    Jobs(Vec<String>),
+    Jobs(Vec<LeftJob>),
+    /// This very process holds it already, under another name: two hosts of the plan are one machine.
+    Twice {
+        /// The other name.
+        host: String,
+    },
+}
+
+/// A job of another run that still runs on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftJob {
+    /// Which.
+    pub id: JobId,
+    /// Whether the spool knows nothing of it: its folder was removed under it.
+    pub folder_gone: bool,
 }
 
 /// What was learned while connecting.
@@ -164,9 +200,19 @@ impl JobId {
         Self(format!("{run}.{stage}.{host}.{attempt}"))
     }
 
+    /// An id that somebody told; none where it could not be one. It is safe in a command then.
+    pub fn told(text: &str) -> Option<Self> {
+        is_plain_name(text).then(|| Self(text.to_owned()))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The run that the job is of.
+    pub fn run(&self) -> &str {
+        self.0.split('.').next().unwrap_or_default()
     }
 }
 
@@ -176,13 +222,21 @@ impl fmt::Display for JobId {
     }
 }
 
+/// Letters, digits, `.`, `_` and `-`, not beginning with a dot or a dash, at most 200: safe as a file's and a
+/// unit's name.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let begins_well = |b: u8| !matches!(b, b'.' | b'-');
+    name.len() <= 200 && name.bytes().all(plain) && name.bytes().next().is_some_and(begins_well)
+}
+
 /// What to do about a job.
 #[derive(Clone, Debug)]
 pub struct JobCall<'a> {
     /// Which job.
     pub id: &'a JobId,
-    /// The fencing number of the run on this host: a host refuses a number lower than the highest it has
-    /// given. 0 is a run that only looks, and is not refused.
+    /// The fencing number of the run on this host: a host refuses every number but the one that it gave
+    /// last. 0 is a run that only looks, and is not refused.
     pub fence: u64,
     /// Given: start the job unless it exists. Not given: only attach.
     pub start: Option<JobStart<'a>>,

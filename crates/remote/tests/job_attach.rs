@@ -184,7 +184,7 @@ async fn a_killed_wrapper_is_told_and_never_replaced() {
         // Its orphan ends when it is collected.
         let orphan = format!("/proc/{}", watched.text().trim());
         assert!(std::path::Path::new(&orphan).exists());
-        within(protocol.collect_jobs("run1", 1)).await.unwrap();
+        within(protocol.collect_jobs("run1", 0)).await.unwrap();
         until("the orphan is gone", || {
             !std::path::Path::new(&orphan).exists()
         })
@@ -334,7 +334,7 @@ async fn what_cannot_be_said_in_shell_is_refused_here() {
     };
     let call = JobCall {
         id: &id,
-        fence: 1,
+        fence: 0,
         start: Some(start),
         offset: 0,
     };

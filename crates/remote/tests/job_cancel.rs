@@ -24,7 +24,7 @@ async fn cancelled(host: &Host, id: &JobId, text: &str, lines: usize, grace: Dur
         // The last line's own end is held back: it may begin a trailer.
         let said = || watched.text().lines().count() >= lines;
         until("it has said enough", said).await;
-        within(host.protocol().cancel_job(id, 1, grace))
+        within(host.protocol().cancel_job(id, 0, grace))
             .await
             .expect("it is cancelled");
         let pids = watched.text();
@@ -119,7 +119,7 @@ async fn a_killed_wrapper_leaves_a_job_that_can_be_cancelled() {
         assert_eq!(end.state, JobState::Died);
         let orphan = seen.text().trim().to_owned();
         assert!(alive(&orphan));
-        within(host.protocol().cancel_job(&id, 1, Duration::from_secs(1)))
+        within(host.protocol().cancel_job(&id, 0, Duration::from_secs(1)))
             .await
             .unwrap();
         assert!(!alive(&orphan));
@@ -133,7 +133,7 @@ async fn a_killed_wrapper_leaves_a_job_that_can_be_cancelled() {
 async fn what_does_not_run_is_cancelled_too() {
     for host in Host::each() {
         let protocol = host.protocol();
-        within(protocol.cancel_job(&id("never"), 1, Duration::ZERO))
+        within(protocol.cancel_job(&id("never"), 0, Duration::ZERO))
             .await
             .unwrap();
         // Its start was still on its way.
@@ -141,7 +141,7 @@ async fn what_does_not_run_is_cancelled_too() {
         assert_eq!((end.state, seen.text().as_str()), (JobState::Cancelled, ""));
         let id = id("over");
         host.run(&id, "exit 3").await;
-        within(protocol.cancel_job(&id, 1, Duration::ZERO))
+        within(protocol.cancel_job(&id, 0, Duration::ZERO))
             .await
             .unwrap();
         let (end, _) = host.run(&id, "true").await;
@@ -149,7 +149,7 @@ async fn what_does_not_run_is_cancelled_too() {
         // Brought but never launched: now it never will be.
         let staged = JobId::new("run1", "staged", "host1", 1);
         std::fs::create_dir(host.job_folder(&staged)).unwrap();
-        within(protocol.cancel_job(&staged, 1, Duration::ZERO))
+        within(protocol.cancel_job(&staged, 0, Duration::ZERO))
             .await
             .unwrap();
         let (end, seen) = host.run(&staged, "echo ran").await;

@@ -16,9 +16,11 @@ use phalanx_remote::{HostOptions, JobCall, JobEnd, JobError, JobId, JobKeeper, J
 use support::{Host, Recorder, attach, id, release, script, start, until, within};
 
 #[tokio::test]
-async fn a_lower_number_is_refused_everywhere() {
+async fn every_number_is_refused_but_the_one_that_the_host_gave_last() {
     for host in Host::each() {
         let (id, script, protocol) = (id("fence"), script("true"), host.protocol());
+        std::fs::create_dir(host.spool()).unwrap();
+        std::fs::write(host.spool().join("fence"), "5\n").unwrap();
         let mut seen = Recorder::default();
         let mut with = async |fence| {
             let call = JobCall {
@@ -27,14 +29,22 @@ async fn a_lower_number_is_refused_everywhere() {
             };
             within(protocol.job(call, &mut seen)).await
         };
-        assert!(with(4).await.is_ok());
         assert!(with(5).await.is_ok());
-        assert!(matches!(with(4).await, Err(JobError::Fenced { by: 5 })));
-        let grace = std::time::Duration::ZERO;
-        let cancel = within(protocol.cancel_job(&id, 4, grace)).await;
-        assert!(matches!(cancel, Err(JobError::Fenced { by: 5 })));
-        let collect = within(protocol.collect_jobs("run1", 4)).await;
-        assert!(matches!(collect, Err(JobError::Fenced { by: 5 })));
+        for other in [1, 4, 6, 500] {
+            let refused = with(other).await;
+            assert!(
+                matches!(refused, Err(JobError::Fenced { by: 5 })),
+                "{other}: {refused:?}"
+            );
+            let grace = std::time::Duration::ZERO;
+            let cancel = within(protocol.cancel_job(&id, other, grace)).await;
+            assert!(matches!(cancel, Err(JobError::Fenced { by: 5 })));
+            let collect = within(protocol.collect_jobs("run1", other)).await;
+            assert!(matches!(collect, Err(JobError::Fenced { by: 5 })));
+        }
+        // Nobody but a holder gives a number.
+        let kept = std::fs::read_to_string(host.spool().join("fence")).unwrap();
+        assert_eq!(kept, "5\n");
         assert!(host.job_folder(&id).exists());
         assert!(matches!(with(u64::MAX).await, Err(JobError::Protocol(_))));
     }
@@ -57,7 +67,7 @@ async fn collecting_leaves_nothing_of_the_run_and_all_of_others() {
         let watched = seen.clone();
         let (end, ()) = tokio::join!(start(&protocol, &running, &waiting, &mut seen), async {
             until("it runs", || watched.accepted() == 1).await;
-            within(host.protocol().collect_jobs("run1", 1))
+            within(host.protocol().collect_jobs("run1", 0))
                 .await
                 .unwrap();
             let left = names(&host.spool().join("j"));
@@ -65,10 +75,10 @@ async fn collecting_leaves_nothing_of_the_run_and_all_of_others() {
             release(pipe).await;
         });
         assert_eq!(end.unwrap().state, JobState::Ended(0));
-        within(protocol.collect_jobs("run1", 1)).await.unwrap();
-        within(protocol.collect_jobs("run2", 1)).await.unwrap();
-        within(protocol.collect_jobs("run2", 1)).await.unwrap();
-        assert_eq!(names(&host.spool()), ["fence", "j", "lock"]);
+        within(protocol.collect_jobs("run1", 0)).await.unwrap();
+        within(protocol.collect_jobs("run2", 0)).await.unwrap();
+        within(protocol.collect_jobs("run2", 0)).await.unwrap();
+        assert_eq!(names(&host.spool()), ["j", "lock"]);
         assert_eq!(names(&host.spool().join("j")), [""; 0]);
         let mut seen = Recorder::default();
         let absent = attach(&host.protocol(), &running, 0, &mut seen).await;
@@ -180,7 +190,7 @@ async fn a_full_disk_costs_output_but_no_status() {
         // There is no room for another one, until this one is collected.
         let error = run_in(&host, options.clone()).await.unwrap_err();
         assert!(matches!(error, JobError::NoSpace { .. }), "{error}");
-        within(protocol.collect_jobs("run1", 1)).await.unwrap();
+        within(protocol.collect_jobs("run1", 0)).await.unwrap();
         assert_eq!(
             run_in(&host, options).await.unwrap().state,
             JobState::Ended(0)

@@ -70,7 +70,7 @@ async fn job(
     let offset = watch.output.len() as u64;
     let call = JobCall {
         id,
-        fence: 1,
+        fence: 0,
         start,
         offset,
     };
@@ -113,7 +113,7 @@ async fn a_host_can_be_worked_with(builder: LoopbackHostBuilder) {
     assert_eq!(said.0, "640 root 200000\n");
     assert!(!std::path::Path::new("/etc/phalanx-test").exists());
 
-    connection.collect_jobs("run", 1).await.unwrap();
+    connection.collect_jobs("run", 0).await.unwrap();
     let left = job(&*connection, &id, None, &mut Watch::default()).await;
     assert!(matches!(left, Err(JobError::Absent)), "{left:?}");
     connection.close().await;

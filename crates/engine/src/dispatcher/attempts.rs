@@ -1,6 +1,6 @@
 //! Attempts: how they begin, how they are refused, and what follows from how they ended.
 
-use phalanx_events::{CancelLevel, EventKind, Outcome, TaskEnd};
+use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, TaskEnd};
 use tokio::sync::oneshot;
 
 use super::Dispatcher;
@@ -99,6 +99,13 @@ impl Dispatcher {
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.changed |= !end.changed.is_empty();
+        if end
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.kind == FailureKind::Fenced)
+        {
+            self.taken_over(host)?;
+        }
         if end.again {
             // What was attached to is over; what follows is another attempt.
             let next = Begin::Anew {
@@ -117,7 +124,7 @@ impl Dispatcher {
         let mut parked = None;
         if !end.again {
             let done = end.outcome.is_done();
-            self.settle(index, stage, host, done);
+            self.settle_task(index, stage, host, done);
             if end.outcome == Outcome::Failed && !self.board.is_left_out(host) {
                 let reason = format!("{id} failed");
                 let begin = end

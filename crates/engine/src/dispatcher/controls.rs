@@ -9,6 +9,7 @@ use crate::board::Place;
 use crate::control_call::{ControlCall, Said};
 use crate::message::{Order, Step};
 use crate::resume::Begin;
+use crate::settling::Claim;
 
 /// An attempt that wants to begin while the run is paused.
 pub(super) struct Withheld {
@@ -159,6 +160,7 @@ impl Dispatcher {
         self.late.remove(&index);
         self.raise(index, Some(CancelLevel::StopJobs));
         self.board.leave_out(&self.plan, index, &reason);
+        self.settling.note(index, Claim::Out);
         let reopens = self.reopened(Vec::new());
         self.tell_control(Control::Drop { host: host.clone() }, reopens)?;
         for task in self.board.undone_of(index) {
@@ -304,7 +306,7 @@ impl Dispatcher {
         };
         let (id, stage, host) = (task.id.clone(), task.stage, task.host);
         self.raise(host, None);
-        self.settle(index, stage, host, true);
+        self.settle_task(index, stage, host, true);
         let end = match end {
             Some(end) => TaskEnd {
                 outcome: skipped().outcome,
@@ -385,7 +387,18 @@ impl Dispatcher {
     /// Says to one host's executor how urgently its work is to stop.
     pub(super) fn raise(&self, host: usize, level: Option<CancelLevel>) {
         if let Some(line) = self.orders.get(host) {
-            line.stop.send_replace(level.max(self.asked));
+            line.stop.send_replace(level.max(self.cancel));
+        }
+    }
+
+    /// Says to all executors how urgently their work is to stop, at least.
+    pub(super) fn raise_all(&self, level: CancelLevel) {
+        for line in &self.orders {
+            line.stop.send_if_modified(|now| {
+                let rises = *now < Some(level);
+                *now = (*now).max(Some(level));
+                rises
+            });
         }
     }
 

@@ -93,7 +93,7 @@ impl Dispatcher {
                 continue;
             };
             let (task, stage) = (task.id.clone(), task.stage);
-            self.settle(index, stage, host, false);
+            self.settle_task(index, stage, host, false);
             let end = TaskEnd::new(Outcome::NotRun {
                 reason: reason.to_owned(),
             });

@@ -25,8 +25,8 @@ pub(crate) use plan_maker::{PlanMaker, script, until};
 use phalanx_plan::Plan;
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall,
-    JobEnd, JobError, JobId, JobState, JobWatch, LostError, OutputSink, ProbeEnd, ProbeError,
-    PutError, PutOutcome, Script, Transport,
+    JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LostError, OutputSink, ProbeEnd,
+    ProbeError, PutError, PutOutcome, Script, Stance, Transport,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -103,8 +103,9 @@ struct HostScript {
     going_down: bool,
     holder: Option<HolderWords>,
     fence: u64,
+    last_beat: Option<Instant>,
     /// Jobs of another run, and until when they run.
-    left_running: Option<(Vec<String>, Option<Instant>)>,
+    left_running: Option<(Vec<LeftJob>, Option<Instant>)>,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -120,16 +121,58 @@ pub(crate) struct World {
     said: Arc<Mutex<Vec<Result<String, String>>>>,
     /// Who works on the hosts, where they have to be held.
     pub(crate) holds_as: Option<Holder>,
+    /// Which of several controllers this one is; its run is called so as well.
+    controller: Option<String>,
+    /// Hosts that are another one under a second name.
+    same_as: BTreeMap<String, String>,
+    /// How long a host takes to answer it, there and back each.
+    lags: BTreeMap<String, Duration>,
 }
 
 impl World {
+    /// The same hosts, as another controller sees them: it waits so long for some of them, there and back each.
+    pub(crate) fn controller(&self, name: &str, lags: &[(&str, Duration)]) -> Self {
+        let lags = lags.iter().map(|(host, lag)| ((*host).to_owned(), *lag));
+        Self {
+            controls: Arc::default(),
+            said: Arc::default(),
+            holds_as: Some(Holder {
+                run: name.to_owned(),
+                ..holder()
+            }),
+            controller: Some(name.to_owned()),
+            lags: lags.collect(),
+            ..self.clone()
+        }
+    }
+
+    async fn lag(&self, host: &str) {
+        if let Some(lag) = self.lags.get(host) {
+            sleep(*lag).await;
+        }
+    }
+
+    /// Who somebody is to hosts: all controllers of a test are one process.
+    fn words(&self, me: &HolderWords) -> HolderWords {
+        HolderWords {
+            process: self.controller.clone().unwrap_or(me.process.clone()),
+            ..me.clone()
+        }
+    }
+
     fn with<R>(&self, host: &str, f: impl FnOnce(&mut HostScript) -> R) -> R {
+        let host = self.same_as.get(host).map_or(host, String::as_str);
         f(self
             .hosts
             .lock()
             .unwrap()
             .entry(host.to_owned())
             .or_default())
+    }
+
+    /// This host is that other one as well.
+    pub(crate) fn is_also(&mut self, host: &str, other: &str) {
+        self.same_as.insert(host.to_owned(), other.to_owned());
     }
 
     pub(crate) fn dials(&self, host: &str, dials: &[Dial]) -> &Self {
@@ -234,6 +277,18 @@ impl World {
 
     /// The host is held by somebody who gives a sign of life every so many seconds, or never.
     pub(crate) fn held_by(&self, host: &str, process: &str, every: Option<u64>) {
+        self.held_by_one(host, process, every, Stance::Working, 0);
+    }
+
+    /// The same, by somebody who may only take its hosts yet, with this rank.
+    pub(crate) fn held_by_one(
+        &self,
+        host: &str,
+        process: &str,
+        every: Option<u64>,
+        stance: Stance,
+        rank: u64,
+    ) {
         let holder = HolderWords {
             process: process.to_owned(),
             run: "r0".into(),
@@ -241,8 +296,15 @@ impl World {
             machine: "desk/7".into(),
             since: "2026-01-01T00:00:00Z".into(),
             beats: 0,
+            stance,
+            rank,
+            host: host.to_owned(),
         };
-        self.with(host, |script| script.holder = Some(holder));
+        self.with(host, |script| {
+            script.holder = Some(holder);
+            // As long as nothing is heard of it, nobody knows when it gave a sign of life.
+            script.last_beat = every.map(|_| Instant::now());
+        });
         let (world, host) = (self.clone(), host.to_owned());
         if let Some(every) = every {
             tokio::spawn(async move {
@@ -251,6 +313,7 @@ impl World {
                     world.with(&host, |script| {
                         if let Some(holder) = &mut script.holder {
                             holder.beats += 1;
+                            script.last_beat = Some(Instant::now());
                         }
                     });
                 }
@@ -262,13 +325,55 @@ impl World {
     pub(crate) fn left_running(&self, host: &str, job: &str, seconds: Option<u64>) {
         let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         self.with(host, |script| {
-            script.left_running = Some((vec![job.to_owned()], until))
+            let id = JobId::told(job).unwrap();
+            let folder_gone = false;
+            script.left_running = Some((vec![LeftJob { id, folder_gone }], until))
         });
     }
 
     /// Whether somebody holds the host.
     pub(crate) fn is_held(&self, host: &str) -> bool {
         self.with(host, |script| script.holder.is_some())
+    }
+
+    /// The host is off, for everybody.
+    pub(crate) fn off(&self, host: &str) {
+        self.with(host, |script| script.down_until = Some(None));
+    }
+
+    /// Who holds the host.
+    pub(crate) fn holder_of(&self, host: &str) -> Option<HolderWords> {
+        self.with(host, |script| script.holder.clone())
+    }
+
+    /// Whoever holds the host lets it go so many seconds from now.
+    pub(crate) fn lets_go_after(&self, host: &str, seconds: u64) {
+        let (world, host) = (self.clone(), host.to_owned());
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            world.with(&host, |script| script.holder = None);
+        });
+    }
+
+    /// Somebody else takes the host over so many seconds from now.
+    pub(crate) fn taken_over_after(&self, host: &str, seconds: u64) {
+        let (world, host) = (self.clone(), host.to_owned());
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            world.with(&host, |script| script.fence += 1);
+        });
+    }
+
+    /// Every job that was started: its run, its host, from when to when it was to run.
+    pub(crate) fn jobs_run(&self) -> Vec<(String, String, Instant, Instant)> {
+        let hosts = self.hosts.lock().unwrap();
+        let of_host = |(host, script): (&String, &HostScript)| {
+            let job = |(id, (from, job)): (&JobId, &(Instant, Job))| {
+                (id.run().to_owned(), host.clone(), *from, *from + job.takes)
+            };
+            script.running.iter().map(job).collect::<Vec<_>>()
+        };
+        hosts.iter().flat_map(of_host).collect()
     }
 
     pub(crate) fn boot(&self, host: &str) -> u32 {
@@ -357,7 +462,7 @@ impl World {
             hold_as: self.hold_as(),
             opened: None,
             plan: Arc::new(plan),
-            run: RunId::new("r1"),
+            run: RunId::new(self.controller.as_deref().unwrap_or("r1")),
             home: home.to_owned(),
             secrets: BTreeMap::new(),
             transport: Arc::new(self.clone()),
@@ -473,6 +578,7 @@ impl Transport for World {
                 server_takes: "publickey".into(),
             });
         }
+        self.lag(host).await;
         let breaks_at = self.with(host, |script| {
             script.connections += 1;
             script.breaks_at.pop_front()

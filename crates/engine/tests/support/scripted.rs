@@ -10,6 +10,15 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
+    /// Whether the host still takes what has this number.
+    fn allowed(&self, fence: u64) -> Result<(), JobError> {
+        let by = self.world.with(&self.host, |host| host.fence);
+        match fence == 0 || fence == by {
+            true => Ok(()),
+            false => Err(JobError::Fenced { by }),
+        }
+    }
+
     /// Waits until the connection is gone.
     async fn gone(&self) -> LostError {
         let down = async {
@@ -74,6 +83,7 @@ impl Connection for Scripted {
     }
 
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
+        self.allowed(call.fence)?;
         let id = call.id.clone();
         let stage = id.as_str().split('.').nth(1).unwrap_or_default().to_owned();
         let started = self.world.with(&self.host, |host| {
@@ -138,7 +148,8 @@ impl Connection for Scripted {
         Ok(())
     }
 
-    async fn collect_jobs(&self, run: &str, _: u64) -> Result<(), JobError> {
+    async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
+        self.allowed(fence)?;
         self.world.with(&self.host, |host| {
             host.collected.push(run.to_owned());
             host.holder = None;
@@ -147,38 +158,62 @@ impl Connection for Scripted {
     }
 
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
-        Ok(self.world.with(&self.host, |host| {
+        let me = self.world.words(me);
+        self.world.lag(&self.host).await;
+        let answer = self.world.with(&self.host, |host| {
             if let Some((jobs, until)) = &host.left_running
                 && until.is_none_or(|until| Instant::now() < until)
             {
                 return Hold::Jobs(jobs.clone());
             }
-            let free = host.holder.is_none()
-                || host
-                    .holder
-                    .as_ref()
-                    .is_some_and(|them| them.process == me.process)
-                || host.holder.as_ref() == seen;
-            if free {
-                host.holder = Some(me.clone());
-                host.fence += 1;
-                Hold::Taken { fence: host.fence }
-            } else {
-                Hold::Busy(host.holder.clone().unwrap())
+            let theirs = host.holder.as_ref();
+            if let Some(other) = theirs
+                && other.process == me.process
+                && other.host != me.host
+            {
+                return Hold::Twice {
+                    host: other.host.clone(),
+                };
             }
-        }))
+            let same = |a: &HolderWords, b: &HolderWords| a.process == b.process;
+            let is_free = theirs.is_none_or(|them| {
+                same(them, &me)
+                    || seen.is_some_and(|seen| same(them, seen) && them.beats == seen.beats)
+            });
+            match host.holder.clone() {
+                Some(them) if !is_free => Hold::Busy {
+                    them,
+                    quiet_for: host.last_beat.map(|at| at.elapsed()),
+                },
+                _ => {
+                    host.holder = Some(me);
+                    host.last_beat = Some(Instant::now());
+                    host.fence += 1;
+                    Hold::Taken { fence: host.fence }
+                }
+            }
+        });
+        self.world.lag(&self.host).await;
+        Ok(answer)
     }
 
-    async fn beat(&self, _: &HolderWords, _: u64) -> Result<(), JobError> {
+    async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
+        let me = self.world.words(me);
+        self.world.lag(&self.host).await;
+        self.allowed(fence)?;
         self.world.with(&self.host, |host| {
             if let Some(holder) = &mut host.holder {
                 holder.beats += 1;
+                holder.stance = me.stance;
+                host.last_beat = Some(Instant::now());
             }
         });
         Ok(())
     }
 
-    async fn release(&self, _: u64) -> Result<(), JobError> {
+    async fn release(&self, fence: u64) -> Result<(), JobError> {
+        self.world.lag(&self.host).await;
+        self.allowed(fence)?;
         self.world.with(&self.host, |host| host.holder = None);
         Ok(())
     }

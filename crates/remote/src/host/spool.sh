@@ -1,6 +1,6 @@
 # The spool: who may use it, and what is known of a job.
 #   lock     flock, held for milliseconds, never while the network is read
-#   fence    highest number given to a holder; lower ones are refused
+#   fence    the number of the last holder; all others are refused
 #   holder   who works on the host, and its signs of life
 #   j/ID/    one job:
 #     main script secrets wrapper   what is run, and by what
@@ -12,7 +12,7 @@
 #     result   what lib.sh wrote
 #     rc       how it ended; counts only when `lock` is free and its last word is `whole`
 #     cancel   cancelling was asked for; the grace in 1/20 s
-# In: spool id fence.
+# In: spool id fence; after fence.sh.
 job=$spool/j/$id
 read -r boot </proc/sys/kernel/random/boot_id
 # cannot [REASON]: something could not be written. What a shell says about that is poor, so another
@@ -32,15 +32,7 @@ cannot() {
 { true >>"$spool/lock"; } 2>/dev/null || cannot ''
 exec 8>>"$spool/lock"
 flock -x -w 60 8 || fail 'spool its lock has been held for a minute'
-highest=0
-[ ! -s "$spool/fence" ] || read -r highest <"$spool/fence"
-# 0 is somebody who only looks, and needs no number.
-if [ "$fence" != 0 ]; then
-  [ "$fence" -ge "$highest" ] || fail "fenced $highest"
-  [ "$fence" -eq "$highest" ] ||
-    { echo "$fence" >"$spool/fence.new" && mv -f "$spool/fence.new" "$spool/fence"; } 2>/dev/null ||
-    cannot ''
-fi
+may_work
 # Sets `state`; for an ended job also `record`. Call it with the global lock held. In the states
 # staged, died and cancelled the job's lock is held as fd 9 afterwards.
 decide() {

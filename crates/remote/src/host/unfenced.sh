@@ -1,8 +1,7 @@
-# For requests that do not use the spool's lock: whether somebody else has taken over. In: spool fence.
-# Builtins only. 0 is somebody who only looks.
+# For requests that do not use the spool's lock: whether somebody else has taken over, or nobody can say.
+# In: spool fence; after fence.sh. Builtins only. 0 is somebody who only looks.
 overtaken() {
-  highest=0
-  [ ! -s "$spool/fence" ] || read -r highest <"$spool/fence"
-  [ "$fence" != 0 ] && [ "$fence" -lt "$highest" ]
+  [ "$fence" != 0 ] || return 1
+  ! read_fence || [ "$fence" -ne "$highest" ]
 }
-! overtaken || fail "fenced $highest"
+may_work

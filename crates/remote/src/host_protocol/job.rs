@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::answer::{Answer, field};
 use crate::error::JobError;
-use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch};
+use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, is_plain_name};
 
 use super::request::{PIECES, Request, exports};
 use super::talk::Ended;
@@ -131,6 +131,7 @@ impl HostProtocol {
             .with_spool(Request::new(), true)
             .set("id", id)
             .number("fence", fence)
+            .piece(&PIECES.fence)
             .piece(&PIECES.spool))
     }
 
@@ -148,6 +149,10 @@ impl HostProtocol {
         match (word, numbers::natural(rest.trim())) {
             ("fenced", Some(by)) => JobError::Fenced { by },
             ("shrank", Some(has)) => JobError::OutputShrank { held, has },
+            ("removed" | "damaged", _) => match self.fence_error(why) {
+                Some(error) => JobError::Fence(error),
+                None => JobError::Protocol(why.to_owned()),
+            },
             ("absent", _) => JobError::Absent,
             ("nosystemd", _) => JobError::NoSystemd,
             ("nospace", _) => JobError::NoSpace { spool: spool() },
@@ -161,7 +166,7 @@ impl HostProtocol {
 }
 
 /// What the scopes of jobs are called; an id follows.
-const UNIT_PREFIX: &str = "phalanx-";
+pub(super) const UNIT_PREFIX: &str = "phalanx-";
 
 /// Adds what is run: the environment and lib.sh in front of the script, which is a file of its own
 /// so that the lines in a shell's messages are the script's.
@@ -184,20 +189,10 @@ fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String>
         .piece("\n"))
 }
 
-/// Letters, digits, `.`, `_` and `-`, not beginning with a dot or a dash, at most 200: safe as a
-/// file's and a unit's name.
-pub(super) fn plain_name(name: &str) -> Result<&str, JobError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    let good = name.len() <= 200
-        && name.bytes().all(plain)
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|b| !matches!(b, b'.' | b'-'));
-    if good {
-        Ok(name)
-    } else {
-        Err(JobError::Protocol(format!("{name:?} is not a plain name")))
+fn plain_name(name: &str) -> Result<&str, JobError> {
+    match is_plain_name(name) {
+        true => Ok(name),
+        false => Err(JobError::Protocol(format!("{name:?} is not a plain name"))),
     }
 }
 

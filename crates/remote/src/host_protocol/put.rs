@@ -83,9 +83,10 @@ impl HostProtocol {
         }
         let request = request.piece("finish\n");
         let (mut talk, head) = self.ask(&request, &sent_along).await?;
-        taken(head).map_err(|why| match fenced(&why) {
-            Some(by) => PutError::Fenced { by },
-            None => PutError::Protocol(why),
+        taken(head).map_err(|why| match (fenced(&why), self.fence_error(&why)) {
+            (Some(by), _) => PutError::Fenced { by },
+            (None, Some(error)) => PutError::Fence(error),
+            (None, None) => PutError::Protocol(why),
         })?;
         let mut files = files.iter().zip(&mut outgoing);
         let mut current = files.next();

@@ -17,6 +17,7 @@ pub(super) struct Pieces {
     pub(super) cancel: String,
     pub(super) collect: String,
     pub(super) environment: String,
+    pub(super) fence: String,
     pub(super) holder: String,
     pub(super) job: String,
     pub(super) lib: String,
@@ -42,6 +43,7 @@ impl Pieces {
             cancel: without_comments(include_str!("../host/cancel.sh")),
             collect: without_comments(include_str!("../host/collect.sh")),
             environment: without_comments(include_str!("../host/environment.sh")),
+            fence: without_comments(include_str!("../host/fence.sh")),
             holder: without_comments(include_str!("../host/holder.sh")),
             job: without_comments(include_str!("../host/job.sh")),
             lib: without_comments(include_str!("../host/lib.sh")),
@@ -216,7 +218,8 @@ mod tests {
     #[test]
     fn a_request_is_small() {
         // Eleven packets at the most for what every job brings; it is parsed by the host each time.
-        let job = PIECES.spool.len() + PIECES.job.len() + PIECES.wrapper.len() + PIECES.lib.len();
+        let spool = PIECES.fence.len() + PIECES.spool.len();
+        let job = spool + PIECES.job.len() + PIECES.wrapper.len() + PIECES.lib.len();
         assert!(job < 12 << 10, "{job}");
     }
 }

@@ -164,7 +164,7 @@ pub(crate) fn call<'a>(id: &'a JobId, start: Option<&'a Script>) -> JobCall<'a> 
     });
     JobCall {
         id,
-        fence: 1,
+        fence: 0,
         start,
         offset: 0,
     }
