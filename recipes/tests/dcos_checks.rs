@@ -4,6 +4,9 @@
 
 mod host;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use host::Host;
 
 /// A host of EL 7 on which nothing is installed and with which nothing is wrong.
@@ -365,7 +368,38 @@ fn compare(detected: &str, clocks: &str, networks: &str) -> Host {
         ("PX_FACTS_DETECTED_ADDRESS", detected),
         ("PX_FACTS_CLOCK_AHEAD_MS", clocks),
         ("PX_FACTS_NETWORKS", networks),
+        ("PX_SETTING_BOOTSTRAP_FOLDER", "/none"),
+        ("PX_RELEASE", "1.8.8"),
     ])
+}
+
+#[test]
+fn a_bootstrap_folder_that_others_can_change_is_told() {
+    let host = compare("", "", "");
+    let (above, folder) = (host.path("above"), host.path("above/folder"));
+    let host = host
+        .with("PX_HOSTS_MASTER", "")
+        .with("PX_ADDRESSES_MASTER", "");
+    let host = host.with("PX_SETTING_BOOTSTRAP_FOLDER", folder.to_str().unwrap());
+    let open = |mode: u32| {
+        fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
+        host.run("dcos", "scripts/compare.sh")
+    };
+    // Neither the folder nor the one of the release has to be there yet.
+    fs::create_dir(&above).unwrap();
+    for there in [false, true] {
+        if there {
+            fs::create_dir_all(folder.join("1.8.8")).unwrap();
+        }
+        assert_eq!(open(0o755), (0, String::new()));
+        for mode in [0o777, 0o775, 0o757] {
+            let words = format!("by the folder {} (owner", above.display());
+            let (status, said) = open(mode);
+            assert_eq!(status, 0, "{said}");
+            assert!(said.contains("problem bootstrap_folder error"), "{said}");
+            assert!(said.contains(&words), "{words}: {said}");
+        }
+    }
 }
 
 #[test]

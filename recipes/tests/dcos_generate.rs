@@ -6,17 +6,31 @@ mod host;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use host::{Host, SHELLS};
 
-const INSTALLER: &str = "\
-#!/bin/bash
-[ \"$*\" = --genconf ] || exit 9
-mkdir -p genconf/serve
-echo '#!/bin/bash' >genconf/serve/dcos_install.sh
-echo 1 >genconf/serve/bootstrap.latest
-echo called >>calls
-";
+/// As DC/OS's generator does: it takes the umask away, leaves a tarball that is there as it is, and tells
+/// all of its arguments in colour.
+const INSTALLER: &str = r##"#!/bin/bash
+[ "$*" = --genconf ] || exit 9
+umask 0
+cd genconf
+mkdir -p serve/bootstrap serve/packages/dcos-config
+[ -e serve/bootstrap/b1.bootstrap.tar.xz ] || echo tarball >serve/bootstrap/b1.bootstrap.tar.xz
+id=dcos-config--setup_$(sha1sum config.yaml | cut -d ' ' -f 1)
+echo package >serve/packages/dcos-config/$id.tar.xz
+cat >serve/cluster-package-info.json <<END
+{"dcos-config": {"filename": "packages/dcos-config/$id.tar.xz", "id": "$id"}}
+END
+echo '#!/bin/bash' >serve/dcos_install.sh
+echo b1 >serve/bootstrap.latest
+echo called >>../calls
+printf '\033[32mFinal arguments:{\n  "http_proxy":"http://me:open@10.0.0.9:3128",\n'
+printf '  "user_arguments":"{\\n  \\"superuser_password_hash\\":\\"$6$salt$hash\\"}"\n}\033[0m\n'
+printf '\033[31mhttp_proxy: http://me:open@se@same@10.0.0.9:3128 is odd, as is $6$salt$hash\033[0m\n'
+echo 'the last of its words'
+"##;
 
 /// A bootstrap node whose files were brought.
 fn bootstrap() -> Host {
@@ -108,6 +122,293 @@ fn the_superusers_hash_goes_into_the_configuration_and_stays_while_it_is_the_sam
         let text = fs::read_to_string(&config).unwrap();
         let preflight = salt_of(&text, shell);
         assert_eq!(preflight, format!("fact superuser_salt {salted}\n"));
+    }
+}
+
+/// The folder that is served, by a shell's run that went well.
+fn generated(shell: &[&str]) -> (Host, PathBuf) {
+    let host = bootstrap();
+    let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+    assert_eq!(status, 0, "{said}");
+    let served = host.path("1.8.8/genconf/serve");
+    (host, served)
+}
+
+/// The one package of the configuration.
+fn package(served: &Path) -> PathBuf {
+    let mut found = fs::read_dir(served.join("packages/dcos-config")).unwrap();
+    found.next().unwrap().unwrap().path()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// What below the folder others can write to, or cannot read.
+fn wrong_modes(folder: &Path) -> Vec<PathBuf> {
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let wanted = match path.is_dir() {
+            true => 0o755,
+            false => 0o644,
+        };
+        if mode(&path) != wanted {
+            wrong.push(path.clone());
+        }
+        if path.is_dir() {
+            wrong.extend(wrong_modes(&path));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn nobody_else_can_write_to_what_nodes_install_from() {
+    for shell in SHELLS {
+        let (host, served) = generated(shell);
+        let closed = |host: &Host| {
+            assert_eq!(wrong_modes(&served), Vec::<PathBuf>::new());
+            assert_eq!(mode(&served), 0o755);
+            assert_eq!(mode(&host.path("1.8.8/genconf")), 0o700);
+            assert_eq!(mode(&host.path("1.8.8/sums")), 0o700);
+        };
+        closed(&host);
+        // What somebody opened again is closed again, also where nothing is made.
+        for path in [served.clone(), package(&served)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!((status, calls(&host)), (0, 1), "{said}");
+        assert_eq!(mode(&package(&served)), 0o755);
+        fs::set_permissions(package(&served), fs::Permissions::from_mode(0o644)).unwrap();
+        closed(&host);
+    }
+}
+
+#[test]
+fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
+    // What somebody does to the folder, and what is told of it.
+    type Harm = fn(&Path);
+    let harms: [(Harm, &[&str]); 7] = [
+        (
+            |served| fs::write(package(served), "other").unwrap(),
+            &[
+                "packages/dcos-config/dcos-config--setup_",
+                ".tar.xz was changed",
+            ],
+        ),
+        (
+            |served| fs::remove_file(served.join("bootstrap/b1.bootstrap.tar.xz")).unwrap(),
+            &["bootstrap/b1.bootstrap.tar.xz is missing"],
+        ),
+        (
+            |served| fs::write(served.join("packages/more.tar.xz"), "").unwrap(),
+            &["packages/more.tar.xz was added"],
+        ),
+        (
+            |served| {
+                let tarball = served.join("bootstrap/b1.bootstrap.tar.xz");
+                let away = served.parent().unwrap().join("away");
+                fs::rename(&tarball, &away).unwrap();
+                std::os::unix::fs::symlink(&away, &tarball).unwrap();
+            },
+            &[
+                "bootstrap/b1.bootstrap.tar.xz -> ",
+                "(no plain file) was added",
+            ],
+        ),
+        // The list that nodes are given goes with it.
+        (
+            |served| {
+                let script = served.join("dcos_install.sh");
+                fs::write(&script, "#!/bin/bash\nid >/was-here\n").unwrap();
+                fs::rename(served.join("phalanx"), served.join(".away")).unwrap();
+                fs::create_dir(served.join("phalanx")).unwrap();
+                fs::copy(
+                    served.join(".away/ip-detect"),
+                    served.join("phalanx/ip-detect"),
+                )
+                .unwrap();
+                let sums = std::process::Command::new("sha256sum")
+                    .args(["dcos_install.sh", "phalanx/ip-detect"])
+                    .current_dir(served)
+                    .output()
+                    .unwrap();
+                fs::write(served.join("phalanx/SHA256SUMS"), sums.stdout).unwrap();
+            },
+            &[
+                "dcos_install.sh was changed",
+                "phalanx/SHA256SUMS was changed",
+                "and 1 more",
+            ],
+        ),
+        // And where the list itself is not whole, or not to be read.
+        (
+            |served| {
+                let list = served
+                    .parent()
+                    .unwrap()
+                    .parent()
+                    .unwrap()
+                    .join("sums/served");
+                let text = fs::read_to_string(&list).unwrap();
+                let lines = text.lines().filter(|line| !line.contains("packages/"));
+                let less: String = lines.map(|line| format!("{line}\n")).collect();
+                assert!(!less.is_empty() && less != text);
+                fs::write(list, less).unwrap();
+            },
+            &[
+                "packages/dcos-config/dcos-config--setup_",
+                ".tar.xz was added",
+            ],
+        ),
+        (
+            |served| {
+                let list = served
+                    .parent()
+                    .unwrap()
+                    .parent()
+                    .unwrap()
+                    .join("sums/served");
+                fs::write(list, "").unwrap();
+            },
+            &["the list of checksums cannot be read"],
+        ),
+    ];
+    for shell in SHELLS {
+        for (harm, words) in &harms {
+            let (host, served) = generated(shell);
+            harm(&served);
+            // Another configuration does not make it good without a word.
+            for input in ["", "# another\n"] {
+                let config = host.path("1.8.8/config.yaml");
+                let text = fs::read_to_string(&config).unwrap() + input;
+                fs::write(&config, text).unwrap();
+                let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+                assert_eq!((status, calls(&host)), (1, 1), "{said}");
+                let told = said
+                    .lines()
+                    .find(|line| line.starts_with("problem served error"));
+                for word in *words {
+                    assert!(told.unwrap_or_default().contains(word), "{word}: {said}");
+                }
+                assert!(!said.contains("fact "), "{said}");
+            }
+            // As it says: without that list, all is made anew.
+            fs::remove_file(host.path("1.8.8/sums/served")).unwrap();
+            let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+            assert_eq!((status, calls(&host)), (0, 2), "{said}");
+            assert!(said.contains("fact install_sha256 "), "{said}");
+            let tarball = served.join("bootstrap/b1.bootstrap.tar.xz");
+            assert_eq!(fs::read_to_string(tarball).unwrap(), "tarball\n");
+            assert!(!served.join("packages/more.tar.xz").exists());
+            assert!(!served.join(".away").exists());
+        }
+    }
+}
+
+#[test]
+fn what_nobody_has_a_list_of_is_not_trusted() {
+    for shell in SHELLS {
+        let (host, served) = generated(shell);
+        // As an installation of before has left it, and somebody has been there since.
+        fs::remove_dir_all(host.path("1.8.8/sums")).unwrap();
+        fs::set_permissions(&served, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::write(served.join("bootstrap/b1.bootstrap.tar.xz"), "another").unwrap();
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!((status, calls(&host)), (0, 2), "{said}");
+        assert!(said.contains("problem no_sums note"), "{said}");
+        let tarball = fs::read_to_string(served.join("bootstrap/b1.bootstrap.tar.xz"));
+        assert_eq!(tarball.unwrap(), "tarball\n");
+        // What an earlier configuration has left stays, as long as it is what was made.
+        let before = package(&served);
+        let config = host.path("1.8.8/config.yaml");
+        fs::write(&config, "cluster_name: 'y'\n").unwrap();
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!((status, calls(&host)), (0, 3), "{said}");
+        assert!(!said.contains("no_sums"), "{said}");
+        assert!(before.exists());
+    }
+}
+
+#[test]
+fn a_folder_on_the_way_that_others_can_change_is_refused() {
+    for shell in SHELLS {
+        let generate = |host: &Host| host.run_in(shell, "dcos", "scripts/generate.sh");
+        let refused = |host: &Host, folder: &Path| {
+            let (status, said) = generate(host);
+            let words = format!("by the folder {} (owner", folder.display());
+            assert_eq!(status, 1, "{said}");
+            assert!(said.contains("problem bootstrap_folder error"), "{said}");
+            assert!(said.contains(&words), "{words}: {said}");
+            assert_eq!(calls(host), 0, "{said}");
+        };
+        let set = |path: &Path, mode: u32| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let host = bootstrap();
+        let (above, work) = (host.path("").join("."), host.path("1.8.8"));
+        let above = PathBuf::from(above.to_str().unwrap().trim_end_matches("/."));
+        for (folder, open) in [
+            (&above, 0o777),
+            (&above, 0o775),
+            (&work, 0o757),
+            (&work, 0o1777),
+        ] {
+            let before = mode(folder);
+            set(folder, open);
+            refused(&host, folder);
+            set(folder, before);
+        }
+        // What others own, they can open; only root can make such a folder.
+        if std::os::unix::fs::chown(&work, Some(65534), None).is_ok() {
+            refused(&host, &work);
+            std::os::unix::fs::chown(&work, Some(0), None).unwrap();
+        }
+        // A link says where it leads: what is behind it is looked at as well.
+        let real = host.path("real");
+        fs::create_dir(&real).unwrap();
+        set(&real, 0o777);
+        fs::rename(&work, real.join("1.8.8")).unwrap();
+        std::os::unix::fs::symlink(real.join("1.8.8"), &work).unwrap();
+        refused(&host, &real);
+        set(&real, 0o755);
+        let (status, said) = generate(&host);
+        assert_eq!(status, 0, "{said}");
+    }
+}
+
+#[test]
+fn what_the_generator_tells_is_logged_without_its_secrets() {
+    for shell in SHELLS {
+        let host = bootstrap();
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!(status, 0, "{said}");
+        for word in ["open", "same", "$6$", "user_arguments"] {
+            assert!(!said.contains(word), "{word}: {said}");
+        }
+        let told = "http_proxy: http://***@10.0.0.9:3128 is odd, as is ***";
+        assert!(said.contains(told), "{said}");
+        assert!(said.contains("\nthe last of its words\n"), "{said}");
+    }
+}
+
+#[test]
+fn which_packages_hold_the_configuration_is_told_and_known_later() {
+    for shell in SHELLS {
+        let (host, served) = generated(shell);
+        let id = package(&served).file_name().unwrap().to_owned();
+        let told = format!(
+            "fact cluster_packages {}\n",
+            id.to_str().unwrap().trim_end_matches(".tar.xz")
+        );
+        let host = host.with("PX_ROLE", "bootstrap");
+        for script in ["scripts/generate.sh", "scripts/facts.sh"] {
+            let (status, said) = host.run_in(shell, "dcos", script);
+            assert_eq!(status, 0, "{said}");
+            assert!(said.contains(&told), "{told}: {said}");
+        }
     }
 }
 

@@ -110,19 +110,117 @@ fn who_has_no_dcos_is_told_at_once() {
     );
 }
 
-#[test]
-fn units_that_are_not_well_are_told() {
-    let healthy = r#"{"slave/registered":1.0}"#;
-    let host = asked("private", "verify", healthy)
-        .tool("3dt", "echo '[dcos-x.service]: it is failed'; exit 1");
+/// What 3dt prints: a title for each unit that is not well, the unit's last fifty journal lines behind it,
+/// and its own log.
+fn diagnosis(units: &[&str]) -> String {
+    let mut said =
+        "time=\"2026-11-28T10:00:00Z\" level=info msg=\"no endpoints_config.json\"\n".to_owned();
+    for unit in units {
+        said += &format!("[{unit}]: What it is ExecMainStatus return failed status for {unit}\n");
+        for line in 1..=49 {
+            said += &format!("[notice]: line {line} of {unit}\n");
+        }
+        said += "Main process exited\n\n";
+    }
+    said + "time=\"2026-11-28T10:00:00Z\" level=fatal msg=\"Found unhealthy systemd units\"\n"
+}
+
+/// A healthy agent whose 3dt prints this and ends so.
+fn diagnosed(said: &str, status: u8) -> Host {
+    let host = asked("private", "verify", r#"{"slave/registered":1.0}"#).says("3dt.said", said);
+    let said = host.path("3dt.said.says").display().to_string();
+    let host = host.tool("3dt", &format!("cat '{said}'; exit {status}"));
     let bin = host.path("3dt").to_string_lossy().into_owned();
-    let host = host.exchange("/opt/mesosphere/bin/3dt", &bin);
-    let (status, said) = host.run("dcos", "scripts/health.sh");
+    host.exchange("/opt/mesosphere/bin/3dt", &bin)
+}
+
+#[test]
+fn units_that_are_not_well_are_named() {
+    let units = ["dcos-mesos-slave.service", "dcos-gen-resolvconf.timer"];
+    let (status, said) = diagnosed(&diagnosis(&units), 1).run("dcos", "scripts/health.sh");
+    assert_eq!(status, 1);
+    assert_eq!(
+        said.lines().last().unwrap(),
+        "3dt finds units of DC/OS on this host that are not well: dcos-mesos-slave.service dcos-gen-resolvconf.timer"
+    );
+    for line in [
+        "[dcos-mesos-slave.service]: What it is ExecMainStatus",
+        "line 49 of dcos-mesos-slave.service\n",
+        "[dcos-gen-resolvconf.timer]: What it is",
+        "Main process exited\n",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(
+        said.lines().count() < 12 && !said.contains("level="),
+        "{said}"
+    );
+
+    let many: Vec<String> = (1..=30).map(|n| format!("dcos-{n}.service")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let (_, said) = diagnosed(&diagnosis(&many), 1).run("dcos", "scripts/health.sh");
+    assert!(
+        said.ends_with(&format!("well: {}\n", many.join(" "))),
+        "{said}"
+    );
+    assert!(said.lines().count() < 25, "{said}");
+
+    // What has another reason.
+    let broken = diagnosed("cannot connect to dbus\n", 2);
+    let (status, said) = broken.run("dcos", "scripts/health.sh");
+    assert_eq!(status, 2);
+    assert_eq!(
+        said,
+        "cannot connect to dbus\n3dt ended with status 2 on this host, and names no unit that is not well\n"
+    );
+    let (status, said) = diagnosed("level=info\n", 0).run("dcos", "scripts/health.sh");
+    assert_eq!((status, said.as_str()), (0, ""));
+}
+
+#[test]
+fn a_node_with_another_configuration_than_the_bootstrap_node_has_is_told() {
+    let flags = "/etc/mesosphere/setup-flags/cluster-packages.json";
+    let has = format!(
+        r#"["dcos-config--setup_{0}", "dcos-metadata--setup_{0}"]"#,
+        "e0c81db5".repeat(5)
+    );
+    let of = |id: &str| {
+        format!(
+            "dcos-config--setup_{0} dcos-metadata--setup_{0}",
+            id.repeat(5)
+        )
+    };
+    let agent = |role: &str, stage: &str, made: &str| {
+        asked(role, stage, r#"{"slave/registered":1.0}"#)
+            .file(flags, &has)
+            .with("PX_FACTS_CLUSTER_PACKAGES", made)
+            .run("dcos", "scripts/health.sh")
+    };
+    let same = format!("bootstrap {}\n", of("e0c81db5"));
+    assert_eq!(agent("private", "verify", &same), (0, String::new()));
+    let (status, said) = agent(
+        "public",
+        "verify",
+        &format!("bootstrap {}\n", of("e663890c")),
+    );
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(
+        said,
+        "problem configuration warning DC/OS keeps the configuration here that it was installed with, \
+         dcos-config--setup_e0c81db5; the bootstrap node has made another one since, dcos-config--setup_e663890c\n"
+    );
+    // Nothing is made, and nobody has told.
+    for made in ["bootstrap none\n", ""] {
+        assert_eq!(agent("private", "verify", made), (0, String::new()));
+    }
+    // It is told as soon as the bootstrap node is connected to; where that takes no part, never.
+    let early = asked("private", "verify", r#"{"slave/registered":1.0}"#).with("PX_WAITED", "1");
+    let (status, said) = early.run("dcos", "scripts/health.sh");
     assert_eq!(
         (status, said.as_str()),
         (
             1,
-            "[dcos-x.service]: it is failed\n3dt finds units of DC/OS on this host that are not well: status 1\n"
+            "the bootstrap node has not told yet which configuration it has made\n"
         )
     );
 }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "scenarios/installed_from.rs"]
+mod installed_from;
 mod labs;
 
 use std::fs;
@@ -12,6 +14,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use installed_from::{
+    installed_nodes_that_are_not_as_they_should_be, somebody_serves_something_else,
+    what_nodes_install_from_is_guarded,
+};
 use labs::{Place, differences, machine};
 use serde_json::Value;
 
@@ -123,7 +129,7 @@ impl Ran {
 fn what_goes_wrong_is_told_and_mended() {
     let before = machine();
     let site = Site::new();
-    let scenarios: [Scenario; 10] = [
+    let scenarios: [Scenario; 12] = [
         ("nothing is installed", refused_before_anything_changes),
         ("reboot", a_host_that_never_returns_from_its_reboot),
         ("docker", a_host_that_fails_in_docker),
@@ -131,9 +137,14 @@ fn what_goes_wrong_is_told_and_mended() {
         ("with Docker", with_docker),
         ("other bytes", somebody_serves_something_else),
         ("password", passwords_and_installers),
+        ("a changed package", what_nodes_install_from_is_guarded),
         (
             "a new agent",
             an_agent_is_added_after_a_reboot_of_the_bootstrap_node,
+        ),
+        (
+            "another configuration",
+            installed_nodes_that_are_not_as_they_should_be,
         ),
         ("down", an_agent_that_is_down_from_the_start),
         ("cut short", an_installation_that_was_cut_short),
@@ -296,51 +307,6 @@ fn a_reboot_by_hand(site: &Site) {
     assert!(said.contains("the boot identity is another one"), "{said}");
     let enforced = site.place.on("public1", "getenforce");
     assert_eq!(enforced.trim(), "Disabled");
-}
-
-/// What the web server gives is not what was generated: nobody runs it. And that server comes from an
-/// archive, on a bootstrap node without a registry.
-fn somebody_serves_something_else(site: &Site) {
-    let on = |script: &str| site.place.on("bootstrap", script);
-    on(
-        "docker pull -q nginx:1.10; docker save -o /root/nginx.tar nginx:1.10; docker rmi nginx:1.10",
-    );
-    // The registry and the installer's server are one machine here: the installer comes from this one.
-    let url = site
-        .conf
-        .lines()
-        .find(|line| line.starts_with("DOWNLOAD_URL="));
-    site.conf(&[(url.unwrap(), "DOWNLOAD_FILE=installer.sh")]);
-    let yaml = site.yaml();
-    site.conf(&[]);
-    let archive = "settings:\n  nginx_archive: /root/nginx.tar\n";
-    let yaml = yaml.replace("settings:\n", archive);
-    fs::write(site.place.folder().join("archive.yaml"), yaml).unwrap();
-    on("iptables -A OUTPUT -p tcp --dport 443 -d registry-1.docker.io -j REJECT");
-    let ran = site.install(&["-c", "archive.yaml", "--to", "serve"]);
-    on("iptables -D OUTPUT -p tcp --dport 443 -d registry-1.docker.io -j REJECT");
-    assert_eq!(ran.code, 0, "{}", ran.said);
-    assert!(
-        ran.said.contains("loaded nginx:1.10 from /root/nginx.tar"),
-        "{}",
-        ran.said
-    );
-
-    let served = "/opt/phalanx-bootstrap/1.8.8/genconf/serve/dcos_install.sh";
-    on(&format!(
-        "cp -p {served} /root/right; echo 'touch /root/pwned' >> {served}"
-    ));
-    let ran = site.install(&[]);
-    on(&format!("cp -p /root/right {served}"));
-    ran.found(
-        1,
-        "install_sha256",
-        "master1",
-        "and the bootstrap node has made one with",
-    );
-    assert_eq!(ran.stage("agents")["not_run"], 2, "{}", ran.said);
-    let run = "test ! -e /root/pwned && test ! -e /opt/mesosphere && echo right";
-    assert_eq!(site.place.on("master1", run), "right\n");
 }
 
 /// Everything is ready for DC/OS.
@@ -571,17 +537,6 @@ fn an_agent_is_added_after_a_reboot_of_the_bootstrap_node(site: &Site) {
     site.place.reboot("bootstrap");
     // Its name servers are others than before; those that DC/OS has are kept while they answer.
     site.place.on("bootstrap", RESOLVER);
-    let conf = fs::read_to_string(site.place.folder().join("cluster.conf")).unwrap();
-    let whole = site
-        .conf
-        .lines()
-        .find(|line| line.starts_with("AWSNODESPUB="))
-        .unwrap();
-    fs::write(
-        site.place.folder().join("cluster.conf"),
-        conf.replace("AWSNODESPUB=\"\"", whole),
-    )
-    .unwrap();
     let ran = site.install(&[]);
     assert_eq!(ran.code, 0, "{}", ran.said);
     assert_eq!(ran.stage("agents")["changed"], 1, "{}", ran.said);

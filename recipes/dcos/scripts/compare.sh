@@ -108,4 +108,46 @@ if [ -n "$inside" ]; then
         "give DC/OS others: \`dcos_overlay_network\`, \`minuteman_min_named_ip\` and \`minuteman_max_named_ip\` in \`config\`"
 fi
 
+# Where what all of them install from is to be made.
+work=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE
+# Whoever can write to a folder on the way can put another one in its place. Prints the first folder on
+# the way to $1 that others than root can change, with its owner and mode: on the way as it is named,
+# links too, and as it really is. Where others may write but not rename (1777, as /tmp), what is root's
+# stays what it is.
+open_folder() {
+    named=$1
+    while [ -n "$named" ] && [ ! -d "$named" ]; do
+        named=${named%/*}
+    done
+    real=$(cd "$named/" && pwd -P)
+    set -- /
+    for way in "$named" "$real"; do
+        while [ -n "$way" ]; do
+            set -- "$@" "$way"
+            way=${way%/*}
+        done
+    done
+    stat -c '%u %a %F:%n' "$@" | while read -r owner mode what; do
+        open=
+        case $mode in
+        *[2367] | *[2367]?) open=yes ;;
+        esac
+        case $mode/$what in
+        1???/"directory:$work" | 1???/"directory:$real") ;;
+        1???/* | */"symbolic link:"*) open= ;;
+        esac
+        if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then open=yes; fi
+        if [ -n "$open" ]; then
+            echo "${what#*:} (owner $owner, mode $mode)"
+            break
+        fi
+    done
+}
+open=$(open_folder "$work")
+if [ -n "$open" ]; then
+    folder=${open%" (owner "*}
+    problem bootstrap_folder error "others than root can change what the nodes are to install from, by the folder $open" \
+        "make it root's alone (chown root $folder; chmod go-w $folder), or set \`bootstrap_folder\` to another one"
+fi
+
 already "the hosts go together"

@@ -116,6 +116,14 @@ fact dcos_role "$dcos_role"
 fact dcos_version "${dcos_version:-none}"
 fact dcos_state "$dcos_state"
 
+# Which packages hold the configuration that the bootstrap node has made, and that nodes install now.
+packages=${PX_SETTING_BOOTSTRAP_FOLDER:-}/${PX_RELEASE:-}/sums/packages
+if [ "$PX_ROLE" = bootstrap ]; then
+    made=
+    [ ! -r "$packages" ] || read -r made <"$packages"
+    fact cluster_packages "${made:-none}"
+fi
+
 # Name servers. What DC/OS itself puts there, and what only this host can ask, is none for others.
 resolvers=
 count=0

@@ -1,6 +1,8 @@
 #!/bin/sh
 # On the bootstrap node: the release's installer, and what it makes of config.yaml and ip-detect,
 # which is all that the other nodes install from. Made anew only where one of the three is another.
+# What nodes install from is run as root there, so nobody but root may write to it from the moment it
+# is made; a list of its checksums, kept where only root gets at it, is compared in every later run.
 set -u
 
 fail() {
@@ -13,6 +15,47 @@ cd "$work" || fail "there is no folder $work"
 installer=dcos_generate_config.sh
 newline='
 '
+
+# Whoever can write to a folder on the way can put another one in its place. Prints the first folder on
+# the way to $1 that others than root can change, with its owner and mode: on the way as it is named,
+# links too, and as it really is. Where others may write but not rename (1777, as /tmp), what is root's
+# stays what it is.
+open_folder() {
+    named=$1
+    while [ -n "$named" ] && [ ! -d "$named" ]; do
+        named=${named%/*}
+    done
+    real=$(cd "$named/" && pwd -P)
+    set -- /
+    for way in "$named" "$real"; do
+        while [ -n "$way" ]; do
+            set -- "$@" "$way"
+            way=${way%/*}
+        done
+    done
+    stat -c '%u %a %F:%n' "$@" | while read -r owner mode what; do
+        open=
+        case $mode in
+        *[2367] | *[2367]?) open=yes ;;
+        esac
+        case $mode/$what in
+        1???/"directory:$work" | 1???/"directory:$real") ;;
+        1???/* | */"symbolic link:"*) open= ;;
+        esac
+        if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then open=yes; fi
+        if [ -n "$open" ]; then
+            echo "${what#*:} (owner $owner, mode $mode)"
+            break
+        fi
+    done
+}
+open=$(open_folder "$work")
+if [ -n "$open" ]; then
+    folder=${open%" (owner "*}
+    problem bootstrap_folder error "others than root can change what the nodes are to install from, by the folder $open" \
+        "make it root's alone (chown root $folder; chmod go-w $folder), or set \`bootstrap_folder\` to another one"
+    exit 1
+fi
 
 if [ -n "${PX_SETTING_HTTPS_PROXY:-}" ]; then export https_proxy="$PX_SETTING_HTTPS_PROXY"; fi
 if [ -n "${PX_SETTING_HTTP_PROXY:-}" ]; then export http_proxy="$PX_SETTING_HTTP_PROXY"; fi
@@ -173,20 +216,91 @@ fi
 # The checksums of all that goes in are written when everything that comes out is there.
 inputs=$(sha256sum genconf/config.yaml genconf/ip-detect) || fail "could not read $work/genconf"
 inputs="$have_sum  $installer$newline$inputs"
-sums=genconf/serve/phalanx/SHA256SUMS
-# The nodes are told over SSH what they have to find.
-tell_sums() {
-    read -r sum _ <"$sums"
-    fact install_sha256 "$sum"
-    sum=$(sha256sum "$sums") || fail "could not read $work/$sums"
-    fact list_sha256 "${sum%% *}"
+
+# Nobody but root gets as far as the folder that is served, or as the list of what is in it. The web
+# server has that folder by itself.
+serve=$work/genconf/serve
+list=$work/sums/served
+if ! (umask 077 && mkdir -p sums) || ! mkdir -p "$serve"; then
+    fail "could not write to $work"
+fi
+chmod 700 genconf sums || fail "could not change the modes of $work/genconf and $work/sums"
+
+# The generator takes its umask away: everybody can write to what it makes.
+close_served() {
+    if ! chown -R "$(id -u):$(id -g)" "$serve" || ! chmod -R go-w "$serve"; then
+        fail "could not change owners and modes of $serve"
+    fi
 }
-if [ -e generated.from ] && [ "$(cat generated.from)" = "$inputs" ] && [ -e "$sums" ]; then
-    already "what the nodes install from is there"
-    tell_sums
-    exit 0
+open_served() {
+    chmod -R u+rwX,go+rX "$serve" || fail "could not change the modes of $serve"
+}
+# What is neither file nor folder has no checksum: it is known by its name and where it leads.
+odd_files() {
+    find . ! -type d ! -type f -printf '%p -> %l (no plain file)\n'
+}
+# What is not as it was made, in lines; nothing where all is.
+differences() (
+    cd "$serve" || exit
+    export LC_ALL=C
+    if ! said=$(sha256sum -c --quiet "$list" 2>/dev/null); then
+        printf '%s\n' "${said:-the list of checksums cannot be read}" |
+            sed -e 's/^\.\///' -e 's/: FAILED$/ was changed/' -e 's/: FAILED open or read$/ is missing/'
+    fi
+    {
+        cut -c 67- "$list"
+        cat "$list.odd"
+        echo
+        find . -type f
+        odd_files
+    } | awk '
+        !now && $0 == "" { now = 1; next }
+        !now { known[$0]; next }
+        !($0 in known) { sub(/^\.\//, ""); print $0 " was added" }'
+)
+# The nodes are told over SSH what they have to find.
+tell() {
+    while read -r sum name; do
+        case $name in
+        ./dcos_install.sh) fact install_sha256 "$sum" ;;
+        ./phalanx/SHA256SUMS) fact list_sha256 "$sum" ;;
+        esac
+    done <"$list"
+    read -r packages <sums/packages || packages=
+    fact cluster_packages "${packages:-none}"
+}
+
+close_served
+if [ -e "$list" ]; then
+    differ=$(differences) || fail "could not compare $serve with $list"
+    if [ -n "$differ" ]; then
+        printf '%s\n' "in $serve, since it was made:" "$differ"
+        differ=$(printf '%s\n' "$differ" | awk '
+            NR <= 3 { text = text (NR > 1 ? ", " : "") $0 }
+            END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')
+        problem served error "what the nodes install from is not what was made here: in $serve, $differ" \
+            "find out who did that: every node would have run it as root; then remove $list, and \`phalanx install\` makes all of it anew"
+        exit 1
+    fi
+    if [ -e generated.from ] && [ "$(cat generated.from)" = "$inputs" ]; then
+        open_served
+        already "what the nodes install from is there, as it was made"
+        tell
+        exit 0
+    fi
+    # What comes of the following is not what that list says, also where it is cut short.
+    rm -f "$list" || fail "could not write to $work/sums"
+else
+    # Nobody knows who has been at it.
+    if [ -e generated.from ]; then
+        problem no_sums note "there is no list of checksums for what lay in $serve: it was removed, and made anew" \
+            "nodes that were installed from it before are as they are"
+    fi
+    find "$serve" -mindepth 1 -delete || fail "could not empty $serve"
 fi
 rm -f generated.from
+# While it is made, nobody else gets in, not even who was there before it was closed.
+chmod 700 "$serve" || fail "could not change the mode of $serve"
 
 # The installer's container takes this port of the bootstrap node, whether it needs it or not.
 case $(ss -lnt 'sport = :9000') in
@@ -214,22 +328,64 @@ for tar in dcos-genconf.*.tar; do
     fi
 done
 
-bash "$installer" --genconf
-status=$?
+# The generator tells all of its arguments, with the superuser's hash and the proxies' passwords: those
+# do not belong in a log.
+without_secrets() {
+    inside=
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $inside$line in
+        "in "*) continue ;;
+        in\}*)
+            inside=
+            continue
+            ;;
+        esac
+        inside=
+        case $line in
+        *"Final arguments:{"*)
+            inside=in
+            echo "(its arguments, which hold secrets, are left out here)"
+            ;;
+        *://*@* | *\$6\$*)
+            # shellcheck disable=SC2016
+            printf '%s\n' "$line" |
+                sed -e 's,://[^/ "]*@,://***@,g' -e 's,\$6\$[A-Za-z0-9./$=]*,***,g'
+            ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done
+}
+{
+    bash "$installer" --genconf 2>&1
+    echo $? >sums/ended
+} | without_secrets
+status=1
+[ ! -s sums/ended ] || read -r status <sums/ended
+rm -f sums/ended
 if [ "$status" -ne 0 ]; then
     echo "the installer ended with status $status; its configuration is $work/genconf/config.yaml" >&2
     exit 1
 fi
 for file in dcos_install.sh bootstrap.latest; do
-    [ -e "genconf/serve/$file" ] || fail "the installer ended well, but $work/genconf/serve/$file is not there"
+    [ -e "$serve/$file" ] || fail "the installer ended well, but $serve/$file is not there"
 done
 
-# Beside it, what a node needs to look before it leaps.
-if ! mkdir -p genconf/serve/phalanx || ! cp genconf/ip-detect genconf/serve/phalanx/ip-detect ||
-    ! (cd genconf/serve && sha256sum dcos_install.sh phalanx/ip-detect >phalanx/sums.new) ||
-    ! mv genconf/serve/phalanx/sums.new "$sums" ||
+# The ids of packages in a list of DC/OS's, in one line.
+ids() {
+    tr '"' '\n' <"$1" | grep '^[^/]*--' | sort -u | tr '\n' ' '
+    echo
+}
+# Beside it, what a node needs to look before it leaps. Then the list of all that is served, and which
+# packages hold the configuration; last that this is what came of these inputs.
+close_served
+if ! mkdir -p "$serve/phalanx" || ! cp genconf/ip-detect "$serve/phalanx/ip-detect" ||
+    ! (cd "$serve" && sha256sum dcos_install.sh phalanx/ip-detect >phalanx/SHA256SUMS) ||
+    ! (cd "$serve" && odd_files >"$list.odd" && find . -type f -exec sha256sum {} + >"$list.new") ||
+    ! ids "$serve/cluster-package-info.json" >sums/packages ||
+    ! mv "$list.new" "$list" ||
     ! printf '%s\n' "$inputs" >generated.new || ! mv generated.new generated.from; then
     fail "could not write to $work"
 fi
-tell_sums
+open_served
+tell
 changed "made what the nodes install from"

@@ -8,6 +8,9 @@
 # Every node is asked for its own part, so that nobody has to be reached from anywhere else.
 set -u
 
+newline='
+'
+
 # Mesos listens at the address that ip-detect found.
 address=${PX_FACT_DETECTED_ADDRESS:-none}
 if [ "$address" = none ] && [ -x /opt/mesosphere/bin/detect_ip ]; then
@@ -35,6 +38,56 @@ if [ "$PX_STAGE" = verify ]; then
         exit 1
     fi
 fi
+
+# Sets `odd` to the first of the words $1 that is none of $2, cut to what can be read; empty where
+# there is none.
+odd_one() {
+    odd=
+    for word in $1; do
+        case " $2 " in
+        *" $word "*) continue ;;
+        esac
+        odd=$word
+        end=${word#*--setup_????????}
+        [ "$end" = "$word" ] || odd=${word%"$end"}
+        return
+    done
+}
+# DC/OS has no way to give an installed node another configuration. Where the bootstrap node has made
+# another one since, that is told.
+compare_configuration() {
+    made=none
+    while read -r _ packages; do
+        made=${packages:-$made}
+    done <<END
+${PX_FACTS_CLUSTER_PACKAGES:-}
+END
+    file=/etc/mesosphere/setup-flags/cluster-packages.json
+    if [ "$made" = none ] || [ ! -r "$file" ]; then
+        return
+    fi
+    # ["dcos-config--setup_e0c8...", "dcos-metadata--setup_e0c8..."]
+    here=
+    while read -r line || [ -n "$line" ]; do
+        here="$here $line"
+    done <"$file"
+    before=$IFS
+    IFS='"[], '
+    set -f
+    # shellcheck disable=SC2086
+    set -- $here
+    set +f
+    IFS=$before
+    here=$*
+    odd_one "$here" "$made"
+    old=$odd
+    odd_one "$made" "$here"
+    if [ -n "$old$odd" ]; then
+        problem configuration warning \
+            "DC/OS keeps the configuration here that it was installed with, ${old:-none}; the bootstrap node has made another one since, ${odd:-none}" \
+            "DC/OS $PX_RELEASE cannot change it in place: take the change of the settings back and run \`phalanx install\`, or remove DC/OS from this node and install it anew"
+    fi
+}
 
 # As many of a role as must be there: a fifth of them, rounded down, may be missing.
 least() {
@@ -113,7 +166,8 @@ missing=$(curl -fs --noproxy '*' --connect-timeout 2 -m 10 "$@" |
             if (missing != "") { print missing; exit 1 }
         }')
 status=$?
-# What DC/OS itself says of its units on this host. Without its environment it finds nothing.
+# What DC/OS itself says of its units on this host. Without its environment it finds nothing. A unit that
+# is not well is a title, `[unit]: why`, and the end of its journal.
 if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ] && [ -x /opt/mesosphere/bin/3dt ]; then
     said=$(
         # shellcheck disable=SC1091
@@ -122,8 +176,37 @@ if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ] && [ -x /opt/mesosphere/bin/3
     )
     status=$?
     if [ "$status" -ne 0 ]; then
-        printf '%s\n' "$said" | tail -n 5
-        missing="3dt finds units of DC/OS on this host that are not well: status $status"
+        # Of each, up to five, the title and the last lines of its journal; then the names of all.
+        said=$(printf '%s\n' "$said" | awk '
+            /^\[[^] ]+\.(service|socket|target|timer|mount|path|slice)\]: / {
+                title[++known] = $0
+                name = $1
+                gsub(/[][]|:$/, "", name)
+                names = names " " name
+                next
+            }
+            /^time=".*level=/ || /^[ \t]*$/ { next }
+            known == 0 { print; next }
+            { end[known] = before[known] "\n    " $0; before[known] = "\n    " $0 }
+            END {
+                for (unit = 1; unit <= known && unit <= 5; unit++) print title[unit] end[unit]
+                print "units:" names
+            }')
+        unwell=${said##*units:}
+        said=${said%units:*}
+        [ -z "$said" ] || printf '%s\n' "${said%"$newline"}"
+        if [ -n "$unwell" ]; then
+            missing="3dt finds units of DC/OS on this host that are not well:$unwell"
+        else
+            missing="3dt ended with status $status on this host, and names no unit that is not well"
+        fi
+    fi
+fi
+# The bootstrap node, where it takes part, tells what it has made as soon as it is connected to.
+if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ]; then
+    if [ -z "${PX_FACTS_CLUSTER_PACKAGES:-}" ] && [ "${PX_WAITED:-0}" -lt 3 ]; then
+        missing="the bootstrap node has not told yet which configuration it has made"
+        status=1
     fi
 fi
 if [ "$status" -ne 0 ]; then
@@ -144,6 +227,7 @@ if [ "$status" -ne 0 ]; then
     echo "$missing"
     exit "$status"
 fi
+[ "$PX_STAGE" != verify ] || compare_configuration
 if [ "$PX_ROLE/$PX_STAGE" = master/verify ]; then
     fact ui_url "http://$PX_ADDRESS/"
     already "the user interface is at http://$PX_ADDRESS/"

@@ -59,19 +59,86 @@ if [ -n "$version" ] && [ "$version" != "$PX_RELEASE" ]; then
         "correct the release in the cluster file"
     exit 1
 fi
+# Sets `odd` to the first of the words $1 that is none of $2, cut to what can be read; empty where
+# there is none.
+odd_one() {
+    odd=
+    for word in $1; do
+        case " $2 " in
+        *" $word "*) continue ;;
+        esac
+        odd=$word
+        end=${word#*--setup_????????}
+        [ "$end" = "$word" ] || odd=${word%"$end"}
+        return
+    done
+}
+# DC/OS has no way to give an installed node another configuration. Where the bootstrap node has made
+# another one since, that is told.
+compare_configuration() {
+    made=none
+    while read -r _ packages; do
+        made=${packages:-$made}
+    done <<END
+${PX_FACTS_CLUSTER_PACKAGES:-}
+END
+    file=/etc/mesosphere/setup-flags/cluster-packages.json
+    if [ "$made" = none ] || [ ! -r "$file" ]; then
+        return
+    fi
+    # ["dcos-config--setup_e0c8...", "dcos-metadata--setup_e0c8..."]
+    here=
+    while read -r line || [ -n "$line" ]; do
+        here="$here $line"
+    done <"$file"
+    before=$IFS
+    IFS='"[], '
+    set -f
+    # shellcheck disable=SC2086
+    set -- $here
+    set +f
+    IFS=$before
+    here=$*
+    odd_one "$here" "$made"
+    old=$odd
+    odd_one "$made" "$here"
+    if [ -n "$old$odd" ]; then
+        problem configuration warning \
+            "DC/OS keeps the configuration here that it was installed with, ${old:-none}; the bootstrap node has made another one since, ${odd:-none}" \
+            "DC/OS $PX_RELEASE cannot change it in place: take the change of the settings back and run \`phalanx install\`, or remove DC/OS from this node and install it anew"
+    fi
+}
+
 if [ -e "/etc/mesosphere/roles/$role" ]; then
     states
     if [ -n "$version" ] && [ "$target" = active ] && [ "$setup" != activating ]; then
+        compare_configuration
         already "DC/OS $version is installed as $role"
+        exit 0
+    fi
+    # Setting up acts only where its mark is, and takes it away at its end: what is stopped now was
+    # whole once, and is started by its target alone.
+    if [ -n "$version" ] && [ ! -e /opt/mesosphere/bootstrap ] && [ "$setup" != activating ]; then
+        echo "DC/OS is installed here, and dcos.target is $target: starting it"
+        systemctl start dcos.target
+        states
+        if [ "$target" != active ]; then
+            journalctl -u dcos.target -u dcos-setup --no-pager -o cat -n 40
+            fail "DC/OS is installed here, and dcos.target does not start: it is $target; see \`systemctl status dcos.target\`"
+        fi
+        compare_configuration
+        changed "started DC/OS $version, which was installed as $role and did not run"
         exit 0
     fi
     # It was not brought to its end. Started at boot, it may be at it right now: then this waits for
     # it. Where all is unpacked, it goes on from there.
     if [ -n "$version" ] || [ "$setup" = activating ]; then
         echo "an installation has begun here: going on with it"
-        if systemctl start dcos-setup.service; then
+        if systemctl start dcos-setup.service && systemctl start dcos.target; then
             look
-            if [ "$version" = "$PX_RELEASE" ]; then
+            states
+            if [ "$version" = "$PX_RELEASE" ] && [ "$target" = active ]; then
+                compare_configuration
                 changed "brought the installation of DC/OS $version as $role to its end"
                 exit 0
             fi
@@ -205,4 +272,7 @@ look
 if [ "$version" != "$PX_RELEASE" ]; then
     fail "dcos_install.sh ended well, but /opt/mesosphere/etc/dcos-version.json says \"$version\", not $PX_RELEASE"
 fi
+# The unit that wants all others; the installer has waited until it is active.
+states
+[ "$target" = active ] || fail "dcos_install.sh ended well, but dcos.target is $target: see \`systemctl status dcos.target\`"
 changed "installed DC/OS $version as $role"

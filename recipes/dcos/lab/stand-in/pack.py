@@ -185,6 +185,10 @@ def main(outfile):
     )).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         node = sources(os.path.join(HERE, "node"))
+        # The mark of a host on which nothing has been set up yet: pkgpanda acts while it is there.
+        node["bootstrap"] = b""
+        # A library of DC/OS's that nobody but DC/OS's own programs gets along with.
+        node["lib/libcurl.so.4"] = b""
         with_byte_code(node, "/opt/mesosphere", folder)
         bootstrap = tar_of(node, compression="xz")
         bootstrap_id = hashlib.sha1(bootstrap).hexdigest()

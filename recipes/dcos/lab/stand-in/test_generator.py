@@ -44,6 +44,8 @@ class InFolder(unittest.TestCase):
         os.chdir(folder.name)
         os.makedirs("genconf")
         os.makedirs("artifacts")
+        # The generator takes it away.
+        self.addCleanup(os.umask, os.umask(0o022))
         self.write("genconf/ip-detect", "#!/bin/sh\necho 10.0.0.2\n")
         self.write("artifacts/release.json", json.dumps(RELEASE))
         self.write("artifacts/" + "b" * 40 + ".active.json", "[]")
@@ -266,12 +268,30 @@ class Generation(InFolder):
         self.assertNotEqual(self.generate("--genconf"), first)
         self.assertLess(before, self.files())
 
+    def test_everybody_can_write_to_what_it_makes(self):
+        self.config()
+        packages = self.generate()
+        for path, mode in (("dcos_install.sh", 0o666), ("bootstrap.latest", 0o666),
+                           ("bootstrap/" + RELEASE["bootstrap_id"] + ".bootstrap.tar.xz", 0o666),
+                           (packages["dcos-config"]["filename"], 0o666), ("packages", 0o777),
+                           ("bootstrap", 0o777), (".", 0o777)):
+            with self.subTest(path=path):
+                self.assertEqual(os.stat("genconf/serve/" + path).st_mode & 0o7777, mode)
+
+    def test_it_tells_its_arguments_in_colour_and_with_the_users_secrets(self):
+        self.config(superuser_password_hash="$6$salt$hash")
+        status, _, err = self.run_generator("--genconf")
+        self.assertEqual(status, 0)
+        self.assertEqual(err.count("$6$salt$hash"), 4)
+        self.assertGreater(err.count("\n"), 80)
+        self.assertIn("\033[32mFinal arguments:{\n", err)
+
     def test_a_bad_configuration_writes_nothing(self):
         self.config(master_list=["10.0.0.2", "10.0.0.3"], check_time="yes")
         status, _, err = self.run_generator()
         self.assertEqual(status, 1)
-        self.assertIn("\nnum_masters: Must have 1, 3, 5, 7, or 9 masters. Found 2\n", err)
-        self.assertIn("\ncheck_time: Must be one of 'true', 'false'. Got 'yes'.\n", err)
+        self.assertIn("\n\033[31mnum_masters: Must have 1, 3, 5, 7, or 9 masters. Found 2\033[0m\n", err)
+        self.assertIn("\n\033[31mcheck_time: Must be one of 'true', 'false'. Got 'yes'.\033[0m\n", err)
         self.assertEqual(self.files(), {"config.yaml", "ip-detect"})
 
 

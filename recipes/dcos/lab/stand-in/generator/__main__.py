@@ -1,6 +1,7 @@
 """dcos_generate_config of the DC/OS stand-in: the command line of 1.8.8, as far as it is one."""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -22,18 +23,31 @@ REFUSED = {
 }
 
 
-def tell(text):
-    print(text, file=sys.stderr, flush=True)
+# DC/OS colours what it says, whether a terminal is there or not.
+BOLD, RED, GREEN, PLAIN = "\033[1m", "\033[31m", "\033[32m", "\033[0m"
+
+
+def tell(text, colour=GREEN):
+    print(f"{colour}{text}{PLAIN}", file=sys.stderr, flush=True)
 
 
 def header(text):
-    tell("====> " + text)
+    tell("====> " + text, BOLD)
 
 
 def tell_messages(messages):
     for key, message in messages.items():
         # One line a message, whatever was in the value.
-        tell(f"{key}: {' '.join(message.splitlines())}")
+        tell(f"{key}: {' '.join(message.splitlines())}", RED)
+
+
+def tell_arguments(user, values):
+    """All that it has calculated, and twice what the user has given: with the user's secrets. DC/OS
+    tells it when it has checked them, and once more when it writes."""
+    pretty = {"sort_keys": True, "indent": 2, "separators": (",", ":")}
+    everything = dict(values, **user)
+    everything["user_arguments"] = json.dumps(user, **pretty)
+    tell("Final arguments:" + json.dumps(everything, **pretty))
 
 
 def genconf():
@@ -46,8 +60,10 @@ def genconf():
     if resolved.messages:
         tell_messages(resolved.messages)
         return 1
+    tell_arguments(user, resolved.values)
     time.sleep(float(os.environ.get("STAND_IN_GENERATE_SECONDS") or 0))
-    print("Generating configuration files...", flush=True)
+    tell("Generating configuration files...")
+    tell_arguments(user, resolved.values)
     when = time.strftime("%Y-%m-%d %H:%M:%S +0000", time.gmtime())
     release = packages.read_release(ARTIFACTS)
     packages.generate(release, ARTIFACTS, os.path.join(HERE, "templates"), user, resolved.values, when)
@@ -65,8 +81,6 @@ def validate_config():
 
 
 def version():
-    import json
-
     print(json.dumps({"variant": "stand-in", "version": VERSION}, indent=2, sort_keys=True))
     return 0
 

@@ -54,18 +54,20 @@ def service_settings(values):
     return "\n".join(lines) + "\n"
 
 
-def write(path, content, mode=0o644):
+def write(path, content):
+    """Leaves the mode to the umask, which is none: whoever is on the host can write to the file."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     # Never half a file: nginx may be serving this folder.
     part = path + ".part"
     with open(part, "wb") as out:
         out.write(content if isinstance(content, bytes) else content.encode())
-    os.chmod(part, mode)
     os.replace(part, path)
 
 
 def generate(release, artifacts, templates, user, values, when):
     """Writes genconf/serve and genconf/cluster_packages.json. Tells what it makes by `print`."""
+    # DC/OS takes its umask away here, and never gives it back.
+    os.umask(0)
     serve = os.path.join(GENCONF, "serve")
     bootstrap = release["bootstrap_id"]
     identifier = config_id(release, user)
