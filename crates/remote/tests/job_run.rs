@@ -300,7 +300,13 @@ async fn a_strangers_process_is_no_part_of_a_job() {
         let id = id("stranger");
         let mark = format!("PX_DIR={}", host.job_folder(&id).display());
         let mut stranger = std::process::Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "env", &mark])
+            .args([
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "env",
+                &mark,
+            ])
             .args(["sleep", "1000"])
             .spawn()
             .unwrap();
