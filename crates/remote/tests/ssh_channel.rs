@@ -129,19 +129,47 @@ async fn all_bytes_pass_a_terminal_both_ways() {
     assert_eq!(exit, Some(0));
 }
 
-/// What is sent comes back while it is sent, and nobody takes it until all is sent.
+/// What is sent comes back while it is sent, and is taken now and then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn much_passes_both_ways_at_once() {
     let (_host, session) = host_and_session().await;
     let bytes = pattern(24 << 20);
     let mut channel = session.open("cat", false).await.unwrap();
-    timeout(WITHIN, channel.send(&bytes))
+    let mut stdout = Vec::new();
+    for piece in bytes.chunks(128 << 10) {
+        timeout(WITHIN, channel.send(piece)).await.unwrap().unwrap();
+        while let Ok(next) = timeout(Duration::ZERO, channel.next()).await {
+            match next.unwrap() {
+                Some(FromHost::Stdout(bytes)) => stdout.extend(bytes),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    timeout(WITHIN, channel.end_input()).await.unwrap().unwrap();
+    let (rest, _, exit) = all_of(&mut *channel).await;
+    stdout.extend(rest);
+    assert!(stdout == bytes && exit == Some(0), "{} bytes", stdout.len());
+}
+
+/// A host that writes where it should read is not listened to for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_while_something_is_sent_is_told() {
+    let (_host, session) = host_and_session().await;
+    let mut channel = session.open("exec cat /dev/zero", false).await.unwrap();
+    timeout(WITHIN, channel.send(&pattern(32 << 20)))
         .await
         .unwrap()
         .unwrap();
-    timeout(WITHIN, channel.end_input()).await.unwrap().unwrap();
-    let (stdout, _, exit) = all_of(&mut *channel).await;
-    assert!(stdout == bytes && exit == Some(0), "{} bytes", stdout.len());
+    let mut kept = 0;
+    loop {
+        match timeout(WITHIN, channel.next()).await.unwrap().unwrap() {
+            Some(FromHost::Stdout(bytes)) => kept += bytes.len(),
+            Some(FromHost::Flood) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(kept < 2 << 20, "{kept} bytes");
+    assert_eq!(channel.next().await, Ok(None), "nothing more is taken");
 }
 
 #[tokio::test]

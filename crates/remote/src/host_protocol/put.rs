@@ -91,6 +91,7 @@ impl HostProtocol {
         let mut files = files.iter().zip(&mut outgoing);
         let mut current = files.next();
         let mut early = None;
+        let mut is_sent = false;
         let took = loop {
             let answer = match early.take() {
                 Some(answer) => Some(answer),
@@ -100,7 +101,9 @@ impl HostProtocol {
                 }
             };
             match (answer, &mut current) {
-                (Some(Answer::Want), Some((_, content))) => {
+                // Once for each file: nobody could go on asking for it.
+                (Some(Answer::Want), Some((_, content))) if !is_sent => {
+                    is_sent = true;
                     if content.eager().is_empty() {
                         early = self.send_content(&mut talk, content).await?;
                     }
@@ -113,6 +116,7 @@ impl HostProtocol {
                         _ => return Err(PutError::Protocol(words)),
                     });
                     current = files.next();
+                    is_sent = false;
                 }
                 (Some(Answer::Fail(why)), Some((file, _))) => {
                     let reason = why.strip_prefix("write ").unwrap_or(&why);
