@@ -25,8 +25,8 @@ pub(crate) use plan_maker::{PlanMaker, script, until};
 use phalanx_plan::Plan;
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall,
-    JobEnd, JobError, JobId, JobState, JobWatch, LostError, OutputSink, ProbeEnd, ProbeError,
-    PutError, PutOutcome, Script, Transport,
+    JobEnd, JobError, JobId, JobState, JobWatch, LoginError, LostError, OutputSink, ProbeEnd,
+    ProbeError, PutError, PutOutcome, Script, Transport,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -105,6 +105,8 @@ struct HostScript {
     fence: u64,
     /// Jobs of another run, and until when they run.
     left_running: Option<(Vec<String>, Option<Instant>)>,
+    /// What the login does instead of what it is asked to.
+    disobeys: Option<LoginError>,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -134,6 +136,12 @@ impl World {
 
     pub(crate) fn dials(&self, host: &str, dials: &[Dial]) -> &Self {
         self.with(host, |script| script.dials.extend(dials.iter().copied()));
+        self
+    }
+
+    /// The login is let in and does something else than it is asked to.
+    pub(crate) fn disobeys(&self, host: &str, how: LoginError) -> &Self {
+        self.with(host, |script| script.disobeys = Some(how));
         self
     }
 

@@ -147,6 +147,9 @@ impl Connection for Scripted {
     }
 
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
+            return Err(JobError::Login(how));
+        }
         Ok(self.world.with(&self.host, |host| {
             if let Some((jobs, until)) = &host.left_running
                 && until.is_none_or(|until| Instant::now() < until)
@@ -196,6 +199,9 @@ impl Connection for Scripted {
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
+            return Err(ProbeError::Login(how));
+        }
         let boot = self.world.with(&self.host, |host| host.boot);
         Ok(BootIdentity(format!("boot-{boot}")))
     }
