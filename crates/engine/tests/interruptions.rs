@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, RebootPhase, RunOutcome};
 use phalanx_plan::Action;
-use phalanx_remote::JobState;
+use phalanx_remote::{JobState, LoginError};
 use support::{Dial, Job, PlanMaker, Ran, World, script, until};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -387,6 +387,40 @@ async fn who_waits_for_a_permit_loses_no_time_and_begins_nothing_after_a_stop() 
         .filter(|host| !world.started(host).is_empty())
         .count();
     assert_eq!(begun, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_disobeys_is_told_at_once_and_not_tried_again() {
+    let not_root = LoginError::NotRoot {
+        uid: 4242,
+        sudo: true,
+    };
+    for how in [not_root, LoginError::TakesInput] {
+        let mut world = World::default();
+        holding(&mut world);
+        world.disobeys("b", how.clone()).job("a", "one", Job::ok(1));
+        let plan = PlanMaker::new(&["a:m", "b:m"])
+            .stage("one", "", script(), &[])
+            .plan();
+        let ran = world.run(plan).await;
+        assert_eq!(ran.outcome, RunOutcome::Failed);
+        assert_eq!(world.connections("b"), 1);
+        let failed = ran.events.iter().find_map(|event| match &event.kind {
+            EventKind::HostFailed { host, failure } => Some((event.ms, host, failure)),
+            _ => None,
+        });
+        let (ms, host, failure) = failed.unwrap();
+        assert_eq!(host.as_str(), "b");
+        assert!(ms < 1_000, "{ms}");
+        assert_eq!(failure.kind, FailureKind::Login);
+        assert_eq!(failure.message, how.to_string());
+        assert_eq!(failure.advice.as_deref(), Some(how.advice().as_str()));
+        assert!(
+            ran.events
+                .iter()
+                .all(|event| !matches!(event.kind, EventKind::HostRetry { .. }))
+        );
+    }
 }
 
 fn holding(world: &mut World) {

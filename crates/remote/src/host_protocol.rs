@@ -356,6 +356,9 @@ impl HostProtocol {
             // A forced command that tells which login to use takes its time: once is enough.
             return runs_nothing(words);
         }
+        if self.options.sudo && status == 1 && wants_password(said) {
+            return TalkError::Sudo(SudoError::new(&words));
+        }
         match self.try_login(request).await {
             Ok(Trial::Obeys) if !self.options.sudo => {}
             Ok(Trial::Obeys) => match status {

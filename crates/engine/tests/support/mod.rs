@@ -25,8 +25,8 @@ pub(crate) use plan_maker::{PlanMaker, script, until};
 use phalanx_plan::Plan;
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall,
-    JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LostError, OutputSink, ProbeEnd,
-    ProbeError, PutError, PutOutcome, Script, Stance, Transport,
+    JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError, OutputSink,
+    ProbeEnd, ProbeError, PutError, PutOutcome, Script, Stance, Transport,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -106,6 +106,8 @@ struct HostScript {
     last_beat: Option<Instant>,
     /// Jobs of another run, and until when they run.
     left_running: Option<(Vec<LeftJob>, Option<Instant>)>,
+    /// What the login does instead of what it is asked to.
+    disobeys: Option<LoginError>,
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
@@ -177,6 +179,12 @@ impl World {
 
     pub(crate) fn dials(&self, host: &str, dials: &[Dial]) -> &Self {
         self.with(host, |script| script.dials.extend(dials.iter().copied()));
+        self
+    }
+
+    /// The login is let in and does something else than it is asked to.
+    pub(crate) fn disobeys(&self, host: &str, how: LoginError) -> &Self {
+        self.with(host, |script| script.disobeys = Some(how));
         self
     }
 

@@ -158,6 +158,9 @@ impl Connection for Scripted {
     }
 
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
+            return Err(JobError::Login(how));
+        }
         let me = self.world.words(me);
         self.world.lag(&self.host).await;
         let answer = self.world.with(&self.host, |host| {
@@ -231,6 +234,9 @@ impl Connection for Scripted {
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+        if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
+            return Err(ProbeError::Login(how));
+        }
         let boot = self.world.with(&self.host, |host| host.boot);
         Ok(BootIdentity(format!("boot-{boot}")))
     }
