@@ -12,6 +12,7 @@ mod demo;
 mod display;
 mod fan_out;
 mod faults;
+mod fuzz;
 mod many_hosts;
 mod masters;
 mod picture;
@@ -49,6 +50,8 @@ enum Campaign {
     Display(display::Options),
     /// Faults of all kinds, and what is lost by them; writes docs/reliability.md.
     Faults(faults::Options),
+    /// Any bytes for what reads files of others; writes docs/campaigns/fuzz.md.
+    Fuzz(fuzz::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
+        Task::Campaign(Campaign::Fuzz(options)) => fuzz::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };
     match done {

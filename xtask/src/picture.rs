@@ -44,7 +44,7 @@ fn pictures(phalanx: &Path) -> Outcome<()> {
     fs::write(&page, without_part(&whole, "problems"))?;
     let timeline = fs::canonicalize(FOLDER)?.join("timeline.png");
     done_and(
-        Command::new("chromium")
+        Command::new(phalanx_lab::program("chromium", "chromium")?)
             .args([
                 "--headless",
                 "--no-sandbox",

@@ -49,6 +49,6 @@ pub use lab_data::{LabData, LabSize};
 pub use lab_host::LabHost;
 pub use lab_status::{HostState, HostStatus, LabStatus};
 pub use loopback_host::LoopbackHost;
-pub use missing_programs::program;
+pub use missing_programs::{library, program};
 pub use root_filesystem::RootFilesystem;
 pub use supervisor::OnReboot;

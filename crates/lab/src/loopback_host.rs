@@ -412,7 +412,7 @@ fn user_name(login: Login) -> Result<String, LabError> {
         Login::Operator => Ok(users::OPERATOR.to_owned()),
         Login::Root => Ok("root".to_owned()),
         Login::Current => {
-            let [id] = tools::require([("id", "coreutils")])?;
+            let [id] = tools::require([Tool::program("id", "coreutils")])?;
             Ok(tools::run(&id, &["-un"])?.trim().to_owned())
         }
     }

@@ -1,4 +1,4 @@
-//! Programs that are not installed, and how they come here.
+//! Programs and libraries that are not installed, and how they come here.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -22,7 +22,18 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// Where it can't be had; the error says how to install it.
 pub fn program(name: &'static str, package: &'static str) -> Result<PathBuf, LabError> {
-    let tool = (name, package);
+    one(Tool::program(name, package))
+}
+
+/// The same for a library that a program is to be started with, such as `faketime/libfaketime.so.1`.
+///
+/// # Errors
+/// Where it can't be had; the error says how to install it.
+pub fn library(name: &'static str, package: &'static str) -> Result<PathBuf, LabError> {
+    one(Tool::library(name, package))
+}
+
+fn one(tool: Tool) -> Result<PathBuf, LabError> {
     provide(&[tool], &mut |_| {})?;
     Ok(tools::find(tool).unwrap_or_default())
 }

@@ -18,29 +18,61 @@ const FOLDERS: [&str; 6] = [
 /// `PATH` for everything that the lab starts.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program and the Debian package that has it.
-pub(crate) type Tool = (&'static str, &'static str);
+/// Where libraries are that programs are started with; each machine has one of the first two.
+const LIBRARY_FOLDERS: [&str; 3] = [
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib",
+];
 
-pub(crate) const SSHD: Tool = ("sshd", "openssh-server");
-pub(crate) const SSH_KEYGEN: Tool = ("ssh-keygen", "openssh-client");
-pub(crate) const SUDO: Tool = ("sudo", "sudo");
-pub(crate) const UNSHARE: Tool = ("unshare", "util-linux");
-pub(crate) const SETPRIV: Tool = ("setpriv", "util-linux");
-pub(crate) const MOUNT: Tool = ("mount", "mount");
-pub(crate) const SHELL: Tool = ("sh", "dash");
-pub(crate) const SETSID: Tool = ("setsid", "util-linux");
-pub(crate) const NSENTER: Tool = ("nsenter", "util-linux");
-pub(crate) const FLOCK: Tool = ("flock", "util-linux");
-pub(crate) const TIMEOUT: Tool = ("timeout", "coreutils");
-pub(crate) const IP: Tool = ("ip", "iproute2");
-pub(crate) const TAR: Tool = ("tar", "tar");
-pub(crate) const MMDEBSTRAP: Tool = ("mmdebstrap", "mmdebstrap");
+/// A file that is needed, and the Debian package that has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool {
+    name: &'static str,
+    package: &'static str,
+    folders: &'static [&'static str],
+}
 
-/// The program's absolute path, if it is installed.
+impl Tool {
+    /// A program.
+    pub(crate) const fn program(name: &'static str, package: &'static str) -> Self {
+        Self {
+            name,
+            package,
+            folders: &FOLDERS,
+        }
+    }
+
+    /// A library that a program is started with, such as `libfaketime.so.1`.
+    pub(crate) const fn library(name: &'static str, package: &'static str) -> Self {
+        Self {
+            name,
+            package,
+            folders: &LIBRARY_FOLDERS,
+        }
+    }
+}
+
+pub(crate) const SSHD: Tool = Tool::program("sshd", "openssh-server");
+pub(crate) const SSH_KEYGEN: Tool = Tool::program("ssh-keygen", "openssh-client");
+pub(crate) const SUDO: Tool = Tool::program("sudo", "sudo");
+pub(crate) const UNSHARE: Tool = Tool::program("unshare", "util-linux");
+pub(crate) const SETPRIV: Tool = Tool::program("setpriv", "util-linux");
+pub(crate) const MOUNT: Tool = Tool::program("mount", "mount");
+pub(crate) const SHELL: Tool = Tool::program("sh", "dash");
+pub(crate) const SETSID: Tool = Tool::program("setsid", "util-linux");
+pub(crate) const NSENTER: Tool = Tool::program("nsenter", "util-linux");
+pub(crate) const FLOCK: Tool = Tool::program("flock", "util-linux");
+pub(crate) const TIMEOUT: Tool = Tool::program("timeout", "coreutils");
+pub(crate) const IP: Tool = Tool::program("ip", "iproute2");
+pub(crate) const TAR: Tool = Tool::program("tar", "tar");
+pub(crate) const MMDEBSTRAP: Tool = Tool::program("mmdebstrap", "mmdebstrap");
+
+/// Its absolute path, if it is installed.
 pub(crate) fn find(tool: Tool) -> Option<PathBuf> {
-    FOLDERS
+    tool.folders
         .iter()
-        .map(|folder| Path::new(folder).join(tool.0))
+        .map(|folder| Path::new(folder).join(tool.name))
         .find(|path| path.is_file())
 }
 
@@ -58,7 +90,7 @@ pub(crate) fn missing(tools: &[Tool]) -> Vec<Tool> {
 
 /// The packages that have them.
 pub(crate) fn packages(tools: &[Tool]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = tools.iter().map(|(_, package)| *package).collect();
+    let mut packages: Vec<&str> = tools.iter().map(|tool| tool.package).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -70,7 +102,7 @@ pub(crate) fn all_there(missing: &[Tool]) -> Result<(), LabError> {
         return Ok(());
     }
     Err(LabError::Missing {
-        tools: missing.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        tools: missing.iter().map(|tool| tool.name.to_owned()).collect(),
         install: format!("apt-get install {}", packages(missing).join(" ")),
     })
 }
@@ -107,10 +139,22 @@ mod tests {
 
     #[test]
     fn names_all_that_is_missing_and_what_to_install() {
-        let error = require([("no-such-b", "pkg-b"), UNSHARE, ("no-such-a", "pkg-a")]).unwrap_err();
+        let b = Tool::program("no-such-b", "pkg-b");
+        let a = Tool::library("no-such-a", "pkg-a");
+        let error = require([b, UNSHARE, a]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no-such-b, no-such-a not installed; on Debian: apt-get install pkg-a pkg-b"
         );
+    }
+
+    #[test]
+    fn a_library_is_no_program() {
+        // Every Debian has both.
+        let (sh, c) = ("sh", "libc.so.6");
+        assert!(find(Tool::program(sh, "dash")).is_some());
+        assert!(find(Tool::library(sh, "dash")).is_none());
+        assert!(find(Tool::library(c, "libc6")).is_some());
+        assert!(find(Tool::program(c, "libc6")).is_none());
     }
 }

@@ -20,7 +20,6 @@ mod labs;
 mod site;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -353,12 +352,7 @@ fn odd_scripts(site: &Site) {
 
 /// The controller's clock, and that of all its requests, jumps by an hour and back.
 fn clock_steps(site: &Site) {
-    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
-        .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/faketime/libfaketime.so.1")));
-    let Some(library) = library.iter().find(|path| path.exists()) else {
-        println!("libfaketime is not installed: the clock was left alone");
-        return;
-    };
+    let library = phalanx_lab::library("faketime/libfaketime.so.1", "libfaketime").unwrap();
     let case = site.case("clock", 400, "", "");
     let clock = case.folder().join("clock");
     fs::write(&clock, "+0\n").unwrap();

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn the_script_is_sound_sh() {
-        let mut shellcheck = Command::new("shellcheck");
+        let program = phalanx_lab::program("shellcheck", "shellcheck").unwrap();
+        let mut shellcheck = Command::new(program);
         shellcheck.args(["-s", "sh", "-"]);
         let output = run(shellcheck, SCRIPT);
         assert!(
