@@ -2,11 +2,10 @@
 
 #![no_main]
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use phalanx_plan::SourceFile;
+use phalanx_plan::{ShownSettings, SourceFile};
 use phalanx_plan::cluster_conf::{ConfMapping, read_conf};
 use phalanx_plan::read::decode;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
@@ -28,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
             1 => KeyFile::Readable { mode: 0o600 },
             _ => KeyFile::Readable { mode: 0o644 },
         },
-        secret_names: &BTreeSet::new(),
+        settings: &ShownSettings::default(),
         recipe: "dcos",
     };
     let (cluster, problems) = read_conf(&source, &MAPPING, &context);

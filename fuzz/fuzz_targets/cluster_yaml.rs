@@ -2,10 +2,8 @@
 
 #![no_main]
 
-use std::collections::BTreeSet;
-
 use libfuzzer_sys::fuzz_target;
-use phalanx_plan::SourceFile;
+use phalanx_plan::{ShownSettings, SourceFile};
 use phalanx_plan::cluster_write::to_yaml;
 use phalanx_plan::cluster_yaml::{peek_recipe, read_yaml};
 use phalanx_plan::read::decode;
@@ -15,11 +13,11 @@ fuzz_target!(|data: &[u8]| {
     let Ok(source) = decode("phalanx.yaml", data) else {
         return;
     };
-    let secrets = BTreeSet::from(["password".to_owned()]);
+    let settings = ShownSettings::new(["password"], ["port"]);
     let context = ReadContext {
         home: Some("/home/me"),
         key_file: &|_| KeyFile::Readable { mode: 0o600 },
-        secret_names: &secrets,
+        settings: &settings,
         recipe: "small",
     };
     let _ = peek_recipe(&source);

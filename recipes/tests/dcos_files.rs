@@ -2,7 +2,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeSet;
 use std::process::Command;
 
 use phalanx_plan::cluster_yaml::read_yaml;
@@ -27,11 +26,11 @@ fn plan(name: &str, settings: &str) -> Plan {
     ));
     assert_eq!(problems.to_plain_text(), "");
     let text = format!("cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n");
-    let secret_names = BTreeSet::from(["superuser_password".to_owned()]);
+    let shown_settings = recipe.as_ref().unwrap().shown_settings();
     let context = ReadContext {
         home: None,
         key_file: &|_| KeyFile::Missing,
-        secret_names: &secret_names,
+        settings: &shown_settings,
         recipe: "dcos",
     };
     let (cluster, problems) = read_yaml(&SourceFile::new("phalanx.yaml", text), &context);

@@ -7,7 +7,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, build};
+use phalanx_plan::{
+    Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, ShownSettings, build, cluster_yaml,
+};
 use serde_json::Value;
 
 use crate::cli::{Extent, Global};
@@ -68,15 +70,18 @@ pub(crate) fn read_file(
     let folder = cluster_source::folder(path);
     let yaml = cluster_source::is_yaml(path);
     let named = if yaml {
-        phalanx_plan::cluster_yaml::peek_recipe(&source)
+        cluster_yaml::peek_recipe(&source)
     } else {
         None
     };
     let (name, recipe) = match (&global.recipe, &named) {
         (Some(name), _) => (name.as_str(), recipe_source::read(name, Path::new("."))?),
         (None, Some(named)) => {
-            let recipe = recipe_source::read(&named.value, folder)
-                .map_err(|trouble| trouble.at(&source, named.span, "named here"))?;
+            let recipe = recipe_source::read(&named.value, folder).map_err(|trouble| {
+                // Without its recipe nobody knows which of its settings is a secret.
+                let shown = cluster_yaml::shown(&source, &ShownSettings::default());
+                trouble.at(&shown, named.span, "named here")
+            })?;
             (named.value.as_str(), recipe)
         }
         (None, None) => {
@@ -84,19 +89,15 @@ pub(crate) fn read_file(
             (name, recipe_source::read(name, Path::new("."))?)
         }
     };
-    let secret_names: BTreeSet<String> = recipe
-        .settings
-        .iter()
-        .flat_map(|line| line.secrets.keys().cloned())
-        .collect();
+    let settings = recipe.shown_settings();
     let context = ReadContext {
         home: environment.home.as_deref(),
         key_file: &|path| key_file(Path::new(path)),
-        secret_names: &secret_names,
+        settings: &settings,
         recipe: name,
     };
     let (cluster, problems) = if yaml {
-        phalanx_plan::cluster_yaml::read_yaml_in_part(&source, &context)
+        cluster_yaml::read_yaml_in_part(&source, &context)
     } else {
         let mapping = recipe.cluster_conf.as_ref().ok_or_else(|| {
             Trouble::new(

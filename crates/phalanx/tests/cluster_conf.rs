@@ -2,12 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test says what it expects")]
 
-use std::collections::BTreeSet;
-
 use insta::assert_snapshot;
 use phalanx_plan::cluster_conf::{ConfMapping, Meaning, read_conf};
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Cluster, Problems, SourceFile};
+use phalanx_plan::{Cluster, Problems, ShownSettings, SourceFile};
 
 const MAPPING: &str = include_str!("../../../recipes/dcos/cluster-conf.yaml");
 const EXAMPLE: &str = include_str!("../../../examples/cluster.conf");
@@ -20,7 +18,7 @@ fn mapping() -> ConfMapping {
 }
 
 fn read(text: &str) -> (Option<Cluster>, Problems) {
-    let secrets = BTreeSet::from(["superuser_password".to_owned()]);
+    let settings = ShownSettings::new(["superuser_password"], []);
     let key_file = |path: &str| match path {
         "/home/me/.ssh/ec2default.pem" => KeyFile::Readable { mode: 0o400 },
         "/home/me/.ssh/id_ed25519" => KeyFile::Readable { mode: 0o600 },
@@ -29,7 +27,7 @@ fn read(text: &str) -> (Option<Cluster>, Problems) {
     let context = ReadContext {
         home: Some("/home/me"),
         key_file: &key_file,
-        secret_names: &secrets,
+        settings: &settings,
         recipe: "dcos",
     };
     read_conf(&SourceFile::new("cluster.conf", text), &mapping(), &context)

@@ -6,6 +6,8 @@ mod request;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::cluster::{Cluster, Spanned};
 use crate::expression::{ExpressionError, parse_expression};
 use crate::ids::RoleName;
@@ -13,7 +15,7 @@ use crate::plan::{Action, ClusterHost, Facts, Plan, PlannedStage, PutSource, Put
 use crate::prepared::Cache;
 use crate::problem::{Problem, Problems, Severity};
 use crate::recipe::{Flow, Recipe, SettingsLine, Stage};
-use crate::settings::{Resolved, resolve};
+use crate::settings::{Resolved, is_shown, resolve};
 use crate::source::Span;
 use crate::suggest::did_you_mean;
 
@@ -208,9 +210,16 @@ impl<'a> Builder<'a> {
             match plan.rule_holds(&rule.check.value) {
                 Ok(true) => {}
                 Ok(false) => {
-                    let message = plan
-                        .rule_message(&rule.message.value)
-                        .unwrap_or_else(|_| rule.message.value.clone());
+                    // A value that the file does not show is not told either.
+                    let hidden = |(name, set): (&String, &Spanned<Value>)| {
+                        let shown = self.cluster.source.slice(set.span);
+                        rule.message.value.contains(name.as_str()) && !is_shown(shown, &set.value)
+                    };
+                    let message = match self.cluster.settings.iter().any(hidden) {
+                        true => Err(()),
+                        false => plan.rule_message(&rule.message.value).map_err(drop),
+                    };
+                    let message = message.unwrap_or_else(|()| rule.message.value.clone());
                     let problem = Problem {
                         severity: rule.severity,
                         ..Problem::error("settings::rule", message)

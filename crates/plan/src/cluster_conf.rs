@@ -8,6 +8,7 @@ mod mapping;
 mod mapping_reader;
 mod reader;
 mod roles;
+mod secrecy;
 mod value;
 mod word;
 

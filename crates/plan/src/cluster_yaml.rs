@@ -13,22 +13,25 @@
 //! ```
 
 mod hosts;
+mod shown;
 mod ssh;
+
+pub use shown::shown;
 
 #[cfg(test)]
 pub(crate) use hosts::HOST_KEYS;
 #[cfg(test)]
 pub(crate) use ssh::SSH_KEYS;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::cluster::{Cluster, Spanned};
 use crate::cluster_checks::check_cluster_name;
 use crate::problem::Problems;
 use crate::read_context::ReadContext;
 use crate::secret::Secret;
+use crate::shown_settings::ShownSettings;
 use crate::source::{SourceFile, Span};
-use crate::suggest::did_you_mean;
 use crate::yaml::{self, Fields, Node, Reader};
 
 /// The keys of the file.
@@ -48,12 +51,15 @@ pub fn read_yaml_in_part(
     source: &SourceFile,
     context: &ReadContext<'_>,
 ) -> (Option<Cluster>, Problems) {
-    let (root, problems) = yaml::read(source);
-    let shown = source.without(&secret_places(source, context.secret_names));
+    let shown = shown(source, context.settings);
+    let (root, problems) = yaml::read_shown_as(source, &shown);
     let mut reader = ClusterReader {
-        reader: Reader { source, problems },
+        reader: Reader {
+            source,
+            shown: shown.clone(),
+            problems,
+        },
         context,
-        shown: shown.clone(),
     };
     let cluster = root.as_ref().and_then(|root| reader.cluster(root));
     let mut problems = reader.reader.problems.shown_in(&shown);
@@ -67,6 +73,9 @@ pub fn peek_recipe(source: &SourceFile) -> Option<Spanned<String>> {
     let (root, _) = yaml::read(source);
     let root = root?;
     let node = root.get("recipe")?;
+    // One that a quote elsewhere made long is told by the reader.
+    let shown = shown(source, &ShownSettings::default());
+    let node = Some(node).filter(|node| shown.slice(node.span) == source.slice(node.span))?;
     let text = node.as_text(source).filter(|text| !text.is_empty())?;
     Some(Spanned {
         value: text.to_owned(),
@@ -77,8 +86,6 @@ pub fn peek_recipe(source: &SourceFile) -> Option<Spanned<String>> {
 struct ClusterReader<'a> {
     reader: Reader<'a>,
     context: &'a ReadContext<'a>,
-    /// The file without its secrets.
-    shown: SourceFile,
 }
 
 impl ClusterReader<'_> {
@@ -102,7 +109,7 @@ impl ClusterReader<'_> {
             .unwrap_or_default();
         let (hosts, role_places) = hosts::read(&mut self.reader, fields, &ssh);
         let mut cluster = Cluster {
-            source: self.shown.clone(),
+            source: self.reader.shown.clone(),
             name: name?,
             recipe: recipe?,
             release,
@@ -143,9 +150,9 @@ impl ClusterReader<'_> {
             if node.is_null() {
                 continue;
             }
-            if self.context.secret_names.contains(&key.text) {
+            if self.context.settings.is_secret(&key.text) {
                 let what = format!("the secret `{}`", key.text);
-                if let Some(text) = self.reader.text(node, &what) {
+                if let Some(text) = self.reader.any_text(node, &what) {
                     let secret = Spanned {
                         value: Secret::new(text.value),
                         span: text.span,
@@ -167,56 +174,6 @@ impl ClusterReader<'_> {
             cluster.settings.insert(key.text.clone(), setting);
         }
     }
-}
-
-/// Where the values of secrets stand. Found without the tree: a file that is no YAML shows them no
-/// less.
-fn secret_places(source: &SourceFile, names: &BTreeSet<String>) -> Vec<Span> {
-    let mut places = Vec::new();
-    if names.is_empty() {
-        return places;
-    }
-    // How far the line is indented whose value goes on in the lines below.
-    let mut open: Option<usize> = None;
-    let mut start = 0;
-    for line in source.text().split_inclusive('\n') {
-        let content = line.trim_end();
-        let indent = content.len() - content.trim_start().len();
-        if open.is_some_and(|open| indent > open || content.is_empty()) {
-            places.push(Span::new(start, start + content.len()));
-        } else {
-            open = secret_value(content, names).map(|offset| {
-                places.push(Span::new(start + offset, start + content.len()));
-                indent
-            });
-        }
-        start += line.len();
-    }
-    places
-}
-
-/// Where in this line the value of a secret starts.
-fn secret_value(line: &str, names: &BTreeSet<String>) -> Option<usize> {
-    let named = names
-        .iter()
-        .filter_map(|name| {
-            let found = line.find(name.as_str())? + name.len();
-            let rest = line.get(found..)?;
-            let colon = rest.find(|c: char| !matches!(c, '"' | '\'' | ' ' | '\t'))?;
-            rest.get(colon..)?
-                .starts_with(':')
-                .then_some(found + colon + 1)
-        })
-        .min();
-    // A key that was most likely meant to be one of them.
-    let misspelt = || {
-        let (key, _) = line.split_once(':')?;
-        let key =
-            key.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '{' | '-'));
-        did_you_mean(key, names.iter().map(String::as_str))?;
-        line.find(':').map(|colon| colon + 1)
-    };
-    named.or_else(misspelt)
 }
 
 #[cfg(test)]

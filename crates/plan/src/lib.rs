@@ -19,6 +19,8 @@ pub mod ids;
 pub mod index;
 mod inputs;
 pub mod plan;
+#[cfg(test)]
+mod planted;
 mod prepared;
 pub mod problem;
 pub mod read;
@@ -27,6 +29,7 @@ pub mod recipe;
 pub mod release;
 pub mod secret;
 pub mod settings;
+pub mod shown_settings;
 pub mod source;
 pub mod suggest;
 #[cfg(test)]
@@ -50,5 +53,6 @@ pub use problem::{Label, Problem, Problems, Severity};
 pub use recipe::{Recipe, RecipeFiles, recipe_schema};
 pub use secret::Secret;
 pub use settings::secret_values;
+pub use shown_settings::ShownSettings;
 pub use source::{SourceFile, Span};
 pub use suggest::did_you_mean;

@@ -1,10 +1,10 @@
 //! What a reader of cluster files must be told about the world, which it does not look at itself.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::cluster::Spanned;
 use crate::problem::{Problem, Problems};
+use crate::shown_settings::ShownSettings;
 use crate::source::SourceFile;
 
 /// What a path to a private key leads to.
@@ -30,8 +30,8 @@ pub struct ReadContext<'a> {
     pub home: Option<&'a str>,
     /// What a path leads to.
     pub key_file: &'a dyn Fn(&str) -> KeyFile,
-    /// The settings of the recipe that must not be seen.
-    pub secret_names: &'a BTreeSet<String>,
+    /// Which of the recipe's settings may be shown.
+    pub settings: &'a ShownSettings,
     /// The recipe, where the file names none.
     pub recipe: &'a str,
 }
@@ -40,7 +40,7 @@ impl fmt::Debug for ReadContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadContext")
             .field("home", &self.home)
-            .field("secret_names", &self.secret_names)
+            .field("settings", &self.settings)
             .field("recipe", &self.recipe)
             .finish_non_exhaustive()
     }

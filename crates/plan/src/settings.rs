@@ -13,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::problem::{Problem, Problems};
 use crate::recipe::SettingsLine;
 use crate::secret::Secret;
+use crate::shown_settings::looks_like_a_name;
 use crate::source::Span;
 use crate::suggest::did_you_mean;
 
@@ -138,10 +139,11 @@ impl Check<'_> {
             }
             let problem = Problem::error(
                 "settings::unknown",
-                format!(
-                    "the recipe `{recipe}` has no setting `{}`",
-                    name.escape_debug()
-                ),
+                match looks_like_a_name(name) {
+                    true => format!("the recipe `{recipe}` has no setting `{name}`"),
+                    // It may be a secret that lost its quotes or its colon.
+                    false => format!("the recipe `{recipe}` has no such setting"),
+                },
             )
             .at(&self.cluster.source, span, "unknown setting");
             self.problems
@@ -219,8 +221,9 @@ impl Check<'_> {
             }
             _ => {
                 let name = wording::top(&pointer);
-                let secret = self.is_secret(&name);
-                let said = wording::sentence(error, &pointer, secret, &line.schema);
+                let hidden =
+                    self.is_secret(&name) || !self.shows(&name, &pointer, error.instance());
+                let said = wording::sentence(error, &pointer, hidden, &line.schema);
                 let mut problem = Problem::error("settings::value", said.message);
                 let about = wording::about_near(&line.schema, error.schema_path().as_str())
                     .or_else(|| wording::about(self.property(&name)));
@@ -241,6 +244,12 @@ impl Check<'_> {
             None => problem.in_file(&self.cluster.source),
         };
         self.problems.push(problem);
+    }
+
+    /// Whether a value can be seen in the file as it is shown, so that it may be repeated in words.
+    fn shows(&self, name: &str, pointer: &str, value: &Value) -> bool {
+        let place = self.place(name, pointer);
+        place.is_none_or(|span| is_shown(self.cluster.source.slice(span), value))
     }
 
     fn place(&self, name: &str, pointer: &str) -> Option<Span> {
@@ -274,6 +283,19 @@ fn fill_defaults(schema: &Value, instance: &mut Map<String, Value>) {
         if let Some(Value::Object(inner)) = instance.get_mut(name) {
             fill_defaults(property, inner);
         }
+    }
+}
+
+/// Whether a value stands in a text from which all is blanked out that must not be seen.
+pub(crate) fn is_shown(text: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(_) => !text.contains('*'),
+        Value::String(value) => text.contains(value),
+        Value::Array(items) => items.iter().all(|item| is_shown(text, item)),
+        Value::Object(entries) => entries
+            .iter()
+            .all(|(key, value)| text.contains(key) && is_shown(text, value)),
     }
 }
 

@@ -62,24 +62,22 @@ impl SourceFile {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
-    /// The same file with these places blanked out, character by character, so that every other
-    /// place stays where it is: for showing a file that holds secrets.
+    /// The same file with all but these places blanked out, character by character, so that every
+    /// other place stays where it is: for showing a file that may hold secrets. Between places that
+    /// are shown and places that are `hidden`, blanks and what `structure` takes stay as well.
     #[must_use]
-    pub fn without(&self, secrets: &[Span]) -> Self {
-        if secrets.is_empty() {
-            return self.clone();
-        }
-        let mut secrets = secrets.to_vec();
-        secrets.sort_unstable();
-        let mut secrets = secrets.into_iter().peekable();
-        // Sorted by their starts: how far those that have begun reach.
-        let mut end = 0;
+    pub(crate) fn only(
+        &self,
+        shown: &[Span],
+        hidden: &[Span],
+        structure: impl Fn(char) -> bool,
+    ) -> Self {
+        let (mut shown, mut hidden) = (Cover::new(shown), Cover::new(hidden));
         let mut text = String::with_capacity(self.text.len());
         for (byte, character) in self.text.char_indices() {
-            while let Some(secret) = secrets.next_if(|secret| secret.start <= byte) {
-                end = end.max(secret.end);
-            }
-            if byte >= end || character == '\n' || character == '\r' {
+            let (shown, hidden) = (shown.covers(byte), hidden.covers(byte));
+            let kept = !hidden && (shown || character.is_whitespace() || structure(character));
+            if kept || character == '\n' || character == '\r' {
                 text.push(character);
             } else {
                 // As many bytes as there were: spans count bytes.
@@ -108,15 +106,42 @@ impl SourceFile {
     }
 }
 
+/// Places, asked for byte after byte.
+struct Cover {
+    places: std::iter::Peekable<std::vec::IntoIter<Span>>,
+    /// How far those that have begun reach.
+    end: usize,
+}
+
+impl Cover {
+    fn new(places: &[Span]) -> Self {
+        let mut places = places.to_vec();
+        places.sort_unstable();
+        Self {
+            places: places.into_iter().peekable(),
+            end: 0,
+        }
+    }
+
+    /// Whether a place covers this byte, which is not before one that was asked for.
+    fn covers(&mut self, byte: usize) -> bool {
+        while let Some(place) = self.places.next_if(|place| place.start <= byte) {
+            self.end = self.end.max(place.end);
+        }
+        byte < self.end
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn hidden_places_shift_nothing() {
-        let file = SourceFile::new("x", "a=sécret\nb=1\n");
-        let shown = file.without(&[Span::new(2, 9)]);
-        assert_eq!(shown.text(), "a=*******\nb=1\n");
+        let file = SourceFile::new("x", "a=sécret\nb=1 =#x y\n");
+        let (shown, hidden) = ([Span::new(0, 1), Span::new(10, 13)], [Span::new(2, 9)]);
+        let shown = file.only(&shown, &hidden, |c| c == '=');
+        assert_eq!(shown.text(), "a=*******\nb=1 =** *\n");
         assert_eq!(shown.text().len(), file.text().len());
     }
 

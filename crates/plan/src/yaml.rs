@@ -9,7 +9,8 @@ mod parse;
 mod scalar;
 
 pub use fields::{Fields, Reader};
-pub use parse::read;
+pub(crate) use parse::events;
+pub use parse::{read, read_shown_as};
 pub(crate) use scalar::plain_is_text;
 
 use serde_json::Value;
@@ -143,6 +144,18 @@ impl Node {
 }
 
 impl Kind {
+    /// What to call it where its value must not be seen.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a truth value",
+            Self::Int(_) | Self::Float(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+
     /// What to call it in a sentence: `a list`, `the number 5`.
     pub fn describe(&self) -> String {
         match self {

@@ -54,11 +54,11 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
 /// The example's cluster file, with these settings added.
 fn cluster(recipe: &Recipe, settings: &str) -> Cluster {
     let text = fs::read_to_string(format!("{FOLDER}/cluster.yaml")).expect("a file");
-    let secret_names = recipe.secret_names();
+    let shown_settings = recipe.shown_settings();
     let context = ReadContext {
         home: None,
         key_file: &|_| KeyFile::Missing,
-        secret_names: &secret_names,
+        settings: &shown_settings,
         recipe: "hello",
     };
     let source = SourceFile::new("cluster.yaml", format!("{text}{settings}"));

@@ -37,7 +37,7 @@ hosts:
     let context = ReadContext {
         home: None,
         key_file: &|_| KeyFile::Missing,
-        secret_names: &std::collections::BTreeSet::new(),
+        settings: &phalanx_plan::ShownSettings::default(),
         recipe: "hello",
     };
     let source = SourceFile::new("phalanx.yaml", text);

@@ -2,6 +2,7 @@
 //! or would have to run something for, becomes a problem; reading goes on behind it.
 
 use super::mapping::is_variable;
+use super::secrecy::Secrecy;
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
 
@@ -36,18 +37,26 @@ pub(super) enum Part {
     Home(Span),
 }
 
-/// Takes the text apart. `secret` says whether the value of a name must not be repeated in a
-/// problem's words.
+impl Part {
+    /// Where it stands.
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Self::Text(_, span) | Self::Variable(_, span) | Self::Home(span) => *span,
+        }
+    }
+}
+
+/// Takes the text apart. `secrecy` says what must not be repeated in a problem's words.
 pub(super) fn assignments(
     source: &SourceFile,
-    secret: &dyn Fn(&str) -> bool,
+    secrecy: &Secrecy<'_>,
 ) -> (Vec<Assignment>, Problems) {
     let text = source.text();
     let mut lexer = Lexer {
         source,
         text,
         pos: if text.starts_with('\u{feff}') { 3 } else { 0 },
-        secret,
+        secrecy,
         problems: Problems::new(),
         found: Vec::new(),
     };
@@ -59,7 +68,7 @@ pub(super) struct Lexer<'a> {
     pub source: &'a SourceFile,
     pub text: &'a str,
     pub pos: usize,
-    pub secret: &'a dyn Fn(&str) -> bool,
+    pub secrecy: &'a Secrecy<'a>,
     pub problems: Problems,
     pub found: Vec<Assignment>,
 }
@@ -175,7 +184,7 @@ impl<'a> Lexer<'a> {
             match self.peek() {
                 Some('#') => return self.skip_line(),
                 Some(';' | '&' | '|' | '<' | '>' | '(' | ')') => {
-                    return match (self.secret)(name) {
+                    return match self.secrecy.hides(name) {
                         true => self.operator_in_secret(name),
                         false => self.operator(),
                     };
@@ -193,13 +202,14 @@ impl<'a> Lexer<'a> {
     /// A name without a `=` right behind it.
     fn no_assignment(&mut self, name: &str, start: usize) {
         let rest = self.rest();
+        let named = self.secrecy.named(name);
         if rest.starts_with("+=") {
             self.error(
                 "conf::append",
                 Span::new(self.pos, self.pos + 2),
                 "`+=` is not supported",
                 "appends to a value",
-                format!("write `{name}=\"${{{name}}} ...\"`"),
+                format!("write `{named}=\"${{{named}}} ...\"`"),
             );
             self.lost(name, start);
             return self.skip_line();
@@ -210,7 +220,7 @@ impl<'a> Lexer<'a> {
                 Span::new(start, self.pos + 1),
                 "arrays are not supported",
                 "an element of an array",
-                format!("write all values in one: `{name}=\"... ...\"`"),
+                format!("write all values in one: `{named}=\"... ...\"`"),
             );
             self.lost(name, start);
             return self.skip_line();
@@ -221,9 +231,10 @@ impl<'a> Lexer<'a> {
             let span = Span::new(self.pos, end);
             let after = behind.get(1..).unwrap_or_default();
             let value = after.split('\n').next().unwrap_or_default().trim();
-            let help = match (self.secret)(name) || value.len() > 60 {
-                true => format!("write `{name}=...`"),
-                false => format!("write `{name}={value}`"),
+            let hidden = self.secrecy.hides(name) || self.secrecy.may_swallow(value);
+            let help = match hidden || value.len() > 60 {
+                true => format!("write `{named}=...`"),
+                false => format!("write `{named}={value}`"),
             };
             self.error(
                 "conf::spaces",
@@ -272,7 +283,10 @@ impl<'a> Lexer<'a> {
             self.error(
                 "conf::name",
                 span,
-                format!("`{}` can't be the name of an assignment", shorten(name)),
+                match name.chars().any(|c| c.is_ascii_lowercase()) {
+                    true => "this can't be the name of an assignment".to_owned(),
+                    false => format!("`{}` can't be the name of an assignment", shorten(name)),
+                },
                 "not a name",
                 "a name has letters, digits and `_`, and no digit first",
             );
@@ -284,7 +298,11 @@ impl<'a> Lexer<'a> {
             self.error(
                 "conf::command",
                 Span::new(start, start + word_end),
-                format!("`{}` would be run as a command: {READ_ONLY}", shorten(word)),
+                match self.secrecy.may_repeat(word) {
+                    true => format!("`{}` would be run as a command: {READ_ONLY}", shorten(word)),
+                    // It may be a part of a secret that lost its quotes.
+                    false => format!("this would be run as a command: {READ_ONLY}"),
+                },
                 "a command",
                 help,
             );
@@ -329,6 +347,7 @@ impl<'a> Lexer<'a> {
 
     /// An operator that was most likely meant as a part of a password.
     fn operator_in_secret(&mut self, name: &str) {
+        let name = self.secrecy.named(name);
         self.error(
             "conf::operator",
             Span::new(self.pos, self.pos + 1),
@@ -353,8 +372,11 @@ impl<'a> Lexer<'a> {
         last.broken = true;
         let name = last.name.clone();
         let first = self.source.slice(last.value_span);
+        // Also where a quote that was opened far above ends here.
+        let may_swallow = |text| self.secrecy.may_swallow(text);
+        let hidden = self.secrecy.hides(&name) || may_swallow(first) || may_swallow(words);
         let plain = |text: &str| !text.contains(['"', '\'', '$', '`', '\\']);
-        let hidden = (self.secret)(&name);
+        let name = self.secrecy.named(&name);
         let help = match !hidden && plain(first) && plain(words) && words.len() < 200 {
             true if first.is_empty() && !words.contains(' ') => format!("write `{name}={words}`"),
             true => format!("write `{name}=\"{}\"`", format!("{first} {words}").trim()),

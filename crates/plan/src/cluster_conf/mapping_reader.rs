@@ -15,7 +15,7 @@ impl ConfMapping {
     pub fn read(source: &SourceFile) -> (Option<Self>, Problems) {
         let (root, problems) = yaml::read(source);
         let mut lint = Lint {
-            reader: Reader { source, problems },
+            reader: Reader::after(source, problems),
             entries: Vec::new(),
         };
         let mapping = root.as_ref().and_then(|root| lint.file(root));

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::lexer;
 use super::mapping::{ConfMapping, ConfName, KeyDefault, Meaning, ValueKind};
+use super::secrecy::{Placed, Secrecy};
 use super::value::{Variable, Variables};
 use crate::cluster::{Cluster, Spanned, SshSettings};
 use crate::cluster_checks::{check_cluster_name, check_private, check_user};
@@ -33,9 +34,8 @@ pub fn read_conf_in_part(
     mapping: &ConfMapping,
     context: &ReadContext<'_>,
 ) -> (Option<Cluster>, Problems) {
-    let secret_names = SecretNames::new(mapping, context);
-    let secret = |name: &str| secret_names.cover(mapping, name);
-    let (assignments, mut problems) = lexer::assignments(source, &secret);
+    let secrecy = Secrecy::new(mapping, context);
+    let (assignments, mut problems) = lexer::assignments(source, &secrecy);
     if assignments.is_empty() && problems.is_empty() {
         let first = mapping.names.first().map_or("NAME", |entry| &entry.name);
         problems.push(
@@ -45,12 +45,10 @@ pub fn read_conf_in_part(
         );
         return (None, problems);
     }
-    let secret_lines: Vec<Span> = assignments
-        .iter()
-        .filter(|assignment| secret(&assignment.name))
-        .map(|assignment| whole_line(source, assignment.value_span))
-        .collect();
-    let variables = Variables::evaluate(source, assignments, context.home, &mut problems);
+    let placed: Vec<Placed> = assignments.iter().map(Placed::from).collect();
+    let home = context.home;
+    let variables = Variables::evaluate(source, assignments, home, &secrecy, &mut problems);
+    let shown = secrecy.shown(source, &placed, &variables);
     let mut reader = ConfReader {
         source,
         mapping,
@@ -61,60 +59,16 @@ pub fn read_conf_in_part(
         variables,
         mistaken: HashSet::new(),
         problems,
-        shown: source.clone(),
+        shown,
     };
-    let mut hidden = secret_lines;
-    for variable in &reader.variables.list {
-        if secret(&variable.name) {
-            hidden.extend(variable.value.origins());
-        }
-    }
-    reader.shown = source.without(&hidden);
-    reader.unknown_names();
+    reader.unknown_names(&secrecy);
     reader
         .variables
-        .report_unset(source, &secret, &mut reader.problems);
+        .report_unset(source, &secrecy, &mut reader.problems);
     let cluster = reader.cluster();
     let mut problems = reader.problems.shown_in(&reader.shown);
     problems.sort();
     (cluster, problems)
-}
-
-/// The names whose values must not be repeated.
-struct SecretNames(Vec<String>);
-
-impl SecretNames {
-    fn new(mapping: &ConfMapping, context: &ReadContext<'_>) -> Self {
-        let secret = |entry: &&ConfName| match &entry.meaning {
-            Meaning::Secret(_) => true,
-            Meaning::Setting { name, .. } => context.secret_names.contains(name),
-            _ => false,
-        };
-        Self(
-            mapping
-                .names
-                .iter()
-                .filter(secret)
-                .flat_map(ConfName::each)
-                .collect(),
-        )
-    }
-
-    /// Whether this is one of them, or likely meant to be one.
-    fn cover(&self, mapping: &ConfMapping, name: &str) -> bool {
-        let secrets = || self.0.iter().map(String::as_str);
-        match mapping.find(name) {
-            Some(_) => secrets().any(|secret| secret == name),
-            None => did_you_mean(name, secrets()).is_some(),
-        }
-    }
-}
-
-/// The value and all that follows on its lines: what was meant to be a part of it, too.
-fn whole_line(source: &SourceFile, span: Span) -> Span {
-    let rest = source.text().get(span.end..).unwrap_or_default();
-    let length = rest.find('\n').unwrap_or(rest.len());
-    Span::new(span.start, span.end + length)
 }
 
 pub(super) struct ConfReader<'a> {
@@ -151,7 +105,7 @@ impl ConfReader<'_> {
     }
 
     /// A name of one's own must be used; else it is most likely misspelt.
-    fn unknown_names(&mut self) {
+    fn unknown_names(&mut self, secrecy: &Secrecy<'_>) {
         let known: Vec<String> = self.mapping.names.iter().flat_map(ConfName::each).collect();
         let mut problems = Vec::new();
         for variable in &self.variables.list {
@@ -187,7 +141,13 @@ impl ConfReader<'_> {
                 .chain(self.variables.unset.iter().map(|unset| &unset.name));
             let close = did_you_mean(name, free.map(String::as_str))
                 .or_else(|| did_you_mean(name, known.iter().map(String::as_str)));
-            let found = problem(format!("`{name}` is a name that means nothing"));
+            // A line of a secret that lost its quotes may seem to set something, most likely to nothing.
+            let empty = !variable.broken && variable.value.text().is_empty();
+            let repeated = secrecy.named(name) == name && (close.is_some() || !empty);
+            let found = match repeated {
+                true => problem(format!("`{name}` is a name that means nothing")),
+                false => problem("this is a name that means nothing".to_owned()),
+            };
             problems.push(match close {
                 Some(close) => {
                     self.mistaken.insert(close.to_owned());
@@ -239,7 +199,7 @@ impl ConfReader<'_> {
                 continue;
             };
             match &entry.meaning {
-                Meaning::Setting { name, .. } if self.context.secret_names.contains(name) => {
+                Meaning::Setting { name, .. } if self.context.settings.is_secret(name) => {
                     secrets.insert(name.clone(), secret_of(&variable));
                 }
                 Meaning::Secret(name) => {

@@ -1,8 +1,7 @@
 mod mapping;
+mod planted;
 mod robust;
 mod words;
-
-use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
 
@@ -10,6 +9,7 @@ use super::*;
 use crate::cluster::Cluster;
 use crate::problem::Problems;
 use crate::read_context::{KeyFile, ReadContext};
+use crate::shown_settings::ShownSettings;
 use crate::source::SourceFile;
 
 const MAPPING: &str = "\
@@ -62,11 +62,11 @@ fn key_file(path: &str) -> KeyFile {
 }
 
 fn read_with(text: &str, home: Option<&str>) -> (Option<Cluster>, Problems) {
-    let secrets = BTreeSet::from(["password".to_owned()]);
+    let settings = ShownSettings::new(["password"], []);
     let context = ReadContext {
         home,
         key_file: &key_file,
-        secret_names: &secrets,
+        settings: &settings,
         recipe: "small",
     };
     read_conf(&SourceFile::new("cluster.conf", text), &mapping(), &context)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::lexer::{Assignment, MAX_PROBLEMS, Part};
+use super::secrecy::Secrecy;
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
 use crate::suggest::did_you_mean;
@@ -66,6 +67,8 @@ pub(super) struct Unset {
     pub span: Span,
     /// In the value of which name.
     pub within: String,
+    /// Whether that value must not be repeated, so that the name may be a part of a secret.
+    pub hidden: bool,
 }
 
 /// All assignments of a file.
@@ -159,6 +162,7 @@ impl Variables {
         source: &SourceFile,
         assignments: Vec<Assignment>,
         home: Option<&str>,
+        secrecy: &Secrecy<'_>,
         problems: &mut Problems,
     ) -> Self {
         let mut variables = Self::default();
@@ -167,6 +171,8 @@ impl Variables {
             let mut broken = assignment.broken;
             let mut value = Value::default();
             let mut reads_itself = false;
+            let written = source.slice(assignment.value_span);
+            let hidden = secrecy.hides(&assignment.name) || secrecy.may_swallow(written);
             for part in assignment.parts {
                 match part {
                     Part::Text(text, origin) => value.pieces.push(Piece {
@@ -207,11 +213,18 @@ impl Variables {
                                     name,
                                     span,
                                     within: assignment.name.clone(),
+                                    hidden,
                                 });
                             }
                         }
                     }
                 }
+            }
+            let (name, text) = (&assignment.name, value.text());
+            let swallows = secrecy.swallows(name, &text) || secrecy.swallows(name, written);
+            if !broken && !secrecy.hides(name) && swallows {
+                broken = true;
+                problems.push(swallowed(source, &assignment.name, assignment.name_span));
             }
             variables.assign(
                 source,
@@ -224,6 +237,7 @@ impl Variables {
                     used: false,
                 },
                 reads_itself,
+                secrecy,
                 problems,
             );
         }
@@ -235,6 +249,7 @@ impl Variables {
         source: &SourceFile,
         variable: Variable,
         reads_itself: bool,
+        secrecy: &Secrecy<'_>,
         problems: &mut Problems,
     ) {
         if let Some(index) = self.index.get(&variable.name).copied()
@@ -245,7 +260,10 @@ impl Variables {
                 problems.push(
                     Problem::warning(
                         "conf::twice",
-                        format!("`{}` is set twice: the last one counts", variable.name),
+                        format!(
+                            "`{}` is set twice: the last one counts",
+                            secrecy.named(&variable.name)
+                        ),
                     )
                     .at(source, variable.name_span, "this counts")
                     .at(source, earlier.name_span, "this does not")
@@ -264,25 +282,22 @@ impl Variables {
     pub(super) fn report_unset(
         &self,
         source: &SourceFile,
-        secret: &dyn Fn(&str) -> bool,
+        secrecy: &Secrecy<'_>,
         problems: &mut Problems,
     ) {
         let names = || self.list.iter().map(|variable| variable.name.as_str());
         for unset in self.unset.iter().take(MAX_PROBLEMS) {
             let name = &unset.name;
-            if secret(&unset.within) {
+            if unset.hidden {
+                let within = secrecy.named(&unset.within);
                 problems.push(
                     Problem::error(
                         "conf::unset",
-                        format!(
-                            "the `$` in the value of `{}` names nothing that is set",
-                            unset.within
-                        ),
+                        format!("the `$` in the value of `{within}` names nothing that is set"),
                     )
                     .at(source, unset.span, "not set")
                     .help(format!(
-                        "write `{}='...'`: single quotes keep every character",
-                        unset.within
+                        "write `{within}='...'`: single quotes keep every character"
                     )),
                 );
                 continue;
@@ -345,4 +360,14 @@ fn too_much(source: &SourceFile, span: Span) -> Problem {
     )
     .at(source, span, "one copy too many")
     .help("write the values out, without names that stand for names")
+}
+
+/// A quote that ends too late makes the assignments below a part of the value.
+fn swallowed(source: &SourceFile, name: &str, span: Span) -> Problem {
+    Problem::error(
+        "conf::swallowed",
+        format!("the value of `{name}` seems to hold another assignment"),
+    )
+    .at(source, span, "its value ends too late")
+    .help("write a quote at the end of the value, on the same line")
 }

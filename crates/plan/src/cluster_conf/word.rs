@@ -10,7 +10,8 @@ impl Lexer<'_> {
         let start = self.pos;
         let mut value = Value {
             name: name.to_owned(),
-            hidden: (self.secret)(name),
+            shown_name: self.secrecy.named(name).to_owned(),
+            hidden: self.secrecy.hides(name),
             parts: Vec::new(),
             broken: false,
         };
@@ -43,7 +44,7 @@ impl Lexer<'_> {
                 '~' if self.pos == start => self.tilde(value),
                 '(' => {
                     let span = Span::new(self.pos, self.pos + 1);
-                    let name = value.name.clone();
+                    let name = value.shown_name.clone();
                     self.error(
                         "conf::array",
                         span,
@@ -167,13 +168,15 @@ impl Lexer<'_> {
         self.error(
             "conf::unclosed-quote",
             Span::new(open, open + 1),
-            format!("the value of `{}` has no closing quote", value.name),
+            format!("the value of `{}` has no closing quote", value.shown_name),
             "opened here",
             format!("write `{quote}` at the end of the value"),
         );
         value.broken = true;
         self.pos = open;
         self.skip_line();
+        // The lines below are read again, as what they are.
+        value.parts.retain(|part| part.span().start < self.pos);
     }
 
     fn backticks(&mut self, value: &mut Value) {
@@ -276,6 +279,8 @@ impl Lexer<'_> {
 /// A value while it is read.
 struct Value {
     name: String,
+    /// The name as it may be repeated.
+    shown_name: String,
     hidden: bool,
     parts: Vec<Part>,
     broken: bool,
@@ -306,7 +311,7 @@ impl Value {
         match self.hidden {
             true => format!(
                 "write `{}='...'`: single quotes keep every character",
-                self.name
+                self.shown_name
             ),
             false => otherwise.to_owned(),
         }

@@ -11,6 +11,7 @@ use crate::cluster_yaml::read_yaml;
 use crate::ids::{HostName, RoleName};
 use crate::read_context::{KeyFile, ReadContext};
 use crate::secret::Secret;
+use crate::shown_settings::ShownSettings;
 use crate::source::{SourceFile, Span};
 
 fn spanned<T>(value: T) -> Spanned<T> {
@@ -52,11 +53,11 @@ fn cluster(ssh: SshSettings, hosts: Vec<Host>, settings: BTreeMap<String, Value>
 }
 
 fn read(text: &str) -> Cluster {
-    let secrets = BTreeSet::from(["password".to_owned()]);
+    let settings = ShownSettings::new(["password"], []);
     let context = ReadContext {
         home: Some("/home/me"),
         key_file: &|_| KeyFile::Readable { mode: 0o600 },
-        secret_names: &secrets,
+        settings: &settings,
         recipe: "other",
     };
     let (cluster, problems) = read_yaml(&SourceFile::new("phalanx.yaml", text), &context);

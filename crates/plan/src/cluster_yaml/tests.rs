@@ -1,3 +1,5 @@
+mod planted;
+
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -49,11 +51,11 @@ fn key_file(path: &str) -> KeyFile {
 }
 
 fn read_with(text: &str, home: Option<&str>) -> (Option<Cluster>, Problems) {
-    let secrets = BTreeSet::from(["password".to_owned()]);
+    let settings = ShownSettings::new(["password"], ["port", "resolvers", "nested", "left"]);
     let context = ReadContext {
         home,
         key_file: &key_file,
-        secret_names: &secrets,
+        settings: &settings,
         recipe: "small",
     };
     read_yaml(&SourceFile::new("phalanx.yaml", text), &context)
@@ -189,8 +191,8 @@ fn keys_that_are_missing_or_unknown() {
     error[yaml::missing-key]: phalanx.yaml:1:31: a host needs `role`
       1:31 `{address: h}` no `role` here
       help: write what it is to become: `role: ...`
-    error[yaml::type]: phalanx.yaml:1:45: a host must be a mapping, found the text `x`
-      1:45 `x` expected a mapping
+    error[yaml::type]: phalanx.yaml:1:45: a host must be a mapping, found a text
+      1:45 `*` expected a mapping
     error[yaml::unknown-key]: phalanx.yaml:2:1: the cluster file has no key `clustr`
       2:1 `clustr` unknown key
       help: did you mean `cluster`?
@@ -210,11 +212,11 @@ fn keys_that_are_missing_or_unknown() {
     ");
     assert_snapshot!(problems("cluster: a\nhosts: {a: b}\n"), @r"
     error[yaml::type]: phalanx.yaml:2:8: `hosts` must be a list, found a mapping
-      2:8 `{a: b}` expected a list
+      2:8 `{*: *}` expected a list
     ");
     assert_snapshot!(problems("[a]\n"), @r"
     error[yaml::type]: phalanx.yaml:1:1: the cluster file must be a mapping, found a list
-      1:1 `[a]` expected a mapping
+      1:1 `[*]` expected a mapping
     ");
     assert_snapshot!(problems("cluster:\nhosts:\n"), @r"
     error[yaml::missing-key]: phalanx.yaml:1:1: `cluster` is empty
@@ -225,8 +227,8 @@ fn keys_that_are_missing_or_unknown() {
       help: write the hosts: a list of `{role: ..., address: ...}`
     ");
     assert_snapshot!(problems("A=1\n"), @r"
-    error[yaml::type]: phalanx.yaml:1:1: the cluster file must be a mapping, found the text `A=1`
-      1:1 `A=1` expected a mapping
+    error[yaml::type]: phalanx.yaml:1:1: the cluster file must be a mapping, found a text
+      1:1 `***` expected a mapping
     ");
 }
 
@@ -296,7 +298,7 @@ fn wrong_values() {
     ");
     assert_snapshot!(instead("  password: s3cret", "  password: [x]"), @r"
     error[yaml::type]: phalanx.yaml:32:13: the secret `password` must be a text, found a list
-      32:13 `***` expected a text
+      32:13 `[*]` expected a text
     ");
 }
 

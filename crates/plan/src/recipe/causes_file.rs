@@ -11,7 +11,7 @@ const HELP: &str =
 /// The causes that stand in the file, and everything that is wrong with it.
 pub(super) fn read(source: &SourceFile) -> (Vec<Cause>, Problems) {
     let (root, problems) = yaml::read(source);
-    let mut reader = Reader { source, problems };
+    let mut reader = Reader::after(source, problems);
     let items = root
         .as_ref()
         .and_then(|root| reader.list(root, "the causes"));

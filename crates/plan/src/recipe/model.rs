@@ -14,6 +14,7 @@ use crate::ids::{RoleName, StageId};
 use crate::plan::{Action, Allowance, Cause, FactKind, Gate, Handing, PutStep};
 use crate::problem::Severity;
 use crate::release;
+use crate::shown_settings::ShownSettings;
 use crate::source::{SourceFile, Span};
 use crate::yaml::Node;
 
@@ -190,12 +191,9 @@ impl Recipe {
             .or_else(|| self.settings.iter().find(|line| line.line == "any"))
     }
 
-    /// Every setting that must not be seen, whatever the release.
-    pub fn secret_names(&self) -> BTreeSet<String> {
-        self.settings
-            .iter()
-            .flat_map(|line| line.secrets.keys().cloned())
-            .collect()
+    /// Which of its settings may be shown, whatever the release.
+    pub fn shown_settings(&self) -> ShownSettings {
+        ShownSettings::of(&self.settings)
     }
 
     /// The names that a condition or template may use where these settings hold.

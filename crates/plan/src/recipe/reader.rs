@@ -47,10 +47,7 @@ pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Problems) {
     let (root, problems) = yaml::read(&source);
     let mut reader = RecipeReader {
         files,
-        yaml: Reader {
-            source: &source,
-            problems,
-        },
+        yaml: Reader::after(&source, problems),
     };
     let recipe = root.as_ref().and_then(|root| reader.recipe(root));
     (recipe, reader.yaml.problems)
@@ -396,10 +393,7 @@ impl RecipeReader<'_> {
         let path = self.file(node, "`releases`", "file")?;
         let source = self.files.text(&path)?.ok()?;
         let (root, problems) = yaml::read(&source);
-        let mut reader = Reader {
-            source: &source,
-            problems,
-        };
+        let mut reader = Reader::after(&source, problems);
         let mut releases = Vec::new();
         let mut all = ReleaseValues::new();
         let root = root.as_ref();

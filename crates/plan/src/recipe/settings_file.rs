@@ -30,10 +30,7 @@ pub(super) fn read(
     };
     let (root, problems) = yaml::read(&source);
     let mut reader = SettingsReader {
-        yaml: Reader {
-            source: &source,
-            problems,
-        },
+        yaml: Reader::after(&source, problems),
     };
     if line != "any" && !is_release_line(line) {
         let problem = Problem::error(

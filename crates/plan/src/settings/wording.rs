@@ -4,6 +4,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
+use crate::shown_settings::looks_like_a_name;
 use crate::suggest::did_you_mean;
 
 /// What to say about a value that does not fit.
@@ -24,6 +25,11 @@ fn shown(pointer: &str) -> String {
     let mut shown = String::new();
     for token in pointer.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
+        // A key that is no name may be a secret that lost its quotes.
+        let token = match looks_like_a_name(&token) {
+            true => token,
+            false => "...".to_owned(),
+        };
         if !shown.is_empty() && !token.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
             shown = format!("{shown}[{token}]");
         } else if shown.is_empty() {
@@ -46,11 +52,11 @@ pub(super) fn about_near(schema: &Value, keyword: &str) -> Option<String> {
     about(schema.pointer(around)).filter(|_| !around.is_empty())
 }
 
-/// Says what is wrong with a value. A secret's value is not told.
+/// Says what is wrong with a value. One that must not be seen is not told.
 pub(super) fn sentence(
     error: &ValidationError<'_>,
     pointer: &str,
-    secret: bool,
+    hidden: bool,
     schema: &Value,
 ) -> Said {
     let name = match shown(pointer) {
@@ -59,20 +65,21 @@ pub(super) fn sentence(
     };
     let (expected, label) = expectation(error.kind());
     let message = match expected {
-        Some(expected) if secret || !expected.starts_with("must") => format!("{name} {expected}"),
+        Some(expected) if hidden || !expected.starts_with("must") => format!("{name} {expected}"),
         Some(expected) => format!("{name} {expected}, found {}", value(error.instance())),
         // The value stays out of it: it may hold a secret.
         None => format!("{name}: {}", error.masked()),
     };
     let help = match error.kind() {
-        ValidationErrorKind::Enum { options } if !secret => meant(options, error.instance()),
+        ValidationErrorKind::Enum { options } if !hidden => meant(options, error.instance()),
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = known_beside(schema, error.schema_path().as_str());
             unexpected
                 .first()
                 .map(|key| match did_you_mean(key, known) {
                     Some(close) => format!("did you mean `{close}`?"),
-                    None => format!("remove `{key}`"),
+                    None if looks_like_a_name(key) => format!("remove `{key}`"),
+                    None => "remove it".to_owned(),
                 })
         }
         _ => None,
@@ -133,7 +140,10 @@ fn expectation(kind: &ValidationErrorKind) -> (Option<String>, String) {
             "incomplete".to_owned(),
         ),
         Kind::AdditionalProperties { unexpected } => (
-            Some(format!("has no `{}`", unexpected.join("`, `"))),
+            Some(match unexpected.iter().all(|key| looks_like_a_name(key)) {
+                true => format!("has no `{}`", unexpected.join("`, `")),
+                false => "has no such key".to_owned(),
+            }),
             "an unknown key in here".to_owned(),
         ),
         _ => (None, "does not fit".to_owned()),

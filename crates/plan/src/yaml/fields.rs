@@ -1,5 +1,6 @@
 //! Taking a tree apart: what is expected of a value, and what to say where it is something else.
 
+use super::parse::hides;
 use super::{Key, Kind, Node};
 use crate::cluster::Spanned;
 use crate::problem::{Problem, Problems};
@@ -12,6 +13,8 @@ use crate::suggest::did_you_mean;
 pub struct Reader<'a> {
     /// The file.
     pub source: &'a SourceFile,
+    /// The same with what must not be seen blanked out: nothing else is repeated in words.
+    pub shown: SourceFile,
     /// What was wrong so far.
     pub problems: Problems,
 }
@@ -19,10 +22,21 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Nothing is wrong with `source` yet.
     pub fn new(source: &'a SourceFile) -> Self {
+        Self::after(source, Problems::new())
+    }
+
+    /// These problems were found in `source` before.
+    pub fn after(source: &'a SourceFile, problems: Problems) -> Self {
         Self {
             source,
-            problems: Problems::new(),
+            shown: source.clone(),
+            problems,
         }
+    }
+
+    /// Whether a place must not be seen.
+    pub fn hides(&self, span: Span) -> bool {
+        hides(self.source, &self.shown, span)
     }
 
     /// Says that something is wrong at a place, and what to do.
@@ -43,7 +57,10 @@ impl<'a> Reader<'a> {
 
     /// Says that `what` (`` `hosts` ``) is not what it should be (`a list`).
     pub fn expected(&mut self, node: &Node, what: &str, expected: &str) {
-        let found = node.kind.describe();
+        let found = match self.hides(node.span) {
+            true => node.kind.name().to_owned(),
+            false => node.kind.describe(),
+        };
         self.problems.push(
             Problem::error(
                 "yaml::type",
@@ -53,8 +70,23 @@ impl<'a> Reader<'a> {
         );
     }
 
-    /// A text that is not empty. Numbers and truth values count as what is written.
+    /// A text that is not empty and may be seen. Numbers and truth values count as what is written.
     pub fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        if self.hides(node.span) && node.as_text(self.source).is_some() {
+            self.error(
+                "yaml::swallowed",
+                node.span,
+                format!("{what} seems to hold more than it should"),
+                "what follows was read as a part of it",
+                "close the quote at the end of the value, on the same line",
+            );
+            return None;
+        }
+        self.any_text(node, what)
+    }
+
+    /// A text that is not empty. Numbers and truth values count as what is written.
+    pub fn any_text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         match node.as_text(self.source) {
             Some(text) if !text.is_empty() => Some(Spanned {
                 value: text.to_owned(),
@@ -144,8 +176,11 @@ impl<'a> Reader<'a> {
 
     /// Says that `what` has no key of this name.
     pub fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str]) {
-        let shown = key.text.escape_debug();
-        let problem = Problem::error("yaml::unknown-key", format!("{what} has no key `{shown}`"));
+        let message = match self.hides(key.span) {
+            true => format!("{what} has no such key"),
+            false => format!("{what} has no key `{}`", key.text.escape_debug()),
+        };
+        let problem = Problem::error("yaml::unknown-key", message);
         let problem = match did_you_mean(&key.text, known.iter().copied()) {
             Some(close) => problem
                 .at(self.source, key.span, "unknown key")

@@ -17,28 +17,25 @@ const MAX_PROBLEMS: usize = 100;
 /// comes with problems is right but for what they name: a key's second value is left out, an alias
 /// stands as nothing.
 pub fn read(source: &SourceFile) -> (Option<Node>, Problems) {
-    let text = source.text();
-    let base = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let body = text.get(base..).unwrap_or_default();
+    read_shown_as(source, source)
+}
+
+/// As [`read`], but repeats in words only what can be seen in `shown`: the same text with what must
+/// not be seen blanked out.
+pub fn read_shown_as(source: &SourceFile, shown: &SourceFile) -> (Option<Node>, Problems) {
     let mut builder = Builder {
         source,
-        offsets: Offsets::new(body, base),
+        shown,
         problems: Problems::new(),
         stack: Vec::new(),
         root: None,
         documents: 0,
     };
-    for event in std::iter::from_fn({
-        let mut parser = Parser::new_from_str(body);
-        move || parser.next_event()
-    }) {
+    for event in events(source.text()) {
         let proceed = match event {
-            Ok((event, span)) => {
-                let span = builder.offsets.span(span);
-                builder.take(event, span)
-            }
-            Err(error) => {
-                builder.syntax(&error);
+            Ok((event, span)) => builder.take(event, span),
+            Err((byte, error)) => {
+                builder.syntax(byte, &error);
                 false
             }
         };
@@ -47,6 +44,22 @@ pub fn read(source: &SourceFile) -> (Option<Node>, Problems) {
         }
     }
     builder.finish()
+}
+
+/// What the parser meets in a text, with places in bytes; nothing behind the first error is of use.
+pub(crate) fn events(
+    text: &str,
+) -> impl Iterator<Item = Result<(Event<'_>, Span), (usize, ScanError)>> {
+    let base = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let body = text.get(base..).unwrap_or_default();
+    let offsets = Offsets::new(body, base);
+    let mut parser = Parser::new_from_str(body);
+    std::iter::from_fn(move || {
+        Some(match parser.next_event()? {
+            Ok((event, span)) => Ok((event, offsets.span(span))),
+            Err(error) => Err((offsets.byte(error.marker().index()), error)),
+        })
+    })
 }
 
 /// Where each character of a text starts. The parser counts characters, all else here bytes.
@@ -111,7 +124,7 @@ enum PendingKey {
 
 struct Builder<'a> {
     source: &'a SourceFile,
-    offsets: Offsets,
+    shown: &'a SourceFile,
     problems: Problems,
     stack: Vec<Open>,
     root: Option<Node>,
@@ -259,17 +272,21 @@ impl Builder<'_> {
             }) => match std::mem::replace(key, PendingKey::None) {
                 PendingKey::Good(name) => entries.push((name, node)),
                 PendingKey::Refused => {}
-                PendingKey::None => match key_of(self.source, node, plain) {
+                PendingKey::None => match key_of(self.source, self.shown, node, plain) {
                     Err(problem) => {
                         self.problems.push(*problem);
                         *key = PendingKey::Refused;
                     }
                     Ok(name) => {
                         if let Some(first) = seen.get(&name.text) {
+                            let given = match hides(self.source, self.shown, name.span) {
+                                true => "a key".to_owned(),
+                                false => format!("`{}`", name.text.escape_debug()),
+                            };
                             self.problems.push(
                                 Problem::error(
                                     "yaml::duplicate-key",
-                                    format!("`{}` is given twice", name.text.escape_debug()),
+                                    format!("{given} is given twice"),
                                 )
                                 .at(self.source, name.span, "given again here")
                                 .at(self.source, *first, "given here first")
@@ -286,8 +303,7 @@ impl Builder<'_> {
         }
     }
 
-    fn syntax(&mut self, error: &ScanError) {
-        let byte = self.offsets.byte(error.marker().index());
+    fn syntax(&mut self, byte: usize, error: &ScanError) {
         self.problems
             .push(syntax_problem(self.source, byte, error.info()));
         self.root = None;
@@ -319,15 +335,29 @@ fn whole(start: Span, last: Option<&Node>, end: Span) -> Span {
     Span::new(start.start, end)
 }
 
-fn key_of(source: &SourceFile, node: Node, plain: bool) -> Result<Key, Box<Problem>> {
+/// Whether a place must not be seen.
+pub(super) fn hides(source: &SourceFile, shown: &SourceFile, span: Span) -> bool {
+    shown.slice(span) != source.slice(span)
+}
+
+fn key_of(
+    source: &SourceFile,
+    shown: &SourceFile,
+    node: Node,
+    plain: bool,
+) -> Result<Key, Box<Problem>> {
     let text = match &node.kind {
         _ if plain && !node.span.is_empty() => source.slice(node.span).to_owned(),
         Kind::Text(text) => text.clone(),
         kind => {
+            let found = match hides(source, shown, node.span) {
+                true => kind.name().to_owned(),
+                false => kind.describe(),
+            };
             return Err(Box::new(
                 Problem::error(
                     "yaml::key",
-                    format!("a key must be plain text, found {}", kind.describe()),
+                    format!("a key must be plain text, found {found}"),
                 )
                 .at(source, node.span, "this is used as a key"),
             ));

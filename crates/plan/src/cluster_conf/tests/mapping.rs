@@ -1,11 +1,10 @@
 //! Faults of a mapping file.
 
-use std::collections::BTreeSet;
-
 use insta::assert_snapshot;
 
 use crate::cluster_conf::{ConfMapping, read_conf};
 use crate::read_context::{KeyFile, ReadContext};
+use crate::shown_settings::ShownSettings;
 use crate::source::SourceFile;
 
 #[test]
@@ -123,7 +122,7 @@ fn a_mapping_in_which_nothing_names_the_cluster() {
         let context = ReadContext {
             home: None,
             key_file: &|_| KeyFile::Missing,
-            secret_names: &BTreeSet::new(),
+            settings: &ShownSettings::default(),
             recipe,
         };
         let file = SourceFile::new("cluster.conf", "NODES=h\n");
