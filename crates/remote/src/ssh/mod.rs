@@ -14,6 +14,8 @@ mod handshake_limit;
 mod keys;
 mod known_hosts;
 mod known_hosts_files;
+mod known_hosts_hash;
+mod known_hosts_lines;
 mod session;
 mod target;
 
@@ -35,12 +37,14 @@ use crate::port::{
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
+use known_hosts_files::KnownHosts;
 
 /// Reaches hosts over SSH.
 pub struct SshTransport {
     targets: HashMap<String, SshTarget>,
     limit: HandshakeLimit,
     keys: KeyFiles,
+    known_hosts: Arc<KnownHosts>,
 }
 
 impl SshTransport {
@@ -53,6 +57,7 @@ impl SshTransport {
                 .collect(),
             limit: HandshakeLimit::new(options.handshakes, options.handshakes_per_endpoint),
             keys: KeyFiles::default(),
+            known_hosts: Arc::default(),
         }
     }
 
@@ -65,6 +70,7 @@ impl SshTransport {
             self.target(host)?,
             &self.limit,
             &self.keys,
+            &self.known_hosts,
         ))
         .await
     }
