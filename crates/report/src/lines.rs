@@ -45,7 +45,8 @@ pub enum Verbosity {
 pub struct LineOptions {
     /// How much.
     pub verbosity: Verbosity,
-    /// Reasons are cut so that a line has at most so many columns; not given: never.
+    /// What a task's end says is cut so that its line has at most so many columns: the closing report has all
+    /// of it. Not given: never.
     pub width: Option<u16>,
     /// What may be used.
     pub charset: Charset,
@@ -441,7 +442,9 @@ impl<W: Write> LineDisplay<W> {
         let at = clock(since);
         for notice in self.held.take() {
             let word = pad(notice.word, WORD_WIDTH);
-            let rest = self.fit(&notice.words(NAMED), 9 + WORD_WIDTH + 2);
+            // Never cut: a fingerprint is compared to its end, a path is copied, and nothing says it
+            // again. The terminal wraps it, so that whoever searches the output finds it on one line.
+            let rest = notice.words(NAMED);
             let style = notice.style;
             writeln!(self.out, "{at:>7}  {style}{word}{style:#}  {rest}")?;
             if let Some(advice) = notice.advice {

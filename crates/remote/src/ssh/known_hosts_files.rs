@@ -1,61 +1,100 @@
-//! Reads known_hosts files, and adds a line to the first.
+//! Reads known_hosts files, once for all hosts, and adds lines to the first.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::known_hosts::{HostName, KnownKey, Verdict, judge, lines_about, new_line};
+use tokio::sync::Semaphore;
+
+use super::known_hosts::{HostName, KnownKey, Verdict, judge, new_line};
+use super::known_hosts_lines::KnownLines;
 use crate::error::ConnectError;
 
 /// How long another program may keep a known_hosts file locked.
 const LOCK_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the files say about one host.
-pub(crate) struct KnownHost {
-    pub(crate) name: HostName,
-    files: Vec<PathBuf>,
-    pub(crate) keys: Vec<KnownKey>,
-    /// How much of the first file was read, and how many lines that was.
-    read: (u64, usize),
+/// known_hosts files, each read when it is first needed, and again only when it has changed.
+pub(crate) struct KnownHosts {
+    files: Mutex<HashMap<PathBuf, Arc<KnownFile>>>,
+    /// Comparing a host with hashed names is work for a processor: more at a time would not be faster.
+    at_once: Semaphore,
 }
 
-impl KnownHost {
-    /// Reads all files. One that is not there says nothing.
-    pub(crate) fn read(name: HostName, files: &[PathBuf]) -> Result<Self, ConnectError> {
-        let mut host = Self {
+impl Default for KnownHosts {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            files: Mutex::default(),
+            at_once: Semaphore::new(processors),
+        }
+    }
+}
+
+impl KnownHosts {
+    /// What the files say about a host. Files can be slow and large: that is for a thread that may block.
+    pub(crate) async fn about(
+        self: &Arc<Self>,
+        name: HostName,
+        files: &[PathBuf],
+    ) -> Result<KnownHost, ConnectError> {
+        // It is never closed.
+        let _turn = self.at_once.acquire().await;
+        let (this, all) = (Arc::clone(self), files.to_owned());
+        let read = tokio::task::spawn_blocking(move || this.read(name, &all)).await;
+        read.unwrap_or_else(|error| {
+            let first = files.first().map(PathBuf::as_path);
+            Err(failed(
+                first.unwrap_or(Path::new("")),
+                io::Error::other(error),
+            ))
+        })
+    }
+
+    /// What the files say about a host. One that is not there says nothing.
+    fn read(&self, name: HostName, files: &[PathBuf]) -> Result<KnownHost, ConnectError> {
+        let mut host = KnownHost {
             name,
-            files: files.to_owned(),
+            files: files.iter().map(|path| self.file(path)).collect(),
             keys: Vec::new(),
-            read: (0, 0),
         };
-        for (number, file) in files.iter().enumerate() {
-            let bytes = match fs::read(file) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(source) => return Err(failed(file, source)),
-            };
-            // Names and keys are ASCII; whatever else is there stands in comments.
-            let text = String::from_utf8_lossy(&bytes);
-            host.keys.extend(lines_about(&host.name, &text, number, 1));
-            if number == 0 {
-                let whole = bytes
-                    .iter()
-                    .rposition(|byte| *byte == b'\n')
-                    .map_or(0, |end| end + 1);
-                let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-                host.read = (whole as u64, lines);
-            }
+        for number in 0..host.files.len() {
+            host.read_again(number)?;
         }
         Ok(host)
     }
 
+    fn file(&self, path: &Path) -> Arc<KnownFile> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.get(path) {
+            return Arc::clone(file);
+        }
+        let file = Arc::new(KnownFile {
+            path: path.to_owned(),
+            content: Mutex::default(),
+        });
+        files.insert(path.to_owned(), Arc::clone(&file));
+        file
+    }
+}
+
+/// What the files say about one host.
+pub(crate) struct KnownHost {
+    pub(crate) name: HostName,
+    files: Vec<Arc<KnownFile>>,
+    pub(crate) keys: Vec<KnownKey>,
+}
+
+impl KnownHost {
     /// The file that a line is in.
     pub(crate) fn file_of(&self, key: &KnownKey) -> String {
         self.files
             .get(key.file)
-            .map(|file| file.display().to_string())
+            .map(|file| file.path.display().to_string())
             .unwrap_or_default()
     }
 
@@ -63,39 +102,196 @@ impl KnownHost {
     /// `None` where there is no file. The verdict is made again with the file locked: somebody may
     /// just have written down another key.
     pub(crate) fn remember(&mut self, blob: &[u8]) -> Result<Option<PathBuf>, ConnectError> {
-        let (Some(path), Some(line)) = (self.files.first().cloned(), new_line(&self.name, blob))
+        let (Some(first), Some(line)) = (self.files.first().cloned(), new_line(&self.name, blob))
         else {
             return Ok(None);
         };
-        let wrong = |source| failed(&path, source);
-        let mut file = open(&path).map_err(wrong)?;
+        let wrong = |source| failed(&first.path, source);
+        let mut file = open(&first.path).map_err(wrong)?;
         lock(&file).map_err(wrong)?;
+        self.read_again(0)?;
+        if judge(&self.keys, blob) == Verdict::New {
+            first.content().append(&mut file, line).map_err(wrong)?;
+        }
+        Ok(Some(first.path.clone()))
+    }
 
-        let (mut from, mut lines) = self.read;
-        if file.metadata().map_err(wrong)?.len() < from {
-            // Somebody rewrote it.
-            (from, lines) = (0, 0);
-            self.keys.retain(|key| key.file != 0);
+    fn read_again(&mut self, number: usize) -> Result<(), ConnectError> {
+        let Some(file) = self.files.get(number) else {
+            return Ok(());
+        };
+        let keys = file
+            .about(&self.name)
+            .map_err(|source| failed(&file.path, source))?;
+        self.keys.retain(|key| key.file != number);
+        let keys = keys.into_iter();
+        self.keys.extend(keys.map(|key| KnownKey {
+            file: number,
+            ..key
+        }));
+        Ok(())
+    }
+}
+
+/// One file, as far as it was read.
+struct KnownFile {
+    path: PathBuf,
+    content: Mutex<Content>,
+}
+
+impl KnownFile {
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the file says about a host. Others may look while this one compares.
+    fn about(&self, name: &HostName) -> io::Result<Vec<KnownKey>> {
+        let (mut found, fresh) = {
+            let mut content = self.content();
+            content.refresh(&self.path)?;
+            content.asked_before(name)
+        };
+        let seen = (found.seen.0, found.seen.1 + fresh.len());
+        found
+            .keys
+            .extend(fresh.iter().flat_map(|lines| lines.about(name)));
+        found.seen = seen;
+        let keys = found.keys.clone();
+        if !fresh.is_empty() {
+            let mut content = self.content();
+            if content.reading == seen.0 {
+                content.found.insert(name.clone(), found);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// What is in a file.
+#[derive(Default)]
+struct Content {
+    /// What the file was like when this was read; `None`: it must be read again.
+    stamp: Option<Stamp>,
+    /// How often it was read.
+    reading: u64,
+    /// What was there when it was read, then each line that was added to it here.
+    parts: Vec<Arc<KnownLines>>,
+    /// How many lines that is.
+    lines: usize,
+    /// The last line has no end.
+    unfinished: bool,
+    /// What hosts were told: they come again after a lost connection.
+    found: HashMap<HostName, Found>,
+}
+
+/// What was found about a host.
+#[derive(Clone, Default)]
+struct Found {
+    keys: Vec<KnownKey>,
+    /// In which reading of the file, and in how many of its parts.
+    seen: (u64, usize),
+}
+
+impl Content {
+    /// Reads the file if it is not as it was.
+    fn refresh(&mut self, path: &Path) -> io::Result<()> {
+        let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let stamp = match fs::metadata(path) {
+            Ok(metadata) => Stamp::of(&metadata),
+            Err(error) if absent(&error) => None,
+            Err(error) => return Err(error),
+        };
+        if stamp.is_some() && stamp == self.stamp {
+            return Ok(());
         }
         let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(from)).map_err(wrong)?;
-        file.read_to_end(&mut bytes).map_err(wrong)?;
-        self.keys.extend(lines_about(
-            &self.name,
-            &String::from_utf8_lossy(&bytes),
-            0,
-            lines + 1,
-        ));
-        if judge(&self.keys, blob) != Verdict::New {
-            return Ok(Some(path));
+        // Taken before it is read: what is written meanwhile makes it another file.
+        let mut stamp = None;
+        match File::open(path) {
+            Ok(mut file) => {
+                stamp = Stamp::of(&file.metadata()?);
+                file.read_to_end(&mut bytes)?;
+            }
+            Err(error) if absent(&error) => {}
+            Err(error) => return Err(error),
         }
-        let mut addition = String::new();
-        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
-            addition.push('\n');
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        let unfinished = bytes.last().is_some_and(|last| *last != b'\n');
+        // Names and keys are ASCII; whatever else is there stands in comments.
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        *self = Self {
+            stamp,
+            reading: self.reading + 1,
+            parts: vec![Arc::new(KnownLines::parse(text, 1))],
+            lines: lines + usize::from(unfinished),
+            unfinished,
+            found: HashMap::new(),
+        };
+        Ok(())
+    }
+
+    /// What is known about a host, and the lines that were not looked at for it.
+    fn asked_before(&self, name: &HostName) -> (Found, Vec<Arc<KnownLines>>) {
+        let nothing = Found {
+            keys: Vec::new(),
+            seen: (self.reading, 0),
+        };
+        let found = self.found.get(name).cloned().unwrap_or(nothing);
+        let fresh = self.parts.get(found.seen.1..).unwrap_or_default();
+        let fresh = fresh.to_vec();
+        (found, fresh)
+    }
+
+    /// Adds a line to the file, which is locked and was just read.
+    fn append(&mut self, file: &mut File, line: String) -> io::Result<()> {
+        let addition = match self.unfinished {
+            true => format!("\n{line}"),
+            false => line.clone(),
+        };
+        let before = self.stamp.take();
+        file.write_all(addition.as_bytes())?;
+        let after = Stamp::of(&file.metadata()?);
+        // Not every program that writes there locks it.
+        let ours = |before: Stamp| before.grown_by(addition.len(), after);
+        if before.is_some_and(ours) {
+            let lines = KnownLines::parse(line, self.lines + 1);
+            self.parts.push(Arc::new(lines));
+            self.lines += 1;
+            self.unfinished = false;
+            self.stamp = after;
         }
-        addition += &line;
-        file.write_all(addition.as_bytes()).map_err(wrong)?;
-        Ok(Some(path))
+        Ok(())
+    }
+}
+
+/// What tells a file from what it was before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// `None` for what is no regular file: it may say something else each time.
+    fn of(metadata: &Metadata) -> Option<Self> {
+        metadata.is_file().then(|| Self {
+            file: (metadata.dev(), metadata.ino()),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
+
+    /// Whether `after` is the same file with so much more in it.
+    fn grown_by(self, addition: usize, after: Option<Self>) -> bool {
+        after.is_some_and(|after| {
+            after.file == self.file && after.length == self.length + addition as u64
+        })
     }
 }
 
@@ -144,90 +340,5 @@ fn lock(file: &File) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn blob(number: u8) -> Vec<u8> {
-        let mut blob = vec![0, 0, 0, 11];
-        blob.extend(b"ssh-ed25519");
-        blob.push(number);
-        blob
-    }
-
-    #[test]
-    fn makes_file_and_folder_for_the_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("home/.ssh/known_hosts");
-        let files = [path.clone()];
-        let mut host = KnownHost::read(HostName::new("h", 22), &files).unwrap();
-        assert_eq!(judge(&host.keys, &blob(1)), Verdict::New);
-        assert_eq!(host.remember(&blob(1)).unwrap(), Some(path.clone()));
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(mode(path.parent().unwrap()), 0o700);
-        let host = KnownHost::read(HostName::new("h", 22), &files).unwrap();
-        assert_eq!(judge(&host.keys, &blob(1)), Verdict::Known);
-    }
-
-    #[test]
-    fn finds_out_what_others_wrote_meanwhile() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("known_hosts");
-        fs::write(&path, "# no line end").unwrap();
-        let files = [path.clone()];
-        let read = || KnownHost::read(HostName::new("h", 22), &files).unwrap();
-        let (mut first, mut second, mut third) = (read(), read(), read());
-        first.remember(&blob(1)).unwrap();
-        second.remember(&blob(1)).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 2, "not written twice: {text}");
-        third.remember(&blob(2)).unwrap();
-        assert!(matches!(judge(&third.keys, &blob(2)), Verdict::Changed(key) if key.line == 2));
-        assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        // A file that was rewritten is read again.
-        let mut fourth = read();
-        fs::write(&path, "").unwrap();
-        fourth.remember(&blob(2)).unwrap();
-        assert_eq!(judge(&read().keys, &blob(2)), Verdict::Known);
-    }
-
-    #[test]
-    fn lines_never_interleave() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("known_hosts");
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let files = [path.clone()];
-                scope.spawn(move || {
-                    for number in 0..25 {
-                        let name = HostName::new(&format!("h{thread}-{number}"), 22);
-                        let mut host = KnownHost::read(name, &files).unwrap();
-                        host.remember(&blob(1)).unwrap();
-                    }
-                });
-            }
-        });
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 200);
-        let files = [path];
-        for thread in 0..8 {
-            for number in 0..25 {
-                let name = HostName::new(&format!("h{thread}-{number}"), 22);
-                let host = KnownHost::read(name, &files).unwrap();
-                assert_eq!(judge(&host.keys, &blob(1)), Verdict::Known);
-            }
-        }
-    }
-
-    #[test]
-    fn a_folder_in_place_of_the_file_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder_as_file = KnownHost::read(HostName::new("h", 22), &[folder.path().to_owned()]);
-        assert!(matches!(
-            folder_as_file,
-            Err(ConnectError::KnownHosts { .. })
-        ));
-    }
-}
+#[path = "known_hosts_files_tests.rs"]
+mod tests;

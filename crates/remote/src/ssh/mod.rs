@@ -14,6 +14,8 @@ mod handshake_limit;
 mod keys;
 mod known_hosts;
 mod known_hosts_files;
+mod known_hosts_hash;
+mod known_hosts_lines;
 mod pinned_keys;
 mod session;
 mod target;
@@ -36,6 +38,7 @@ use crate::port::{
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
+use known_hosts_files::KnownHosts;
 use pinned_keys::PinnedKeys;
 
 /// Reaches hosts over SSH.
@@ -43,6 +46,7 @@ pub struct SshTransport {
     targets: HashMap<String, SshTarget>,
     limit: HandshakeLimit,
     keys: KeyFiles,
+    known_hosts: Arc<KnownHosts>,
     pinned: Arc<PinnedKeys>,
 }
 
@@ -56,6 +60,7 @@ impl SshTransport {
                 .collect(),
             limit: HandshakeLimit::new(options.handshakes, options.handshakes_per_endpoint),
             keys: KeyFiles::default(),
+            known_hosts: Arc::default(),
             pinned: Arc::default(),
         }
     }
@@ -69,6 +74,7 @@ impl SshTransport {
             self.target(host)?,
             &self.limit,
             &self.keys,
+            &self.known_hosts,
             &self.pinned,
         ))
         .await

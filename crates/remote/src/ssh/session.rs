@@ -19,7 +19,7 @@ use super::handler::{Ending, HandlerError, HostHandler, SharedSeen, ended};
 use super::handshake_limit::HandshakeLimit;
 use super::keys::KeyFiles;
 use super::known_hosts::{HostName, algorithms};
-use super::known_hosts_files::KnownHost;
+use super::known_hosts_files::{KnownHost, KnownHosts};
 use super::pinned_keys::PinnedKeys;
 use super::target::SshTarget;
 use crate::error::{ConnectError, LostError};
@@ -70,14 +70,21 @@ impl SshSession {
         target: &SshTarget,
         limit: &HandshakeLimit,
         keys: &KeyFiles,
+        known_hosts: &Arc<KnownHosts>,
         pinned: &Arc<PinnedKeys>,
     ) -> Result<Self, ConnectError> {
+        // Before the host is called: a large file takes time that is not the login's.
+        let name = HostName::new(&target.address, target.port);
+        let known = known_hosts.about(name, &target.known_hosts).await?;
         let dialled = dial(target, limit).await?;
         let address = target.endpoint();
         let within = target.auth_timeout;
-        timeout(within, Self::handshake(target, dialled, keys, pinned))
-            .await
-            .map_err(|_elapsed| ConnectError::AuthTimeout { address, within })?
+        timeout(
+            within,
+            Self::handshake(target, dialled, keys, known, pinned),
+        )
+        .await
+        .map_err(|_elapsed| ConnectError::AuthTimeout { address, within })?
     }
 
     async fn handshake(
@@ -88,18 +95,10 @@ impl SshSession {
             permit,
         }: Dialled,
         keys: &KeyFiles,
+        known: KnownHost,
         pinned: &Arc<PinnedKeys>,
     ) -> Result<Self, ConnectError> {
         let address = target.endpoint();
-        let broken = |reason: String| ConnectError::Handshake {
-            address: address.clone(),
-            reason,
-        };
-        let name = HostName::new(&target.address, target.port);
-        let files = target.known_hosts.clone();
-        let known = tokio::task::spawn_blocking(move || KnownHost::read(name, &files))
-            .await
-            .map_err(|error| broken(error.to_string()))??;
         let mut first = algorithms(&known.keys);
         first.extend(pinned.algorithm(&known.name));
         let config = Arc::new(config(target, &first));

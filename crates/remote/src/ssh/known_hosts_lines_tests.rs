@@ -1,6 +1,9 @@
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use sha1::Sha1;
 
 use super::*;
+use crate::ssh::known_hosts::{Verdict, judge, new_line};
 
 /// A made-up key in wire format.
 fn blob(algorithm: &str, number: u8) -> Vec<u8> {
@@ -28,7 +31,7 @@ fn hashed(name: &str, salt: &[u8]) -> String {
 }
 
 fn known(text: &str, address: &str, port: u16) -> Vec<KnownKey> {
-    lines_about(&HostName::new(address, port), text, 0, 1)
+    KnownLines::parse(text.to_owned(), 1).about(&HostName::new(address, port))
 }
 
 /// What `text` says about Ed25519 key 1 of `address`, in a word and the line it is about.
@@ -231,6 +234,38 @@ proptest! {
         let refused = format!("*,!{}", host.as_str());
         prop_assert!(!names_match(&refused, host.as_str()));
         prop_assert!(names_match(&refused, &other));
+    }
+
+    /// Plain and hashed names are looked up, patterns compared: that gives what comparing every line gives.
+    #[test]
+    fn looking_up_finds_the_lines_that_comparing_finds(
+        lists in prop::collection::vec("(!?[ab*?]{1,2}|#[ab]{1,2})(,(!?[abA*?]{1,2}|#[ab]{1,2})){0,3}", 1..6),
+        name in "[ab]{1,2}",
+        port in prop::sample::select(vec![22u16, 23]),
+    ) {
+        let host = HostName::new(&name, port);
+        let word = |name: &str| match name.strip_prefix('#') {
+            Some(name) => hashed(name, b"salt"),
+            None => name.to_owned(),
+        };
+        let lists: Vec<String> = lists
+            .iter()
+            .map(|list| list.split(',').map(word).collect::<Vec<_>>().join(","))
+            .filter(|list| !list.starts_with('#'))
+            .collect();
+        let text: String =
+            lists.iter().map(|list| format!("{list} {}\n", key("ssh-ed25519", 1))).collect();
+        let compared: Vec<(usize, bool)> = lists
+            .iter()
+            .zip(1..)
+            .filter_map(|(list, number)| match names_match(list, host.as_str()) {
+                true => Some((number, false)),
+                false => names_match(list, host.bare()?).then_some((number, true)),
+            })
+            .collect();
+        let looked_up: Vec<(usize, bool)> =
+            known(&text, &name, port).iter().map(|key| (key.line, key.bare)).collect();
+        prop_assert_eq!(looked_up, compared, "{}", text);
     }
 
     #[test]
