@@ -17,6 +17,7 @@ const INSTALLER: &str = r##"#!/bin/bash
 umask 0
 cd genconf
 mkdir -p serve/bootstrap serve/packages/dcos-config
+echo "$(cat state/left 2>/dev/null)x" >state/left
 [ -e serve/bootstrap/b1.bootstrap.tar.xz ] || echo tarball >serve/bootstrap/b1.bootstrap.tar.xz
 id=dcos-config--setup_$(sha1sum config.yaml | cut -d ' ' -f 1)
 echo package >serve/packages/dcos-config/$id.tar.xz
@@ -170,6 +171,9 @@ fn nobody_else_can_write_to_what_nodes_install_from() {
         let closed = |host: &Host| {
             assert_eq!(wrong_modes(&served), Vec::<PathBuf>::new());
             assert_eq!(mode(&served), 0o755);
+            let state = host.path("1.8.8/genconf/state");
+            assert_eq!(mode(&state) & 0o022, 0);
+            assert_eq!(mode(&state.join("left")) & 0o022, 0);
             assert_eq!(mode(&host.path("1.8.8/genconf")), 0o700);
             assert_eq!(mode(&host.path("1.8.8/sums")), 0o700);
         };
@@ -316,11 +320,14 @@ fn what_nobody_has_a_list_of_is_not_trusted() {
         fs::remove_dir_all(host.path("1.8.8/sums")).unwrap();
         fs::set_permissions(&served, fs::Permissions::from_mode(0o777)).unwrap();
         fs::write(served.join("bootstrap/b1.bootstrap.tar.xz"), "another").unwrap();
+        fs::write(host.path("1.8.8/genconf/state/left"), "another").unwrap();
         let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
         assert_eq!((status, calls(&host)), (0, 2), "{said}");
         assert!(said.contains("problem no_sums note"), "{said}");
         let tarball = fs::read_to_string(served.join("bootstrap/b1.bootstrap.tar.xz"));
         assert_eq!(tarball.unwrap(), "tarball\n");
+        let state = fs::read_to_string(host.path("1.8.8/genconf/state/left"));
+        assert_eq!(state.unwrap(), "x\n");
         // What an earlier configuration has left stays, as long as it is what was made.
         let before = package(&served);
         let config = host.path("1.8.8/config.yaml");

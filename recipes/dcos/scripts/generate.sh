@@ -221,15 +221,15 @@ inputs="$have_sum  $installer$newline$inputs"
 # server has that folder by itself.
 serve=$work/genconf/serve
 list=$work/sums/served
-if ! (umask 077 && mkdir -p sums) || ! mkdir -p "$serve"; then
+if ! (umask 077 && mkdir -p sums) || ! mkdir -p "$serve" genconf/state; then
     fail "could not write to $work"
 fi
 chmod 700 genconf sums || fail "could not change the modes of $work/genconf and $work/sums"
 
 # The generator takes its umask away: everybody can write to what it makes.
-close_served() {
-    if ! chown -R "$(id -u):$(id -g)" "$serve" || ! chmod -R go-w "$serve"; then
-        fail "could not change owners and modes of $serve"
+close_all() {
+    if ! chown -R "$(id -u):$(id -g)" genconf || ! chmod -R go-w genconf; then
+        fail "could not change owners and modes of $work/genconf"
     fi
 }
 open_served() {
@@ -270,7 +270,7 @@ tell() {
     fact cluster_packages "${packages:-none}"
 }
 
-close_served
+close_all
 if [ -e "$list" ]; then
     differ=$(differences) || fail "could not compare $serve with $list"
     if [ -n "$differ" ]; then
@@ -296,7 +296,7 @@ else
         problem no_sums note "there is no list of checksums for what lay in $serve: it was removed, and made anew" \
             "nodes that were installed from it before are as they are"
     fi
-    find "$serve" -mindepth 1 -delete || fail "could not empty $serve"
+    find "$serve" genconf/state -mindepth 1 -delete || fail "could not empty $serve and $work/genconf/state"
 fi
 rm -f generated.from
 # While it is made, nobody else gets in, not even who was there before it was closed.
@@ -377,7 +377,7 @@ ids() {
 }
 # Beside it, what a node needs to look before it leaps. Then the list of all that is served, and which
 # packages hold the configuration; last that this is what came of these inputs.
-close_served
+close_all
 if ! mkdir -p "$serve/phalanx" || ! cp genconf/ip-detect "$serve/phalanx/ip-detect" ||
     ! (cd "$serve" && sha256sum dcos_install.sh phalanx/ip-detect >phalanx/SHA256SUMS) ||
     ! (cd "$serve" && odd_files >"$list.odd" && find . -type f -exec sha256sum {} + >"$list.new") ||
