@@ -12,6 +12,7 @@ mod demo;
 mod display;
 mod fan_out;
 mod faults;
+mod hostile;
 mod many_hosts;
 mod masters;
 mod picture;
@@ -49,6 +50,8 @@ enum Campaign {
     Display(display::Options),
     /// Faults of all kinds, and what is lost by them; writes docs/reliability.md.
     Faults(faults::Options),
+    /// One host among 21 that floods.
+    Hostile(hostile::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
+        Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };
     match done {
