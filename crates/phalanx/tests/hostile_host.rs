@@ -78,7 +78,9 @@ fn figures(tricks: &[Trick]) -> Figures {
         .build()
         .unwrap();
     let server = runtime.block_on(HostileServer::start(tricks, Takes::All));
-    let hosts = NAMES.map(|name| host(name, "worker", plain())).into();
+    // Each has a key of its own, and all of them are tried everywhere.
+    let like = || plain().sshd_line("MaxAuthTries 50");
+    let hosts = NAMES.map(|name| host(name, "worker", like())).into();
     let stages = "    - { id: work, on: all, run: scripts/work.sh }\n    \
                   - { id: ready, on: all, until: scripts/ready.sh }\n    \
                   - { id: again, on: all, run: scripts/work.sh }\n";
