@@ -465,6 +465,15 @@ enum Trial {
     Disobeys,
 }
 
+/// Reads words in every way that words of a host are read; for the fuzzer.
+pub(crate) fn read_words(words: &str) {
+    let _ = clock::between(words);
+    let _ = job::job_end(words, String::new(), 0);
+    let _ = fenced(words);
+    let _ = boot_told(Answer::Head(words.to_owned()));
+    let _ = job::plain_name(words);
+}
+
 /// The words of a head, or of the failure that came instead.
 fn taken(answer: Answer) -> Result<String, String> {
     match answer {

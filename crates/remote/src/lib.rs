@@ -7,6 +7,8 @@
 mod answer;
 pub mod error;
 pub mod exec;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod host_protocol;
 pub mod port;
 pub mod refusal;

@@ -1,6 +1,6 @@
 //! Commands over a real sshd: bytes in, bytes out, how they end, and what becomes of them when the
 //! connection does not last.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::panic, clippy::unwrap_used)]
 
 mod lab_target;
 

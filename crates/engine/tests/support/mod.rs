@@ -211,6 +211,16 @@ impl World {
         self
     }
 
+    /// A probe that also tells results.
+    pub(crate) fn probe_tells(&self, host: &str, stage: &str, status: i32, result: &str) -> &Self {
+        self.with(host, |script| {
+            let answer = (status, String::new(), result.to_owned());
+            let answers = script.probes.entry(stage.into()).or_default();
+            answers.push_back(answer);
+        });
+        self
+    }
+
     pub(crate) fn facts(&self, host: &str, result: &str) -> &Self {
         self.with(host, |script| {
             let answer = (0, String::new(), result.to_owned());

@@ -196,7 +196,7 @@ fn plain_name(name: &str) -> Result<&str, JobError> {
     }
 }
 
-fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
+pub(super) fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
     let (state, rest) = words.split_once(' ').unwrap_or((words, ""));
     let flag = |name| field(rest, name) == Some("1");
     let state = match state {

@@ -1,6 +1,7 @@
 //! Lab hosts as targets, and what errors about them look like.
 #![allow(
     dead_code,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "every test file uses its own part of this"
 )]
