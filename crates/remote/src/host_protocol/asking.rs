@@ -35,7 +35,7 @@ impl HostProtocol {
             asked => asked?,
         };
         let (status, said) = match asked {
-            Asked::Answered(talk, answer) => return self.from_root(request, talk, answer),
+            Asked::Answered(talk, answer) => return self.proven(request, talk, answer),
             Asked::Ended { status, said } => (status, said),
         };
         let may_want_tty = self.options.sudo && status == 1 && !tty && !wants_password(&said);
@@ -43,13 +43,13 @@ impl HostProtocol {
             && let Asked::Answered(talk, answer) = self.ask_with(request, eager, true).await?
         {
             self.tty.store(true, Ordering::Relaxed);
-            return self.from_root(request, talk, answer);
+            return self.proven(request, talk, answer);
         }
         Err(self.why_ended(request, status, &said).await)
     }
 
     /// An answer counts that root gave, about a spool that is root's.
-    fn from_root(
+    fn proven(
         &self,
         request: &Request,
         talk: Talk,
