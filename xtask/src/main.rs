@@ -12,11 +12,8 @@ mod demo;
 mod display;
 mod fan_out;
 mod faults;
-<<<<<<< HEAD
 mod fuzz;
-=======
 mod hostile;
->>>>>>> wt-hostile
 mod many_hosts;
 mod masters;
 mod picture;
@@ -54,13 +51,10 @@ enum Campaign {
     Display(display::Options),
     /// Faults of all kinds, and what is lost by them; writes docs/reliability.md.
     Faults(faults::Options),
-<<<<<<< HEAD
     /// Any bytes for what reads files of others; writes docs/campaigns/fuzz.md.
     Fuzz(fuzz::Options),
-=======
     /// One host among 21 that floods.
     Hostile(hostile::Options),
->>>>>>> wt-hostile
     /// Installations with one, three and five masters.
     Masters(masters::Options),
 }
@@ -74,11 +68,8 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
-<<<<<<< HEAD
         Task::Campaign(Campaign::Fuzz(options)) => fuzz::run(&options),
-=======
         Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
->>>>>>> wt-hostile
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
     };
     match done {

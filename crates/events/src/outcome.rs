@@ -101,7 +101,8 @@ impl Failure {
 pub enum FailureKind {
     /// The host does not answer.
     Unreachable,
-    /// The host answers, but the login was refused or its key is not the known one.
+    /// The host answers, but the login was refused, its key is not the known one, or the login does
+    /// not do what it is asked to.
     Login,
     /// The login may not become root without a password.
     Sudo,

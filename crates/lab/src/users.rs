@@ -27,7 +27,7 @@ pub(crate) fn write_files(
     let passwd = with_lines(
         "/etc/passwd",
         &[
-            &format!("root:x:0:0:root:/root:/bin/sh"),
+            "root:x:0:0:root:/root:/bin/sh",
             &format!("{OPERATOR}:x:{id}:{id}::{OPERATOR_HOME}:{shell}"),
         ],
     )?;

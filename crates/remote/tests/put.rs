@@ -168,6 +168,76 @@ async fn what_is_no_file_is_not_replaced() {
     }
 }
 
+/// A folder of another user's, with a file of root's that is not to be touched beside it.
+fn theirs(host: &Host) -> (PathBuf, PathBuf) {
+    let theirs = host.folder.path().join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    std::os::unix::fs::chown(&theirs, Some(65534), Some(65534)).unwrap();
+    let roots = host.folder.path().join("roots");
+    std::fs::write(&roots, "mine").unwrap();
+    std::fs::set_permissions(&roots, std::fs::Permissions::from_mode(0o600)).unwrap();
+    (theirs, roots)
+}
+
+#[tokio::test]
+async fn in_somebody_elses_folder_files_are_replaced_and_never_changed() {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: only root can make other users' folders");
+        return;
+    }
+    for host in Host::each() {
+        let (theirs, roots) = theirs(&host);
+        let path = theirs.join("file");
+        let wanted = file(&path, b"mine", 0o644);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Written);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Already);
+        // Root's own file under one more name: content and owner are right, the mode is not.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&roots, &path).unwrap();
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Written);
+        let (new, old) = (
+            std::fs::metadata(&path).unwrap(),
+            std::fs::metadata(&roots).unwrap(),
+        );
+        assert_ne!(new.ino(), old.ino());
+        assert_eq!((new.mode() & 0o7777, old.mode() & 0o7777), (0o644, 0o600));
+        // Missing folders are made in there, too, and nothing else is left.
+        let deep = theirs.join("a/b/file");
+        let files = [file(&deep, b"one", 0o600), file(&path, b"two", 0o600)];
+        let mut done = Vec::new();
+        let protocol = host.protocol();
+        within(protocol.put_all(&files, 0, &mut done))
+            .await
+            .unwrap();
+        assert_eq!(done, [PutOutcome::Written; 2]);
+        assert_eq!((entries(&theirs), entries(&theirs.join("a/b"))), (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_link_on_the_way_is_followed_only_where_it_is_roots() {
+    if !rustix::process::geteuid().is_root() {
+        println!("not tried: only root can make other users' folders");
+        return;
+    }
+    for host in Host::each() {
+        let (theirs, _) = theirs(&host);
+        let ours = folder(&host);
+        std::os::unix::fs::symlink(&ours, theirs.join("link")).unwrap();
+        std::os::unix::fs::symlink("put", host.folder.path().join("link")).unwrap();
+        let bad = file(&theirs.join("link/file"), b"x", 0o644);
+        let why = reason(put(&host, &bad).await);
+        assert!(
+            why.contains("theirs/link is a symbolic link that others may change"),
+            "{why}"
+        );
+        assert_eq!(entries(&ours), 0);
+        let good = file(&host.folder.path().join("link/a/file"), b"x", 0o644);
+        assert_eq!(put(&host, &good).await.unwrap(), PutOutcome::Written);
+        assert_eq!(std::fs::read(ours.join("a/file")).unwrap(), b"x");
+    }
+}
+
 #[tokio::test]
 async fn nonsense_is_refused_here() {
     let host = &Host::each()[0];

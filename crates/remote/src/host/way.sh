@@ -68,7 +68,8 @@ lead() {
     esac
     if [ -h "./$part" ]; then
       guarded "$PWD" "$part" || {
-        why="$so is a symbolic link that others may change: $why" foreign=yes
+        why="$so is a symbolic link that others may change ($why); name where it leads to instead"
+        foreign=yes
         return 1
       }
       target=$(readlink "./$part")
