@@ -16,6 +16,7 @@ mod many_hosts;
 mod masters;
 mod picture;
 mod table;
+mod two_at_once;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ enum Campaign {
     Faults(faults::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
+    /// Two controllers started in the same instant, and which of them works.
+    TwoAtOnce(two_at_once::Options),
 }
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
+        Task::Campaign(Campaign::TwoAtOnce(options)) => two_at_once::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
