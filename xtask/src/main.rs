@@ -18,6 +18,7 @@ mod many_hosts;
 mod masters;
 mod picture;
 mod table;
+mod two_at_once;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Campaign {
     Hostile(hostile::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
+    /// Two controllers started in the same instant, and which of them works.
+    TwoAtOnce(two_at_once::Options),
 }
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Fuzz(options)) => fuzz::run(&options),
         Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
+        Task::Campaign(Campaign::TwoAtOnce(options)) => two_at_once::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -423,7 +423,8 @@ impl Executor {
                 Ok(())
             };
             match done {
-                Ok(()) => {
+                // What somebody else has by now is let go.
+                Ok(()) | Err(JobError::Fenced { .. }) => {
                     failed = None;
                     break;
                 }

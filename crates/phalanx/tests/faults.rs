@@ -198,7 +198,7 @@ fn two_controllers(site: &Site) {
     let woken = asleep.wait_with_output().unwrap();
     copy.well(&taken);
     let said = String::from_utf8_lossy(&woken.stdout).into_owned();
-    assert_eq!(woken.status.code(), Some(1), "{said}");
+    assert_eq!(woken.status.code(), Some(4), "{said}");
     assert!(
         said.contains("another run has taken over this host"),
         "{said}"

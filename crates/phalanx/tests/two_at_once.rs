@@ -281,7 +281,7 @@ fn of_two_that_are_started_in_the_same_instant_one_works() {
 }
 
 fn table(tallies: &mut BTreeMap<&str, Tally>) -> String {
-    let mut table = "| clocks | starts | one worked, the other left with 4 | both worked, one after the other or not | \
+    let mut table = "| clocks | starts | one worked, the other left with 4 | both worked | \
                      neither worked | scripts of both at the same time | who stays not named | left after, median s | \
                      longest s |\n| - | -: | -: | -: | -: | -: | -: | -: | -: |\n"
         .to_owned();
