@@ -18,7 +18,7 @@ use crate::table::Table;
 use target_run::{Findings, Limits, MEGABYTES, SECONDS, WELL, fuzz};
 
 /// What libFuzzer has to see of a target, as cargo-fuzz asks for it. All of it is known to a stable compiler.
-/// There is no sanitizer: there is no unsafe code, and memory would be the sanitizer's.
+/// There is no sanitizer: what it looks for is for languages that let it happen, and memory would be its own.
 const FLAGS: [&str; 9] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",

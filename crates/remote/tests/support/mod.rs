@@ -53,13 +53,7 @@ impl Host {
 
     /// One host for each shell that hosts have as `/bin/sh`.
     pub(crate) fn each() -> Vec<Self> {
-        let shells: Vec<_> = ["/bin/dash", "/bin/bash"]
-            .into_iter()
-            .filter(|shell| Path::new(shell).exists())
-            .map(Self::new)
-            .collect();
-        assert!(!shells.is_empty());
-        shells
+        ["/bin/dash", "/bin/bash"].map(Self::new).into()
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
