@@ -31,6 +31,7 @@ mod run_folder;
 mod run_id;
 mod run_step;
 mod telling;
+mod told_facts;
 mod until_step;
 
 pub use cluster_lock::{ClusterLock, Holder, LockError};

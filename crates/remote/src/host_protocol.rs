@@ -31,6 +31,7 @@
 
 mod clock;
 mod content;
+mod environment;
 mod hold;
 mod job;
 mod put;
@@ -45,7 +46,8 @@ use crate::answer::{Answer, field};
 use crate::error::{ProbeError, SudoError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
-use request::{PIECES, Request, exports, quoted};
+use environment::Environment;
+use request::{PIECES, Request, quoted};
 use talk::{Talk, TalkError};
 
 /// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
@@ -110,13 +112,14 @@ impl HostProtocol {
         script: &Script,
         output: &mut dyn OutputSink,
     ) -> Result<ProbeEnd, ProbeError> {
-        let exports = exports(script).map_err(ProbeError::Protocol)?;
+        let environment = Environment::of(script).map_err(ProbeError::Protocol)?;
         let request = Request::new()
             .alone()
+            .long(&environment.long)
             .piece(&PIECES.environment)
-            .piece(&exports)
+            .piece(&environment.exports)
             .piece(&PIECES.lib)
-            .set("px_script", &script.text)
+            .set("px_script", &environment.script)
             .piece(&PIECES.boot_identity)
             .piece(&PIECES.probe);
         let (mut talk, head) = self.ask(&request, &[]).await?;
@@ -241,7 +244,9 @@ impl HostProtocol {
         let mut talk = Talk::new(channel, &request.nonce);
         let bytes = [code.as_bytes(), eager].concat();
         let mut sent = Ok(());
-        for piece in bytes.chunks(PIECE) {
+        let behind = request.behind.iter();
+        let behind = behind.flat_map(|text| text.as_bytes().chunks(PIECE));
+        for piece in bytes.chunks(PIECE).chain(behind) {
             sent = talk.send(piece, stall).await;
             match sent {
                 Ok(()) => {}
