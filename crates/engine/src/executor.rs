@@ -26,7 +26,10 @@ use crate::resume::Begin;
 use crate::run_folder::RunFolder;
 use crate::run_id::RunId;
 use crate::telling::Telling;
+use crate::told_facts::ToldFacts;
 
+/// How many bytes a fact may have: all hosts are given those of all others.
+const LONGEST_FACT: usize = 4 << 10;
 /// How long reading a host's facts may take.
 const FACTS_WITHIN: Duration = Duration::from_secs(120);
 
@@ -47,8 +50,8 @@ pub(crate) struct Shared {
     pub(crate) holder: Option<HolderWords>,
     /// Whether the run has taken its hosts by now, and may have begun.
     pub(crate) stance: watch::Receiver<Stance>,
-    /// What all hosts have told so far: a fact's values by host.
-    pub(crate) told: Mutex<BTreeMap<String, BTreeMap<usize, String>>>,
+    /// What all hosts have told so far.
+    pub(crate) told: Mutex<ToldFacts>,
 }
 
 impl Shared {
@@ -198,14 +201,16 @@ impl Executor {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH);
         let clock = clock.unwrap_or_default().as_millis();
         env.push(("PX_CLOCK".to_owned(), clock.to_string()));
-        if let Some(stage) = stage {
+        let mut shared = Vec::new();
+        for (fact, name) in stage.into_iter().flat_map(|stage| plan.all_facts(stage)) {
             let told = self.shared.told.lock();
-            let told = told.unwrap_or_else(PoisonError::into_inner);
-            env.extend(plan.facts_of_all(stage, &told));
+            let mut told = told.unwrap_or_else(PoisonError::into_inner);
+            shared.push((name, told.text(plan, fact)));
         }
         Script {
             text: plan.files.get(path).cloned().unwrap_or_default(),
             env,
+            shared,
         }
     }
 
@@ -213,10 +218,7 @@ impl Executor {
     pub(crate) fn keep_facts(&mut self, facts: &Facts) {
         let told = self.shared.told.lock();
         let mut told = told.unwrap_or_else(PoisonError::into_inner);
-        for (name, value) in facts {
-            let values = told.entry(name.clone()).or_default();
-            values.insert(self.host, value.clone());
-        }
+        told.keep(self.host, facts);
         self.facts.extend(facts.clone());
     }
 
@@ -256,7 +258,8 @@ impl Executor {
         }
     }
 
-    /// Keeps a fact that the recipe declares; of another it is said that it is passed over.
+    /// Keeps a fact that the recipe declares and that is no longer than it may be; of another it is said
+    /// that it is passed over.
     pub(crate) async fn take_fact(
         &mut self,
         into: &mut BTreeMap<String, String>,
@@ -264,13 +267,20 @@ impl Executor {
         name: String,
         value: String,
     ) {
-        if self.shared.plan.fact_kinds.contains_key(&name) {
-            into.insert(name, value);
-        } else {
+        let text = if !self.shared.plan.fact_kinds.contains_key(&name) {
             let name: String = name.chars().take(NAME_TOLD).collect();
-            let text = format!("{from} told the fact {name}, which the recipe does not declare");
-            self.notice(text).await;
-        }
+            format!("{from} told the fact {name}, which the recipe does not declare")
+        } else if value.len() > LONGEST_FACT {
+            let bytes = value.len();
+            format!(
+                "{from} told the fact {name} with {bytes} bytes, and it may have {LONGEST_FACT}: it is \
+                 passed over"
+            )
+        } else {
+            into.insert(name, value);
+            return;
+        };
+        self.notice(text).await;
     }
 
     pub(crate) fn planned(&self) -> &PlannedHost {

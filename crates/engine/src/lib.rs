@@ -37,6 +37,7 @@ mod run_step;
 mod settling;
 mod succession;
 mod telling;
+mod told_facts;
 mod until_step;
 
 pub use cluster_lock::{ClusterLock, Holder, LockError};

@@ -33,6 +33,7 @@ use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
 use crate::settling::Settling;
 use crate::telling::{Told, telling};
+use crate::told_facts::ToldFacts;
 
 /// How many reports may wait for the dispatcher before executors wait for it.
 const REPORTS: usize = 4096;
@@ -203,18 +204,6 @@ fn known_facts(plan: &Plan, state: Option<&RunState>, resumption: &Resumption) -
     facts.collect()
 }
 
-/// The same by fact and host.
-fn by_fact(known: &[Facts]) -> BTreeMap<String, BTreeMap<usize, String>> {
-    let mut told: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
-    for (index, facts) in known.iter().enumerate() {
-        for (fact, value) in facts {
-            let values = told.entry(fact.clone()).or_default();
-            values.insert(index, value.clone());
-        }
-    }
-    told
-}
-
 /// Carries out a plan.
 ///
 /// `told` is told what happened, after it is on disk; it may lag behind or be dropped. `cancel`
@@ -291,7 +280,7 @@ pub async fn run(
         telling: telling.clone(),
         holder,
         stance,
-        told: Mutex::new(by_fact(&known)),
+        told: Mutex::new(ToldFacts::of(&known)),
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();

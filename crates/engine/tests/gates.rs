@@ -3,7 +3,7 @@
 
 mod support;
 
-use phalanx_events::{FailureKind, Outcome, ReportedSeverity, RunOutcome};
+use phalanx_events::{EventKind, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{Allowance, FactKind, Plan};
 use support::{Dial, Job, PlanMaker, World, script, until};
 
@@ -343,6 +343,50 @@ async fn a_script_is_given_what_all_hosts_told() {
         assert!(clock > 1_700_000_000_000, "milliseconds since 1970");
         assert!(!world.environment(host, "look").contains_key("PX_FACTS_OS"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fact_that_is_too_long_is_passed_over_and_told() {
+    let world = World::default();
+    let plan = PlanMaker::new(&["a:w"])
+        .fact("os", phalanx_plan::FactKind::Text)
+        .fact("net", phalanx_plan::FactKind::Text)
+        .stage("look", "", script(), &[])
+        .stage_with("compare", "", script(), &["*look"], |stage| {
+            stage.all_facts.insert("os".into());
+            stage.all_facts.insert("net".into());
+        })
+        .plan();
+    let told = |bytes: usize| format!("fact\tnet\t{}\n", "x".repeat(bytes));
+    world.facts(
+        "a",
+        &format!("fact\tos\t{}\n{}", "y".repeat(4097), told(4096)),
+    );
+    world
+        .job("a", "look", Job::ok(1).result(&told(150_000)))
+        .job("a", "compare", Job::ok(1));
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let environment = world.environment("a", "compare");
+    assert_eq!(environment["PX_FACTS_OS"], "");
+    assert_eq!(environment["PX_FACTS_NET"].len(), "a \n".len() + 4096);
+    let notices: Vec<String> = ran
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::HostNotice { host, text } if host.as_str() == "a" => Some(text.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(
+        notices[0].contains("the fact os with 4097 bytes"),
+        "{notices:?}"
+    );
+    assert!(
+        notices[1].starts_with("look told the fact net with 150000 bytes"),
+        "{notices:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,30 +167,27 @@ impl Plan {
         environment
     }
 
-    /// What a stage's script is given of all hosts' facts beside its environment: a variable for each,
-    /// with lines of a host's name and the value it told. `told` is a fact's values by host.
-    pub fn facts_of_all(
-        &self,
-        stage: usize,
-        told: &BTreeMap<String, BTreeMap<usize, String>>,
-    ) -> Vec<(String, String)> {
+    /// The facts that a stage's script is given of all hosts, each with the name of the variable that
+    /// holds [`Plan::facts_of_all`] where it is short.
+    pub fn all_facts(&self, stage: usize) -> impl Iterator<Item = (&str, String)> {
         let names = self.stages.get(stage).map(|stage| &stage.all_facts);
-        let lines = |fact: &String| {
-            let mut lines = String::new();
-            for (host, value) in told.get(fact).into_iter().flatten() {
-                if let Some(host) = self.hosts.get(*host) {
-                    let value = value.replace(['\0', '\n'], " ");
-                    // Writing to a String cannot fail.
-                    let _ = writeln!(lines, "{} {value}", host.name);
-                }
-            }
-            lines
-        };
         names
             .into_iter()
             .flatten()
-            .map(|fact| (format!("PX_FACTS_{}", variable_name(fact)), lines(fact)))
-            .collect()
+            .map(|fact| (fact.as_str(), format!("PX_FACTS_{}", variable_name(fact))))
+    }
+
+    /// What a script is given of all hosts' values of a fact: lines of a host's name and its value.
+    pub fn facts_of_all(&self, told: &BTreeMap<usize, String>) -> String {
+        let mut lines = String::new();
+        for (host, value) in told {
+            if let Some(host) = self.hosts.get(*host) {
+                let value = value.replace(['\0', '\n'], " ");
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "{} {value}", host.name);
+            }
+        }
+        lines
     }
 
     /// Whether the stage is to run on the host, by its `when` and the host's facts.

@@ -33,6 +33,7 @@
 mod asking;
 mod clock;
 mod content;
+mod environment;
 mod hold;
 mod job;
 mod numbers;
@@ -48,7 +49,8 @@ use crate::answer::{Answer, field};
 use crate::error::{FenceError, ProbeError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
-use request::{PIECES, Request, exports};
+use environment::Environment;
+use request::{PIECES, Request};
 use talk::{Ended, TalkError};
 
 /// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
@@ -128,13 +130,14 @@ impl HostProtocol {
         script: &Script,
         output: &mut dyn OutputSink,
     ) -> Result<ProbeEnd, ProbeError> {
-        let exports = exports(script).map_err(ProbeError::Protocol)?;
+        let environment = Environment::of(script).map_err(ProbeError::Protocol)?;
         let request = Request::new()
             .alone()
+            .long(&environment.long)
             .piece(&PIECES.environment)
-            .piece(&exports)
+            .piece(&environment.exports)
             .piece(&PIECES.lib)
-            .set("px_script", &script.text)
+            .set("px_script", &environment.script)
             .piece(&PIECES.boot_identity)
             .piece(&PIECES.probe);
         let (mut talk, head) = self.ask(&request, &[]).await?;

@@ -1,6 +1,7 @@
 //! The port to a host: what can be asked of a connection, and what comes back.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -152,14 +153,17 @@ pub struct Greeting {
     pub notices: Vec<String>,
 }
 
-/// A POSIX sh script and what it is given. `changed`, `already`, `fact` and `problem` are defined
-/// before its first line.
+/// A POSIX sh script and what it is given. `changed`, `already`, `fact`, `problem` and `px_facts` and
+/// the like are defined before its first line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// Its text.
     pub text: String,
-    /// Environment: names are `[A-Za-z_][A-Za-z0-9_]*`, values any text without NUL.
+    /// Environment: names are `[A-Za-z_][A-Za-z0-9_]*`, values any text without NUL. What is too long
+    /// for a variable is beside it: `px_facts` and the like print it.
     pub env: Vec<(String, String)>,
+    /// More of it: texts that many hosts are given, and that may be long.
+    pub shared: Vec<(String, Arc<str>)>,
 }
 
 /// Takes a host's output as it comes.

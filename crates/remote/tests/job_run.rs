@@ -134,6 +134,7 @@ async fn the_environment_is_clean_and_exact() {
         let script = Script {
             text: text.into(),
             env: env.collect(),
+            ..Script::default()
         };
         let mut seen = Recorder::default();
         let (protocol, id) = (host.protocol(), id("env"));

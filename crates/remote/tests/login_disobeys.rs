@@ -18,6 +18,7 @@ async fn told(host: &LoopbackHost) -> ProbeError {
     let script = Script {
         text: format!("id -u >{}", mark.display()),
         env: Vec::new(),
+        ..Script::default()
     };
     let mut output = Vec::new();
     let begun = Instant::now();
@@ -184,6 +185,7 @@ async fn what_the_login_exports_reaches_no_probe() {
     let script = Script {
         text: "env -0 | sed -z 's/=.*//' | tr '\\0' '\\n' | sort | tr '\\n' ' '".into(),
         env: vec![("PX_GIVEN".into(), "x".into())],
+        ..Script::default()
     };
     let mut output = Vec::new();
     connection.probe(&script, &mut output).await.unwrap();

@@ -93,6 +93,7 @@ async fn the_environment_is_clean_and_exact() {
         let script = Script {
             text: text.into(),
             env,
+            ..Script::default()
         };
         within(host.protocol().probe(&script, &mut output))
             .await

@@ -20,6 +20,7 @@ fn script(text: &str) -> Script {
     Script {
         text: text.into(),
         env: vec![("GREETING".into(), "it's ok\n".into())],
+        ..Script::default()
     }
 }
 

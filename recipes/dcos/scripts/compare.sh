@@ -15,7 +15,7 @@ END
 }
 
 # Lines of host and address. A script of the operator's own is not asked before it is installed.
-detected=$PX_FACTS_DETECTED_ADDRESS
+detected=$(px_facts detected_address)
 
 # Masters: it does not matter which of them has which address, but each address has to be one's.
 known=yes
@@ -54,7 +54,7 @@ if [ -n "$twice" ]; then
 fi
 
 # Clocks, against the one in the middle: the controller's own is no measure.
-wrong=$(printf '%s\n' "$PX_FACTS_CLOCK_AHEAD_MS" | sort -k 2n | awk '
+wrong=$(px_facts clock_ahead_ms | sort -k 2n | awk '
     NF == 2 { host[++n] = $1; ahead[n] = $2 }
     END {
         middle = ahead[int((n + 1) / 2)]
@@ -84,7 +84,7 @@ esac
 case ${PX_SETTING_CONFIG:-} in
 *'"dcos_overlay_enable":false'* | *'"dcos_overlay_enable": false'*) overlays= ;;
 esac
-inside=$(printf '%s\n' "$PX_FACTS_NETWORKS" | awk -v overlays="$overlays $vips" '
+inside=$(px_facts networks | awk -v overlays="$overlays $vips" '
     function number(address, parts) {
         split(address, parts, ".")
         return ((parts[1] * 256 + parts[2]) * 256 + parts[3]) * 256 + parts[4]

@@ -170,8 +170,8 @@ told() {
         [ -z "$sum" ] || echo "$sum"
     done
 }
-install_wanted=$(printf '%s\n' "$PX_FACTS_INSTALL_SHA256" | told)
-list_wanted=$(printf '%s\n' "$PX_FACTS_LIST_SHA256" | told)
+install_wanted=$(px_facts install_sha256 | told)
+list_wanted=$(px_facts list_sha256 | told)
 if ! install_found=$(sha256sum dcos_install.sh) || ! list_found=$(sha256sum phalanx/SHA256SUMS); then
     fail "could not fetch what the bootstrap node serves, from $url"
 fi

@@ -92,7 +92,11 @@ impl Connection for Scripted {
             }
             call.start.as_ref()?;
             let job = host.jobs.get_mut(&stage)?.pop_front()?;
-            let given = call.start.iter().flat_map(|start| start.script.env.clone());
+            let given = call.start.iter().flat_map(|start| {
+                let shared = start.script.shared.iter();
+                let shared = shared.map(|(name, text)| (name.clone(), text.to_string()));
+                start.script.env.clone().into_iter().chain(shared)
+            });
             host.environments.insert(stage.clone(), given.collect());
             host.running
                 .insert(id.clone(), (Instant::now(), job.clone()));

@@ -102,7 +102,7 @@ async fn ask_one(transport: &SshTransport, host: &str, mut said: Said) -> Result
     let connection = connected.map_err(|error| chain(&error))?;
     let script = Script {
         text: SCRIPT.to_owned(),
-        env: Vec::new(),
+        ..Script::default()
     };
     let ended = connection.probe(&script, &mut said).await;
     let ended = ended.map_err(|error| chain(&error));

@@ -373,7 +373,7 @@ impl<'a> Lexer<'a> {
         let name = last.name.clone();
         let first = self.source.slice(last.value_span);
         // Also where a quote that was opened far above ends here.
-        let may_swallow = |text| self.secrecy.may_swallow(text);
+        let may_swallow = |text| self.secrecy.is_unsure(text);
         let hidden = self.secrecy.hides(&name) || may_swallow(first) || may_swallow(words);
         let plain = |text: &str| !text.contains(['"', '\'', '$', '`', '\\']);
         let name = self.secrecy.named(&name);

@@ -5,6 +5,7 @@
 use super::lexer::Assignment;
 use super::mapping::{ConfMapping, ConfName, Meaning};
 use super::value::Variables;
+use crate::address::check_address;
 use crate::cluster_yaml::FILE_KEYS;
 use crate::read_context::ReadContext;
 use crate::shown_settings::{is_name_character, swallows};
@@ -83,6 +84,26 @@ impl<'a> Secrecy<'a> {
         swallows(value, &[':', '='], &|word| self.means_secret(word))
     }
 
+    /// Whether nobody can say that a value, as it is written, holds nothing else: one over several
+    /// lines may do so only because a quote is missing, unless all in it are addresses; and so may one
+    /// in which quotes stand anywhere but around it.
+    pub(super) fn is_unsure(&self, written: &str) -> bool {
+        let quotes = ['"', '\''];
+        let around = written.trim().starts_with(quotes) && written.trim().ends_with(quotes);
+        let odd = match written.matches(quotes).count() {
+            0 => false,
+            2 => !around,
+            _ => true,
+        };
+        let address = |word: &str| {
+            let word = word.trim_matches(['"', '\'', '\\']);
+            let dotted = word.contains(['.', ':']) && check_address(word).is_ok();
+            word.is_empty() || word.starts_with('$') || dotted
+        };
+        odd || self.may_swallow(written)
+            || (written.contains('\n') && !written.split_whitespace().all(address))
+    }
+
     /// A name as it may be repeated: in what could not be read, a part of a secret may seem to be one.
     pub(super) fn named<'n>(&self, name: &'n str) -> &'n str {
         let usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -126,7 +147,7 @@ impl<'a> Secrecy<'a> {
                 false => value,
             };
             if !self.hides(name) {
-                if !self.may_swallow(source.slice(written)) {
+                if !self.is_unsure(source.slice(written)) {
                     shown.push(written);
                 }
             } else if !variables.get(name).is_some_and(|found| found.used)
@@ -140,12 +161,12 @@ impl<'a> Secrecy<'a> {
                 if !variable.used || self.means_secret(&variable.name) {
                     hidden.extend(variable.value.origins());
                 }
-            } else if !variable.broken && !self.may_swallow(source.slice(variable.value_span)) {
+            } else if !variable.broken && !self.is_unsure(source.slice(variable.value_span)) {
                 shown.extend(variable.value.origins());
             }
         }
         shown.extend(self.first_words(source));
-        source.only(&shown, &hidden, |c| ":=+\"'#;&|<>()".contains(c))
+        source.only(&shown, &hidden, |c| ":=+$\"'#;&|<>()".contains(c))
     }
 
     /// The words that lines begin with, where they may be repeated.

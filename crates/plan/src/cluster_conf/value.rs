@@ -172,7 +172,7 @@ impl Variables {
             let mut value = Value::default();
             let mut reads_itself = false;
             let written = source.slice(assignment.value_span);
-            let hidden = secrecy.hides(&assignment.name) || secrecy.may_swallow(written);
+            let hidden = secrecy.hides(&assignment.name) || secrecy.is_unsure(written);
             for part in assignment.parts {
                 match part {
                     Part::Text(text, origin) => value.pieces.push(Piece {

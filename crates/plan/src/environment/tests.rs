@@ -105,27 +105,13 @@ fn what_all_hosts_told_is_lines_of_hosts() {
     let mut plan = plan();
     let stage = &mut plan.stages[0];
     stage.all_facts = ["os".to_owned(), "cores".to_owned()].into();
-    let of = |values: &[(usize, &str)]| -> BTreeMap<usize, String> {
-        let values = values.iter();
-        values
-            .map(|(host, value)| (*host, (*value).to_owned()))
-            .collect()
-    };
-    let told = BTreeMap::from([
-        ("os".to_owned(), of(&[(2, "two\nlines"), (0, "el 7")])),
-        ("secret".to_owned(), of(&[(0, "not asked for")])),
-    ]);
-    assert_eq!(
-        plan.facts_of_all(0, &told),
-        [
-            ("PX_FACTS_CORES".to_owned(), String::new()),
-            (
-                "PX_FACTS_OS".to_owned(),
-                "l1 el 7\nw2 two lines\n".to_owned()
-            ),
-        ]
-    );
-    assert_eq!(plan.facts_of_all(9, &told), []);
+    let names: Vec<_> = plan.all_facts(0).collect();
+    let expected = [("cores", "PX_FACTS_CORES"), ("os", "PX_FACTS_OS")];
+    assert_eq!(names, expected.map(|(fact, name)| (fact, name.to_owned())));
+    assert_eq!(plan.all_facts(9).count(), 0);
+    let told = [(2, "two\nlines".to_owned()), (0, "el 7".to_owned())];
+    assert_eq!(plan.facts_of_all(&told.into()), "l1 el 7\nw2 two lines\n");
+    assert_eq!(plan.facts_of_all(&BTreeMap::new()), "");
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Script<'_> {
             let code = line.get(..end).unwrap_or(line);
             self.check_variables(start, code, variables, stages);
             for words in commands.iter().filter(|_| !is_awk_function(line)) {
-                self.check_command(start, words);
+                self.check_command(start, words, stages);
             }
             start += line.len();
         }
@@ -234,6 +234,15 @@ impl Script<'_> {
                         "there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...",
                     ),
                 });
+            } else if let Some(fact) = name.strip_prefix("PX_FACTS_") {
+                let problem = Problem::warning(
+                    "recipe::long-variable",
+                    format!("`{name}` is not set where there are many hosts: it is too long then"),
+                )
+                .at(self.source, span, "set only where it is short");
+                let fact = fact.to_ascii_lowercase();
+                self.problems
+                    .push(problem.help(format!("use the output of `px_facts {fact}`")));
             } else if name.starts_with("PX_SECRET_") && !self.is_handed(&name, stages) {
                 self.error(
                     "recipe::secret-not-handed",
@@ -263,7 +272,7 @@ impl Script<'_> {
             })
     }
 
-    fn check_command(&mut self, start: usize, words: &[(usize, &str)]) {
+    fn check_command(&mut self, start: usize, words: &[(usize, &str)], stages: &BTreeSet<&str>) {
         let Some((at, command)) = words.first() else {
             return;
         };
@@ -303,6 +312,15 @@ impl Script<'_> {
                     self.problems.push(problem);
                 }
             }
+            "px_facts" | "px_hosts" | "px_addresses" | "px_setting" => {
+                if let Some((at, name)) = word(1) {
+                    let name = Spanned {
+                        value: unquoted(name).to_owned(),
+                        span: span(*at, name),
+                    };
+                    self.check_value(command, &name, stages);
+                }
+            }
             "[[" | "function" | "source" => {
                 let instead = match *command {
                     "[[" => "write `[ ... ]`, or `case`",
@@ -318,6 +336,51 @@ impl Script<'_> {
                 self.problems.push(problem);
             }
             _ => {}
+        }
+    }
+
+    /// A name that one of lib.sh's functions is to print the value of.
+    fn check_value(&mut self, command: &str, name: &Spanned<String>, stages: &BTreeSet<&str>) {
+        let wanted = variable_name(&name.value);
+        let recipe = self.recipe;
+        let (what, known): (&str, Vec<&str>) = match command {
+            "px_facts" => (
+                "fact",
+                recipe.fact_kinds.keys().map(String::as_str).collect(),
+            ),
+            "px_setting" => {
+                let lines = recipe.settings.iter();
+                let plain = lines.flat_map(|line| {
+                    let names = line.properties().map(|(name, _)| name);
+                    names.filter(|name| !line.secrets.contains_key(*name))
+                });
+                ("setting", plain.collect())
+            }
+            _ => {
+                let roles = recipe.roles.iter();
+                ("role", roles.map(|role| role.name.as_str()).collect())
+            }
+        };
+        let Some(meant) = known.iter().find(|known| variable_name(known) == wanted) else {
+            let problem = unknown(self.source, name, what, known.into_iter());
+            self.problems.push(problem);
+            return;
+        };
+        let given = |stage: &&str| {
+            let all = recipe.flows.iter().flat_map(|flow| &flow.stages);
+            let mut named = all.filter(|known| known.id.value.as_str() == *stage);
+            named.all(|known| known.all_facts.contains(*meant))
+        };
+        if command == "px_facts" && !(stages.iter().all(given) && !stages.is_empty()) {
+            self.error(
+                "recipe::facts-not-given",
+                name.span,
+                &format!(
+                    "`{meant}` of all hosts is not given to every stage that runs this script"
+                ),
+                "may not be given",
+                "name it in the stage's `all_facts`",
+            );
         }
     }
 }

@@ -7,7 +7,11 @@ stage() {
       >"$job/wrapper" &&
     printf '%63s\n' '' >"$job/pid" &&
     { [ -z "${px_secrets+given}" ] || printf '%s' "$px_secrets" >"$job/secrets"; } &&
-    true >"$job/out"
+    true >"$job/out" || return 1
+  # What is too long for the environment, for lib.sh to print.
+  for px_name in ${px_long-}; do
+    eval "printf '%s\\n' \"\$px_v_$px_name\"" >"$job/v.$px_name" || return 1
+  done
 }
 # The wrapper inherits the job's lock, fd 9: there is no moment without a holder. It gets a parent
 # that ends at once, so that it is init's to reap and `tail --pid` sees it end.
@@ -32,6 +36,8 @@ case $verb.$state in
 attach.absent) fail absent ;;
 start.staged) stage 2>/dev/null || cannot '' ;;
 esac
+# The shell stays as long as the job.
+for px_name in ${px_long-}; do unset "px_v_$px_name"; done
 # The output is opened before the script can remove it. (The follower prefers the name: tail trusts
 # inotify with no link.)
 if [ -e "$job/out" ]; then exec 5<"$job/out"; else exec 5</dev/null; fi

@@ -40,3 +40,37 @@ already() { px_tell already "$1"; }
 fact() { px_tell fact "$1" "$2"; }
 # problem CHECK SEVERITY TEXT FIX: what is wrong; SEVERITY is error, warning or note.
 problem() { px_tell problem "$1" "$2" "$3" "${4-}"; }
+# px_value PREFIX NAME: prints what PREFIX and NAME, written like a variable, stand for: also what is too
+# long for one. That is in a file of the job, or in a variable of this shell that is not exported.
+px_value() {
+  px_name=$1 px_text=$2 px_letters=aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUvVwWxXyYzZ
+  while [ -n "$px_text" ]; do
+    px_line=${px_text%"${px_text#?}"} px_text=${px_text#?}
+    case $px_line in
+    [abcdefghijklmnopqrstuvwxyz])
+      px_done=${px_letters#*"$px_line"} px_line=${px_done%"${px_done#?}"} ;;
+    [!ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789]) px_line=_ ;;
+    esac
+    px_name=$px_name$px_line
+  done
+  if [ -n "${PX_DIR-}" ] && [ -f "$PX_DIR/v.$px_name" ]; then
+    cat "$PX_DIR/v.$px_name"
+    return
+  fi
+  eval "px_done=\${px_v_$px_name+long}\${$px_name+short}"
+  case $px_done in
+  long*) eval "printf '%s\\n' \"\$px_v_$px_name\"" ;;
+  short)
+    eval "px_text=\$$px_name"
+    [ -z "$px_text" ] || printf '%s\n' "${px_text%"$px_newline"}"
+    ;;
+  *) echo "this script is not given $px_name" >&2; return 1 ;;
+  esac
+}
+# px_facts NAME: a fact of all hosts, lines of a host's name and its value.
+px_facts() { px_value PX_FACTS_ "$1"; }
+# px_hosts ROLE, px_addresses ROLE: names and private addresses of a role's hosts, blanks between two.
+px_hosts() { px_value PX_HOSTS_ "$1"; }
+px_addresses() { px_value PX_ADDRESSES_ "$1"; }
+# px_setting NAME: a setting.
+px_setting() { px_value PX_SETTING_ "$1"; }

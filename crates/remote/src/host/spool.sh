@@ -4,6 +4,7 @@
 #   holder   who works on the host, and its signs of life
 #   j/ID/    one job:
 #     main script secrets wrapper   what is run, and by what
+#     v.NAME   a text that is too long for the environment
 #     lock     flock, held exclusively by the wrapper and nobody else: the job runs
 #     launch   what the launcher said
 #     pid      the wrapper's, and the mark of the job's trailer; valid only while `lock` is held

@@ -100,7 +100,9 @@ impl HostProtocol {
         let mut talk = Talk::new(channel, &request.nonce);
         let bytes = [code.as_bytes(), eager].concat();
         let mut sent = Ok(());
-        for piece in bytes.chunks(PIECE) {
+        let behind = request.behind.iter();
+        let behind = behind.flat_map(|text| text.as_bytes().chunks(PIECE));
+        for piece in bytes.chunks(PIECE).chain(behind) {
             sent = talk.send(piece, stall).await;
             match sent {
                 Ok(()) => {}

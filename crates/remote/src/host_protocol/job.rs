@@ -6,7 +6,8 @@ use crate::answer::{Answer, field};
 use crate::error::JobError;
 use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, is_plain_name};
 
-use super::request::{PIECES, Request, exports};
+use super::environment::Environment;
+use super::request::{PIECES, Request};
 use super::talk::Ended;
 use super::{HostProtocol, JobKeeper, clock, numbers, taken, unexpected};
 
@@ -28,8 +29,17 @@ impl HostProtocol {
         watch: &mut dyn JobWatch,
     ) -> Result<JobEnd, JobError> {
         let id = plain_name(call.id.as_str())?;
+        let start = match &call.start {
+            Some(start) => Some((
+                start,
+                Environment::of(start.script).map_err(JobError::Protocol)?,
+            )),
+            None => None,
+        };
+        // What is read from the network is read before the spool is locked.
+        let long = start.as_ref().map_or(&[][..], |(_, env)| &env.long);
         let mut request = self
-            .spool_request(id, call.fence)?
+            .spool_request_after(Request::new().long(long), id, call.fence)?
             .set(
                 "verb",
                 if call.start.is_some() {
@@ -41,8 +51,8 @@ impl HostProtocol {
             .number("offset", call.offset)
             .set("unit", &self.unit(id))
             .set("shell", &self.shell);
-        if let Some(start) = &call.start {
-            request = with_start(request, start).map_err(JobError::Protocol)?;
+        if let Some((start, environment)) = &start {
+            request = with_start(request, start, environment).map_err(JobError::Protocol)?;
         }
         let (mut talk, head) = self.ask(&request.piece(&PIECES.job), &[]).await?;
         taken(head).map_err(|why| self.refusal(&why, call.offset))?;
@@ -122,13 +132,22 @@ impl HostProtocol {
 
     /// What every request that touches the spool begins with.
     pub(super) fn spool_request(&self, id: &str, fence: u64) -> Result<Request, JobError> {
+        self.spool_request_after(Request::new(), id, fence)
+    }
+
+    fn spool_request_after(
+        &self,
+        request: Request,
+        id: &str,
+        fence: u64,
+    ) -> Result<Request, JobError> {
         if i64::try_from(fence).is_err() {
             return Err(JobError::Protocol(format!(
                 "{fence} is too high for a fence"
             )));
         }
         Ok(self
-            .with_spool(Request::new(), true)
+            .with_spool(request, true)
             .set("id", id)
             .number("fence", fence)
             .piece(&PIECES.fence)
@@ -170,12 +189,16 @@ pub(super) const UNIT_PREFIX: &str = "phalanx-";
 
 /// Adds what is run: the environment and lib.sh in front of the script, which is a file of its own
 /// so that the lines in a shell's messages are the script's.
-fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String> {
-    let exports = exports(start.script)?;
+fn with_start(
+    request: Request,
+    start: &JobStart<'_>,
+    environment: &Environment,
+) -> Result<Request, String> {
+    let exports = &environment.exports;
     let main = format!("{exports}{}. \"$PX_DIR/script\"\n", PIECES.lib);
     let request = request
         .set("px_main", &main)
-        .set("px_script", &start.script.text);
+        .set("px_script", &environment.script);
     let request = match start.secrets {
         Some(secrets) if secrets.contains('\0') => {
             return Err("the secrets hold a NUL character".into());
@@ -189,7 +212,7 @@ fn with_start(request: Request, start: &JobStart<'_>) -> Result<Request, String>
         .piece("\n"))
 }
 
-fn plain_name(name: &str) -> Result<&str, JobError> {
+pub(super) fn plain_name(name: &str) -> Result<&str, JobError> {
     match is_plain_name(name) {
         true => Ok(name),
         false => Err(JobError::Protocol(format!("{name:?} is not a plain name"))),

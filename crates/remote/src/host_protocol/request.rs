@@ -3,9 +3,7 @@
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
-
-use crate::port::Script;
+use std::sync::{Arc, LazyLock};
 
 /// The host side, as it travels: without comments.
 pub(super) static PIECES: LazyLock<Pieces> = LazyLock::new(Pieces::new);
@@ -86,6 +84,8 @@ pub(super) struct Request {
     pub(super) alone: bool,
     /// Whether it finds out that the spool is root's alone, and makes it.
     pub(super) makes_spool: bool,
+    /// What follows it on stdin, in order.
+    pub(super) behind: Vec<Arc<str>>,
 }
 
 impl Request {
@@ -97,6 +97,7 @@ impl Request {
             code,
             alone: false,
             makes_spool: false,
+            behind: Vec::new(),
         }
     }
 
@@ -105,6 +106,26 @@ impl Request {
     pub(super) fn alone(mut self) -> Self {
         self.alone = true;
         self
+    }
+
+    /// Brings texts behind the request into variables that are not exported: `px_v_NAME`, and their
+    /// names in `px_long`. That costs a process for each; nothing may be locked meanwhile.
+    pub(super) fn long(mut self, texts: &[(String, Arc<str>)]) -> Self {
+        if texts.is_empty() {
+            return self;
+        }
+        self.alone = false;
+        let mut names = Vec::new();
+        for (name, text) in texts {
+            let _ = writeln!(self.code, "px_v_{name}=$(head -c {})", text.len());
+            names.push(name.as_str());
+            self.behind.push(Arc::clone(text));
+        }
+        // Where the connection was lost, one of them is cut: nothing is done then.
+        self.code
+            .push_str("[ \"$(head -c 32)\" = \"$px_nonce\" ] || exit 4\n");
+        self.behind.push(self.nonce.as_str().into());
+        self.set("px_long", &names.join(" "))
     }
 
     /// The text for a shell that reads its commands from stdin: one group, since half of a group is a
@@ -149,31 +170,6 @@ fn nonce() -> String {
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// The exports of a script's environment, or what is wrong with it.
-pub(super) fn exports(script: &Script) -> Result<String, String> {
-    let mut text = String::new();
-    if script.text.contains('\0') {
-        return Err("a script cannot hold a NUL character".into());
-    }
-    for (name, value) in &script.env {
-        let mut letters = name.bytes();
-        let plain = letters
-            .next()
-            .is_some_and(|b| b == b'_' || b.is_ascii_alphabetic())
-            && letters.all(|b| b == b'_' || b.is_ascii_alphanumeric());
-        if !plain {
-            return Err(format!(
-                "{name:?} cannot be the name of an environment variable"
-            ));
-        }
-        if value.contains('\0') {
-            return Err(format!("the value of {name} holds a NUL character"));
-        }
-        let _ = writeln!(text, "export {name}={}", quoted(value));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,28 +187,6 @@ mod tests {
     fn nonces_differ() {
         assert_ne!(nonce(), nonce());
         assert_eq!(nonce().len(), 32);
-    }
-
-    #[test]
-    fn names_and_values_are_checked() {
-        let with = |name: &str, value: &str| {
-            exports(&Script {
-                text: String::new(),
-                env: vec![(name.into(), value.into())],
-            })
-        };
-        assert_eq!(with("PX_A", "it's").unwrap(), "export PX_A='it'\\''s'\n");
-        assert!(with("1A", "").is_err());
-        assert!(with("A-B", "").is_err());
-        assert!(with("", "").is_err());
-        assert!(with("A", "\0").is_err());
-        assert!(
-            exports(&Script {
-                text: "\0".into(),
-                env: vec![]
-            })
-            .is_err()
-        );
     }
 
     #[test]

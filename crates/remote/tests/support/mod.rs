@@ -147,7 +147,7 @@ pub(crate) fn id(name: &str) -> JobId {
 pub(crate) fn script(text: &str) -> Script {
     Script {
         text: text.to_owned(),
-        env: vec![],
+        ..Script::default()
     }
 }
 

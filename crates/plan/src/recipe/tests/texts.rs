@@ -210,6 +210,12 @@ flows:
     - { id: x, on: leader, run: scripts/x.sh }
     - { id: y, on: leader, run: scripts/y.sh }
     - { id: z, on: leader, until: scripts/empty.sh }
+    - { id: w, on: leader, run: scripts/w.sh, all_facts: [os] }
+"),
+        ("scripts/w.sh", "\
+px_facts os | wc -l; echo $PX_FACTS_OS
+x=$(px_facts cores); px_facts osx; px_facts \"$fact\"
+px_hosts big-worker; px_addresses Big_Worker; px_hosts followers; px_setting port; px_setting password
 "),
         ("settings/any.yaml", "\
 schema: { properties: { port: { type: integer }, password: { type: string } } }
@@ -236,6 +242,21 @@ changed 'it; problem is bad'
     error[recipe::unknown]: r/scripts/facts.sh:2:6: there is no fact `oss`
       2:6 `oss` unknown fact
       help: did you mean `os`?
+    warning[recipe::long-variable]: r/scripts/w.sh:1:28: `PX_FACTS_OS` is not set where there are many hosts: it is too long then
+      1:28 `PX_FACTS_OS` set only where it is short
+      help: use the output of `px_facts os`
+    error[recipe::facts-not-given]: r/scripts/w.sh:2:14: `cores` of all hosts is not given to every stage that runs this script
+      2:14 `cores` may not be given
+      help: name it in the stage's `all_facts`
+    error[recipe::unknown]: r/scripts/w.sh:2:31: there is no fact `osx`
+      2:31 `osx` unknown fact
+      help: did you mean `os`?
+    error[recipe::unknown]: r/scripts/w.sh:3:56: there is no role `followers`
+      3:56 `followers` unknown role
+      help: there is `leader`, `big-worker`
+    error[recipe::unknown]: r/scripts/w.sh:3:95: there is no setting `password`
+      3:95 `password` unknown setting
+      help: there is `port`
     error[recipe::variable]: r/scripts/x.sh:3:8: no script is given `PX_SETTING_PROT`
       3:8 `PX_SETTING_PROT` unknown
       help: did you mean `PX_SETTING_PORT`?
