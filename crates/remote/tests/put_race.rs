@@ -5,7 +5,7 @@
 //! what they displace to a stash, so that afterwards everything that was ever written can be found.
 //!
 //! 20 files for each folder in every run of the tests; `-- --ignored` puts 1,000 files into each folder.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
 
 mod lab_target;
 
