@@ -400,7 +400,7 @@ fn overlap(a: &(String, String, Instant, Instant), b: &(String, String, Instant,
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn of_runs_of_the_same_hosts_one_works_at_a_time(case in cases(true, true)) {
