@@ -371,7 +371,8 @@ impl Script<'_> {
             let mut named = all.filter(|known| known.id.value.as_str() == *stage);
             named.all(|known| known.all_facts.contains(*meant))
         };
-        if command == "px_facts" && !(stages.iter().all(given) && !stages.is_empty()) {
+        let everywhere = !stages.is_empty() && stages.iter().all(given);
+        if command == "px_facts" && !everywhere {
             self.error(
                 "recipe::facts-not-given",
                 name.span,

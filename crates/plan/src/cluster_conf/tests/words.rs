@@ -144,7 +144,7 @@ fn what_a_shell_would_run() {
     ");
     assert_snapshot!(with("MOTTO=\"a $(b \"c\") d\"\n"), @r#"
     error[conf::substitution]: cluster.conf:10:10: `$(...)` would be run: the file is read, never run
-      10:10 `$(b \"c\")` not run
+      10:10 `$(* \"*\")` not run
       help: write the value itself
     "#);
     assert_snapshot!(with("MOTTO=${PORT:-80}\nPORT=${#MOTTO}\nRETRIES=${MOTTO\nFAST=$1\n"), @r"
