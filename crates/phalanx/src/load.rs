@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -127,7 +127,10 @@ fn key_file(path: &Path) -> KeyFile {
     if !metadata.is_file() {
         return KeyFile::NotAFile;
     }
-    match fs::File::open(path) {
+    let mut beginning = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut beginning));
+    match read {
+        Ok(_) if phalanx_remote::is_public_key(&beginning) => KeyFile::Public,
         Ok(_) => KeyFile::Readable {
             mode: metadata.permissions().mode(),
         },

@@ -19,4 +19,6 @@ pub use port::{
     JobId, JobStart, JobState, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
 };
 pub use result::{ReportedProblem, ResultLines, Severity, parse_result};
-pub use ssh::{HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, raise_fd_limit};
+pub use ssh::{
+    HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, is_public_key, raise_fd_limit,
+};
