@@ -236,3 +236,40 @@ impl Loaded {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_private_keys_mode_matters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let found = |text: &str| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            key_file(&path)
+        };
+        for public in [
+            "ssh-ed25519 AAAA me\n",
+            "ecdsa-sha2-nistp256 AAAA",
+            "sk-ssh-ed25519@openssh.com AAAA",
+        ] {
+            assert_eq!(found(public), KeyFile::Public, "{public}");
+        }
+        for private in [
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----\n",
+            "",
+        ] {
+            let KeyFile::Readable { mode } = found(private) else {
+                panic!("{private}");
+            };
+            assert_eq!(mode & 0o7777, 0o644);
+        }
+        assert_eq!(key_file(&folder.path().join("none")), KeyFile::Missing);
+        assert_eq!(key_file(folder.path()), KeyFile::NotAFile);
+    }
+}

@@ -93,7 +93,7 @@ fn load(path: &Path) -> Result<FileKey, KeyError> {
         return Err(KeyError::Exposed(mode));
     }
     match decode(&text) {
-        Decoded::Private(key) => Ok(FileKey::Private(Arc::new(key))),
+        Decoded::Private(key) => Ok(FileKey::Private(key)),
         Decoded::Encrypted(key) => {
             let beside = || read(&path.with_added_extension("pub")).ok();
             let key = key.or_else(|| public(&beside()?.0));
@@ -134,7 +134,7 @@ fn unreadable(error: std::io::Error) -> KeyError {
 
 /// What a private key's file holds.
 enum Decoded {
-    Private(PrivateKey),
+    Private(Arc<PrivateKey>),
     /// It has a passphrase; OpenSSH's own format says all the same which key it is.
     Encrypted(Option<PublicKey>),
     Unknown,
@@ -146,7 +146,7 @@ fn decode(text: &str) -> Decoded {
     }
     match decode_secret_key(text, None) {
         Ok(key) if key.is_encrypted() => Decoded::Encrypted(Some(key.public_key().clone())),
-        Ok(key) => Decoded::Private(key),
+        Ok(key) => Decoded::Private(Arc::new(key)),
         Err(russh::keys::Error::KeyIsEncrypted) => {
             let key = PrivateKey::from_openssh(text.trim());
             Decoded::Encrypted(key.ok().map(|key| key.public_key().clone()))
