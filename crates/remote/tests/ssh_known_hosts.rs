@@ -6,8 +6,6 @@ mod lab_target;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use lab_target::{bare_target, connect, know, target};
@@ -141,18 +139,19 @@ async fn the_files_are_read_before_the_host_is_called() {
         known_hosts: vec![file.clone()],
         ..bare_target("127.4.5.8")
     };
-    let read = Arc::new(AtomicBool::new(false));
-    let is_read = Arc::clone(&read);
-    let called = thread::spawn(move || {
-        listener.accept().unwrap();
-        is_read.load(Ordering::SeqCst)
-    });
-    thread::spawn(move || {
+    let called_early = thread::spawn(move || {
         // Opens once it is read, and is read to its end only once it is closed.
         let mut pipe = std::fs::OpenOptions::new().write(true).open(file).unwrap();
-        read.store(true, Ordering::SeqCst);
+        listener.set_nonblocking(true).unwrap();
+        let early = listener.accept().is_ok();
+        listener.set_nonblocking(false).unwrap();
         writeln!(pipe, "# nothing").unwrap();
+        drop(pipe);
+        if !early {
+            listener.accept().unwrap();
+        }
+        early
     });
     assert!(connect(target).await.is_err(), "nobody answers there");
-    assert!(called.join().unwrap(), "it was called too early");
+    assert!(!called_early.join().unwrap());
 }
