@@ -43,11 +43,9 @@ fn target(host: &PlannedHost, environment: &Environment) -> SshTarget {
             .collect()
     };
     let named: Vec<PathBuf> = ssh.keys.iter().map(PathBuf::from).collect();
-    // With the agent, its keys come before the files: the files then are what is tried last.
-    let (keys, default_keys) = match (named.is_empty(), ssh.agent) {
-        (true, _) => (Vec::new(), below_home(&DEFAULT_KEYS)),
-        (false, true) => (Vec::new(), named),
-        (false, false) => (named, Vec::new()),
+    let default_keys = match named.is_empty() {
+        true => below_home(&DEFAULT_KEYS),
+        false => Vec::new(),
     };
     let mut known_hosts: Vec<PathBuf> = ssh.known_hosts.iter().map(PathBuf::from).collect();
     if known_hosts.is_empty() {
@@ -59,8 +57,10 @@ fn target(host: &PlannedHost, environment: &Environment) -> SshTarget {
         address: host.address.clone(),
         port: ssh.port,
         user: ssh.user.clone(),
-        keys,
-        agent: environment.agent.clone().filter(|_| ssh.agent),
+        keys: named,
+        // It may hold the very key that a file names.
+        agent: environment.agent.clone(),
+        agent_keys: ssh.agent,
         default_keys,
         host_keys: match ssh.host_keys {
             HostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
@@ -111,7 +111,7 @@ mod tests {
     fn without_a_named_key_the_agent_then_sshs_own_keys_are_tried() {
         let target = target_of(SshSettings::default());
         assert_eq!(target.agent, Some("/run/agent".into()));
-        assert!(target.keys.is_empty());
+        assert!(target.keys.is_empty() && target.agent_keys);
         assert_eq!(
             target.default_keys[0],
             PathBuf::from("/home/me/.ssh/id_rsa")
@@ -130,14 +130,22 @@ mod tests {
             known_hosts: vec!["/kh".into()],
             ..SshSettings::default()
         };
-        let target = target_of(ssh.clone());
-        assert_eq!((target.keys, target.agent), (vec!["/k.pem".into()], None));
+        let target = target_of(ssh);
+        assert_eq!(target.keys, [PathBuf::from("/k.pem")]);
+        assert!(!target.agent_keys && target.agent.is_some());
         assert!(target.default_keys.is_empty());
         assert_eq!(target.known_hosts, [PathBuf::from("/kh")]);
-        let target = target_of(SshSettings { agent: true, ..ssh });
-        assert_eq!(
-            (target.keys.len(), target.default_keys),
-            (0, vec!["/k.pem".into()])
-        );
+    }
+
+    #[test]
+    fn a_named_key_comes_before_the_agents() {
+        let target = target_of(SshSettings {
+            keys: vec!["/k.pem".into()],
+            agent: true,
+            ..SshSettings::default()
+        });
+        assert_eq!(target.keys, [PathBuf::from("/k.pem")]);
+        assert!(target.agent_keys && target.agent.is_some());
+        assert!(target.default_keys.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -128,7 +128,10 @@ fn key_file(path: &Path) -> KeyFile {
     if !metadata.is_file() {
         return KeyFile::NotAFile;
     }
-    match fs::File::open(path) {
+    let mut beginning = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut beginning));
+    match read {
+        Ok(_) if phalanx_remote::is_public_key(&beginning) => KeyFile::Public,
         Ok(_) => KeyFile::Readable {
             mode: metadata.permissions().mode(),
         },
@@ -232,5 +235,42 @@ impl Loaded {
             *path = whole.to_string_lossy().into_owned();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_a_private_keys_mode_matters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let found = |text: &str| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            key_file(&path)
+        };
+        for public in [
+            "ssh-ed25519 AAAA me\n",
+            "ecdsa-sha2-nistp256 AAAA",
+            "sk-ssh-ed25519@openssh.com AAAA",
+        ] {
+            assert_eq!(found(public), KeyFile::Public, "{public}");
+        }
+        for private in [
+            "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----\n",
+            "",
+        ] {
+            let KeyFile::Readable { mode } = found(private) else {
+                panic!("{private}");
+            };
+            assert_eq!(mode & 0o7777, 0o644);
+        }
+        assert_eq!(key_file(&folder.path().join("none")), KeyFile::Missing);
+        assert_eq!(key_file(folder.path()), KeyFile::NotAFile);
     }
 }

@@ -74,10 +74,10 @@ pub struct SshSettings {
     pub user: String,
     /// The port.
     pub port: u16,
-    /// Private key files in the order they are tried, `~` resolved. Empty: the agent, then ssh's
-    /// default keys.
+    /// Key files in the order they are tried, before all other keys; `~` resolved. Empty: the agent's
+    /// keys, then ssh's default ones.
     pub keys: Vec<String>,
-    /// Whether the agent's keys are tried before the files.
+    /// Whether the agent's other keys are tried too. One that a file names is used either way.
     pub agent: bool,
     /// What to do with a host key that no known_hosts file names.
     pub host_keys: HostKeys,

@@ -115,14 +115,14 @@ fn ssh() -> Value {
             "port": port("SSH's port; else 22."),
             "key": {
                 "title": "Key",
-                "description": "The private key file; else the agent's keys and ssh's default ones.",
+                "description": "The private key file, or the public one of an agent's key; else the agent's keys and ssh's default ones.",
                 "type": "string",
                 "minLength": 1,
             },
-            "keys": paths("Private key files, in the order they are tried."),
+            "keys": paths("Key files, in the order they are tried."),
             "agent": {
                 "title": "Agent",
-                "description": "Whether the agent's keys are tried first; else only where no key is named.",
+                "description": "Whether the agent's other keys are tried too, after the named ones; else only where no key is named.",
                 "type": "boolean",
             },
             "host_keys": {

@@ -65,7 +65,7 @@ fn ssh(out: &mut String, ssh: &SshSettings, home: Option<&str>) {
         line(out, format_args!("  keys: {}", paths(&ssh.keys, home)));
     }
     if ssh.agent != ssh.keys.is_empty() {
-        out.push_str("  # Whether the agent's keys are tried first.\n");
+        out.push_str("  # Whether the agent's other keys are tried too, after these.\n");
         line(out, format_args!("  agent: {}", ssh.agent));
     }
     if ssh.host_keys == HostKeys::Strict {

@@ -17,6 +17,8 @@ pub enum KeyFile {
         /// Its permission bits.
         mode: u32,
     },
+    /// To a public key: it names one of an agent's keys, and anybody may read it.
+    Public,
     /// To a folder or the like.
     NotAFile,
     /// To something that can't be read, and why.
@@ -93,7 +95,7 @@ impl ReadContext<'_> {
                 );
                 false
             }
-            KeyFile::Readable { .. } => true,
+            KeyFile::Readable { .. } | KeyFile::Public => true,
             KeyFile::Missing | KeyFile::NotAFile | KeyFile::Unreadable(_) => false,
         }
     }
@@ -132,7 +134,7 @@ impl ReadContext<'_> {
                 "this key",
                 format!("run `chmod 600 {}`", quoted(&resolved)),
             ),
-            KeyFile::Readable { .. } => Some(resolved),
+            KeyFile::Readable { .. } | KeyFile::Public => Some(resolved),
             KeyFile::Missing => refuse(
                 "cluster::key-missing",
                 format!("there is no key file `{shown}`"),

@@ -125,12 +125,16 @@ pub enum ConnectError {
         tried: Vec<String>,
         /// What the server would accept instead, such as `publickey,password`.
         server_takes: String,
+        /// It ended the login after some keys: there may be others that it was not offered.
+        cut_short: bool,
     },
     /// There is no key to try.
     #[error("there is no key to log in with")]
     NoKeys {
         /// Where was looked, each with what was found.
         looked: Vec<String>,
+        /// Whether the cluster file names keys.
+        named: bool,
     },
 }
 
@@ -179,14 +183,24 @@ impl ConnectError {
                  `host_keys: accept-new`"
             ),
             Self::KnownHosts { .. } => "check the file's owner and permissions".into(),
-            Self::Refused { tried, server_takes, .. } => format!(
-                "tried {}; the server takes {server_takes}. Check user and key in the cluster file, and \
-                 the host's authorized_keys",
-                if tried.is_empty() { "nothing".into() } else { tried.join(", ") }
+            Self::Refused { tried, server_takes, cut_short, .. } => format!(
+                "tried {}; the server takes {server_takes}. {}",
+                if tried.is_empty() { "nothing".into() } else { tried.join(", ") },
+                match cut_short {
+                    true => {
+                        "It ends a login after a few keys (MaxAuthTries): name the one that it accepts as \
+                         `key` in the cluster file, then that one is offered first"
+                    }
+                    false => "Check user and key in the cluster file, and the host's authorized_keys",
+                }
             ),
-            Self::NoKeys { looked } => format!(
-                "looked at {}; name a key in the cluster file or start an agent",
-                if looked.is_empty() { "nothing".into() } else { looked.join(", ") }
+            Self::NoKeys { looked, named } => format!(
+                "looked at {}; {}",
+                if looked.is_empty() { "nothing".into() } else { looked.join(", ") },
+                match named {
+                    true => "or name another key in the cluster file",
+                    false => "name a key in the cluster file or start an agent",
+                }
             ),
         }
     }

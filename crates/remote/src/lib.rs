@@ -26,4 +26,6 @@ pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{
     RECORDS_KEPT, RESULT_KEPT, ReportedProblem, ResultLines, Severity, TEXT_KEPT, parse_result,
 };
-pub use ssh::{HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, raise_fd_limit};
+pub use ssh::{
+    HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, is_public_key, raise_fd_limit,
+};

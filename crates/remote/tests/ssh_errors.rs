@@ -72,10 +72,10 @@ async fn keys_that_cannot_be_used_are_named_too() {
         default_keys: vec![host.folder().join("no-default")],
         ..target(&host)
     };
-    assert_snapshot!(why(&target, host.folder()).await, @"
+    assert_snapshot!(why(&target, host.folder()).await, @r#"
     ADDRESS:PORT took none of our keys for user operator
-    advice: tried FOLDER/stranger, FOLDER/locked (is encrypted with a passphrase; load it into an agent), FOLDER/not-there (does not exist), the agent at FOLDER/no-agent (cannot be reached: No such file or directory (os error 2)); the server takes publickey. Check user and key in the cluster file, and the host's authorized_keys
-    ");
+    advice: tried FOLDER/stranger, FOLDER/locked (has a passphrase, and the agent at FOLDER/no-agent cannot be reached: No such file or directory (os error 2); run `eval "$(ssh-agent)"` and `ssh-add FOLDER/locked`), FOLDER/not-there (does not exist), the agent at FOLDER/no-agent cannot be reached: No such file or directory (os error 2); the server takes publickey. Check user and key in the cluster file, and the host's authorized_keys
+    "#);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn no_key_at_all() {
     };
     assert_snapshot!(why(&target, host.folder()).await, @"
     there is no key to log in with
-    advice: looked at the agent at FOLDER/no-agent (cannot be reached: No such file or directory (os error 2)), FOLDER/id_ed25519 (does not exist), FOLDER/id_rsa (does not exist); name a key in the cluster file or start an agent
+    advice: looked at the agent at FOLDER/no-agent cannot be reached: No such file or directory (os error 2), FOLDER/id_ed25519 (does not exist), FOLDER/id_rsa (does not exist); name a key in the cluster file or start an agent
     ");
 }
 
@@ -128,7 +128,7 @@ async fn too_many_keys() {
     };
     assert_snapshot!(why(&target, host.folder()).await, @"
     ADDRESS:PORT took none of our keys for user operator
-    advice: tried FOLDER/stranger-0, FOLDER/stranger-1; the server takes publickey (it said: Too many authentication failures). Check user and key in the cluster file, and the host's authorized_keys
+    advice: tried FOLDER/stranger-0, FOLDER/stranger-1; the server takes publickey (it said: Too many authentication failures). It ends a login after a few keys (MaxAuthTries): name the one that it accepts as `key` in the cluster file, then that one is offered first
     ");
 }
 

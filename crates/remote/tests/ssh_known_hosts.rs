@@ -3,9 +3,12 @@
 
 mod lab_target;
 
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 
-use lab_target::{connect, know, target};
+use lab_target::{bare_target, connect, know, target};
 use phalanx_lab::{KeyKind, LoopbackHost};
 use phalanx_remote::{SshOptions, SshTarget, SshTransport};
 
@@ -122,4 +125,33 @@ async fn many_hosts_write_at_once() {
     let mut expected: Vec<String> = hosts.iter().map(LoopbackHost::known_hosts_line).collect();
     expected.sort_unstable();
     assert_eq!(lines, expected);
+}
+
+/// A large file takes its time, which is not to be the login's.
+#[tokio::test]
+async fn the_files_are_read_before_the_host_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("known_hosts");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RWXU).unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 4, 5, 8), 0)).unwrap();
+    let target = SshTarget {
+        port: listener.local_addr().unwrap().port(),
+        known_hosts: vec![file.clone()],
+        ..bare_target("127.4.5.8")
+    };
+    let called_early = thread::spawn(move || {
+        // Opens once it is read, and is read to its end only once it is closed.
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let early = listener.accept().is_ok();
+        listener.set_nonblocking(false).unwrap();
+        writeln!(pipe, "# nothing").unwrap();
+        drop(pipe);
+        if !early {
+            listener.accept().unwrap();
+        }
+        early
+    });
+    assert!(connect(target).await.is_err(), "nobody answers there");
+    assert!(!called_early.join().unwrap());
 }

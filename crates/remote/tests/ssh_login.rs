@@ -3,9 +3,6 @@
 
 mod lab_target;
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lab_target::{connect, know, run, target};
@@ -143,67 +140,6 @@ async fn no_second_is_lost_where_nothing_is_announced() {
 }
 
 #[tokio::test]
-async fn the_agent_is_asked() {
-    let folder = tempfile::tempdir().unwrap();
-    let keys: Vec<KeyPair> = [KeyKind::EcdsaP256, KeyKind::Rsa, KeyKind::Ed25519]
-        .into_iter()
-        .enumerate()
-        .map(|(number, kind)| {
-            let path = folder.path().join(number.to_string());
-            KeyPair::generate_with_passphrase(&path, kind, KeyFormat::OpenSsh, "").unwrap()
-        })
-        .collect();
-    let agent = Agent::start(folder.path());
-    for key in &keys {
-        agent.add(key);
-    }
-    // The agent's first key is a stranger; the second, an RSA key, gets in.
-    let host = LoopbackHost::builder()
-        .authorize(keys[1].public_line())
-        .start()
-        .unwrap();
-    let target = SshTarget {
-        keys: Vec::new(),
-        agent: Some(agent.socket.clone()),
-        default_keys: vec![folder.path().join("not-there")],
-        ..target(&host)
-    };
-    know(&target, &host.known_hosts_lines());
-    let session = connect(target.clone()).await.unwrap();
-    assert_eq!(run(&session, "id -un").await.0, "operator\n");
-    assert_eq!(session.greeting().notices, Vec::<String>::new());
-
-    // Without the agent, a default key is next.
-    let target = SshTarget {
-        agent: Some(folder.path().join("no-agent")),
-        default_keys: vec![folder.path().join("not-there"), keys[1].path().into()],
-        ..target
-    };
-    connect(target).await.unwrap();
-}
-
-#[tokio::test]
-async fn sha1_from_the_agent_for_an_old_server() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = KeyPair::generate(&folder.path().join("k"), KeyKind::Rsa, KeyFormat::Pem).unwrap();
-    let agent = Agent::start(folder.path());
-    agent.add(&key);
-    let host = LoopbackHost::builder()
-        .like_openssh_6_6()
-        .authorize(key.public_line())
-        .start()
-        .unwrap();
-    let target = SshTarget {
-        keys: Vec::new(),
-        agent: Some(agent.socket.clone()),
-        ..target(&host)
-    };
-    know(&target, &host.known_hosts_lines());
-    let session = connect(target).await.unwrap();
-    assert!(session.greeting().notices[0].contains(SHA1));
-}
-
-#[tokio::test]
 async fn a_key_that_is_no_good_does_not_keep_the_next_from_being_tried() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, passphrase| {
@@ -253,46 +189,4 @@ async fn another_host_is_unknown() {
         .err()
         .unwrap();
     assert_eq!(error.to_string(), "no host is called other");
-}
-
-/// An agent of OpenSSH's, for one test.
-struct Agent {
-    process: Child,
-    socket: std::path::PathBuf,
-}
-
-impl Agent {
-    fn start(folder: &Path) -> Self {
-        let socket = folder.join("agent");
-        let mut process = Command::new("ssh-agent")
-            .args(["-D", "-a"])
-            .arg(&socket)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // It names its socket once it listens.
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert!(line.contains("SSH_AUTH_SOCK"), "{line}");
-        Self { process, socket }
-    }
-
-    fn add(&self, key: &KeyPair) {
-        let added = Command::new("ssh-add")
-            .arg("-q")
-            .arg(key.path())
-            .env("SSH_AUTH_SOCK", &self.socket)
-            .status()
-            .unwrap();
-        assert!(added.success());
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

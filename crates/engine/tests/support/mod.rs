@@ -594,6 +594,7 @@ impl Transport for World {
                 user: "operator".into(),
                 tried: vec!["id_ed25519".into()],
                 server_takes: "publickey".into(),
+                cut_short: false,
             });
         }
         self.lag(host).await;

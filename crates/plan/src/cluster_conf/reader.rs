@@ -355,7 +355,7 @@ impl ConfReader<'_> {
                         value: variable.value.text().trim().to_owned(),
                         span: variable.value_span,
                     };
-                    // The one key that was named, and no other first: a server counts attempts.
+                    // The one key that was named, and no other: a server counts attempts.
                     ssh.agent = false;
                     ssh.keys.extend(
                         self.context
@@ -374,6 +374,7 @@ impl ConfReader<'_> {
 
     fn default_keys(&mut self, default: &[KeyDefault], ssh: &mut SshSettings) {
         ssh.agent = default.contains(&KeyDefault::Agent);
+        let mut only_ssh = true;
         for key in default {
             match key {
                 KeyDefault::Agent => {}
@@ -385,9 +386,14 @@ impl ConfReader<'_> {
                             .optional_key(self.source, &path, &mut self.problems)
                     {
                         ssh.keys.push(path);
+                        only_ssh = false;
                     }
                 }
             }
+        }
+        // The agent's keys, then ssh's own: that is what is tried where no file is named.
+        if ssh.agent && only_ssh {
+            ssh.keys.clear();
         }
     }
 }

@@ -132,7 +132,8 @@ fn a_good_file() {
     assert_eq!(cluster.recipe.value, "small");
     assert_eq!(cluster.ssh.user, "admin");
     assert!(cluster.ssh.agent);
-    assert_eq!(cluster.ssh.keys, ["/home/me/.ssh/id_rsa"]);
+    // The agent's keys, then ssh's own: what is tried where no file is named.
+    assert!(cluster.ssh.keys.is_empty());
     let place = cluster.role_places.get("leader").expect("a place");
     assert_eq!(cluster.source.slice(*place), "\"54.0.0.2 54.0.0.3\"");
 }

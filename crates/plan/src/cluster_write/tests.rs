@@ -141,7 +141,7 @@ fn a_whole_file() {
       port: 2222
       # Private keys, in the order they are tried.
       keys: [~/.ssh/lab.pem, "/keys/a b"]
-      # Whether the agent's keys are tried first.
+      # Whether the agent's other keys are tried too, after these.
       agent: true
       host_keys: strict
       known_hosts: [~/known]

@@ -28,7 +28,7 @@ pub(crate) const SSH_KEYS: [&str; 14] = [
 ];
 
 /// Reads `ssh`; what it does not say is as [`SshSettings::default`] has it, but for the agent:
-/// where a key is named, the agent's keys are not tried first unless the file says so.
+/// where a key is named, the agent's other keys are not tried unless the file says so.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     context: &ReadContext<'_>,

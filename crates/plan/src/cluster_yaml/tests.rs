@@ -46,6 +46,7 @@ fn key_file(path: &str) -> KeyFile {
     match path {
         "/home/me/.ssh/good.pem" => KeyFile::Readable { mode: 0o600 },
         "/home/me/.ssh/open.pem" => KeyFile::Readable { mode: 0o640 },
+        "/home/me/.ssh/agents.pub" => KeyFile::Public,
         _ => KeyFile::Missing,
     }
 }
@@ -149,7 +150,15 @@ fn the_shortest_file() {
     assert_eq!(cluster.ssh, crate::cluster::SshSettings::default());
     let cluster =
         good("cluster: lab\nssh: {key: ~/.ssh/good.pem}\nhosts: [{role: a, address: h}]\n");
-    assert!(!cluster.ssh.agent, "the named key comes first");
+    assert!(!cluster.ssh.agent, "the named key is the only one");
+}
+
+#[test]
+fn a_public_key_names_one_of_the_agents() {
+    let cluster =
+        good("cluster: lab\nssh: {key: ~/.ssh/agents.pub}\nhosts: [{role: a, address: h}]\n");
+    assert_eq!(cluster.ssh.keys, ["/home/me/.ssh/agents.pub"]);
+    assert!(!cluster.ssh.agent);
 }
 
 #[test]

@@ -1,33 +1,93 @@
-//! Keys that an agent holds.
+//! The agent: keys that it holds, and how it signs with them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use russh::keys::PublicKey;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
-/// An agent, connected to.
-pub(crate) type Agent = AgentClient<UnixStream>;
+/// How long an agent may take to say what it holds. One behind a forwarded connection that is dead never does.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What signs.
+pub(crate) type AgentSigner = AgentClient<UnixStream>;
+
+/// An agent that is asked when its keys are first needed, and once.
+pub(crate) struct Agent<'a> {
+    socket: Option<&'a Path>,
+    opened: Option<Result<OpenAgent, String>>,
+}
+
+/// An agent that said what it holds.
+pub(crate) struct OpenAgent {
+    pub(crate) signer: AgentSigner,
+    pub(crate) keys: Vec<AgentKey>,
+}
 
 /// A key that an agent can sign with.
+#[derive(Clone)]
 pub(crate) struct AgentKey {
     pub(crate) public: PublicKey,
     pub(crate) comment: String,
 }
 
+impl<'a> Agent<'a> {
+    pub(crate) fn new(socket: Option<&'a Path>) -> Self {
+        Self {
+            socket,
+            opened: None,
+        }
+    }
+
+    /// What messages call it.
+    pub(crate) fn name(&self) -> String {
+        match self.socket {
+            Some(socket) => format!("the agent at {}", socket.display()),
+            None => "the agent".into(),
+        }
+    }
+
+    /// The agent and what it holds.
+    ///
+    /// # Errors
+    /// What to tell the operator.
+    pub(crate) async fn open(&mut self) -> Result<&mut OpenAgent, String> {
+        let opened = match (self.opened.take(), self.socket) {
+            (Some(opened), _) => opened,
+            (None, Some(socket)) => open(socket).await,
+            (None, None) => Err("there is no agent: SSH_AUTH_SOCK is not set".into()),
+        };
+        self.opened
+            .insert(opened)
+            .as_mut()
+            .map_err(|why| why.clone())
+    }
+}
+
+impl OpenAgent {
+    /// Whether the agent can sign with this key.
+    pub(crate) fn holds(&self, public: &PublicKey) -> bool {
+        let wanted = public.key_data();
+        self.keys.iter().any(|key| key.public.key_data() == wanted)
+    }
+}
+
 /// Connects to the agent behind a socket and asks what it has. Certificates are passed over.
-///
-/// # Errors
-/// What to tell the operator.
-pub(crate) async fn open(socket: &Path) -> Result<(Agent, Vec<AgentKey>), String> {
-    let mut agent = AgentClient::connect_uds(socket)
+async fn open(socket: &Path) -> Result<OpenAgent, String> {
+    let name = socket.display();
+    let mut signer = AgentClient::connect_uds(socket)
         .await
-        .map_err(|error| format!("cannot be reached: {error}"))?;
-    let held = agent
-        .request_identities()
+        .map_err(|error| format!("the agent at {name} cannot be reached: {error}"))?;
+    let held = timeout(ANSWER_WITHIN, signer.request_identities())
         .await
-        .map_err(|error| format!("does not say what it holds: {error}"))?;
+        .map_err(|_elapsed| {
+            let within = crate::error::human(ANSWER_WITHIN);
+            format!("the agent at {name} does not answer within {within}")
+        })?
+        .map_err(|error| format!("the agent at {name} does not say what it holds: {error}"))?;
     let keys = held
         .into_iter()
         .filter_map(|identity| match identity {
@@ -38,5 +98,23 @@ pub(crate) async fn open(socket: &Path) -> Result<(Agent, Vec<AgentKey>), String
             AgentIdentity::Certificate { .. } => None,
         })
         .collect();
-    Ok((agent, keys))
+    Ok(OpenAgent { signer, keys })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_does_not_answer_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let _listening = tokio::net::UnixListener::bind(&socket).unwrap();
+        let mut agent = Agent::new(Some(&socket));
+        let why = agent.open().await.err().unwrap();
+        assert!(why.ends_with("does not answer within 5 s"), "{why}");
+        let begun = tokio::time::Instant::now();
+        assert_eq!(agent.open().await.err().unwrap(), why);
+        assert_eq!(begun.elapsed(), Duration::ZERO, "it is asked once");
+    }
 }

@@ -9,14 +9,15 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 
-use super::agent::{self, Agent};
+use super::agent::{Agent, AgentSigner};
 use super::handler::{HostHandler, SharedSeen};
-use super::keys::{KeyError, KeyFiles};
+use super::keys::{FileKey, ForAgent, KeyError, KeyFiles, as_word};
 use super::target::SshTarget;
 use crate::error::ConnectError;
 
-/// Logs in with the first key that the host takes: those that were asked for, the agent's, the
-/// default ones.
+/// Logs in with the first key that the host takes: those that were asked for, the agent's others where
+/// they may be offered, the default ones. A server counts what it is offered and ends the login after a few
+/// keys (MaxAuthTries), so what was asked for comes first.
 pub(crate) async fn log_in(
     handle: &mut Handle<HostHandler>,
     target: &SshTarget,
@@ -86,31 +87,36 @@ impl RsaSignatures {
 /// Who signs.
 enum Signer<'a> {
     File(Arc<PrivateKey>),
-    Agent(&'a mut Agent, PublicKey),
+    Agent(&'a mut AgentSigner, PublicKey),
 }
 
 impl Login<'_> {
     async fn try_all(&mut self, files: &KeyFiles) -> Result<(), Stop> {
-        for path in &self.target.keys {
+        let target = self.target;
+        let mut agent = Agent::new(target.agent.as_deref());
+        for path in &target.keys {
             match files.load(path) {
-                Ok(key) => match self.try_file(path, key).await? {
-                    Taken::Yes => return Ok(()),
-                    Taken::No => {}
-                },
+                Ok(key) => {
+                    if self.try_file(path, key, &mut agent).await? == Taken::Yes {
+                        return Ok(());
+                    }
+                }
                 Err(error) => self.looked.push(format!("{} ({error})", path.display())),
             }
         }
-        if let Some(socket) = &self.target.agent
-            && self.try_agent(socket).await? == Taken::Yes
+        if target.agent_keys
+            && let Some(socket) = &target.agent
+            && self.try_agent(socket, files, &mut agent).await? == Taken::Yes
         {
             return Ok(());
         }
-        for path in &self.target.default_keys {
+        for path in &target.default_keys {
             match files.load(path) {
-                Ok(key) => match self.try_file(path, key).await? {
-                    Taken::Yes => return Ok(()),
-                    Taken::No => {}
-                },
+                Ok(key) => {
+                    if self.try_file(path, key, &mut agent).await? == Taken::Yes {
+                        return Ok(());
+                    }
+                }
                 Err(error @ KeyError::Absent) => {
                     self.absent.push(format!("{} ({error})", path.display()));
                 }
@@ -120,30 +126,73 @@ impl Login<'_> {
         Err(Stop::NotTaken)
     }
 
-    async fn try_file(&mut self, path: &Path, key: Arc<PrivateKey>) -> Result<Taken, Stop> {
-        let public = key.public_key().clone();
-        self.try_key(path.display().to_string(), &public, &mut Signer::File(key))
-            .await
+    /// Tries a file's key; through the agent, where the file alone can't sign.
+    async fn try_file(
+        &mut self,
+        path: &Path,
+        key: FileKey,
+        agent: &mut Agent<'_>,
+    ) -> Result<Taken, Stop> {
+        let (public, why) = match key {
+            FileKey::Private(key) => {
+                let public = key.public_key().clone();
+                let name = path.display().to_string();
+                return self.try_key(name, &public, &mut Signer::File(key)).await;
+            }
+            FileKey::ForAgent(public, why) => (public, why),
+        };
+        let called = agent.name();
+        match agent.open().await {
+            Ok(open) if open.holds(&public) => {
+                let name = format!("{} (in the agent)", path.display());
+                let mut signer = Signer::Agent(&mut open.signer, (*public).clone());
+                self.try_key(name, &public, &mut signer).await
+            }
+            Ok(_) => {
+                let missing = format!("{called} does not hold it");
+                self.looked.push(useless(path, why, &missing, ""));
+                Ok(Taken::No)
+            }
+            Err(missing) => {
+                self.looked
+                    .push(useless(path, why, &missing, "`eval \"$(ssh-agent)\"` and "));
+                Ok(Taken::No)
+            }
+        }
     }
 
-    async fn try_agent(&mut self, socket: &Path) -> Result<Taken, Stop> {
-        let (mut agent, keys) = match agent::open(socket).await {
-            Ok(opened) => opened,
+    /// Tries what the agent holds: the default keys first, which are the likely ones, as ssh does.
+    async fn try_agent(
+        &mut self,
+        socket: &Path,
+        files: &KeyFiles,
+        agent: &mut Agent<'_>,
+    ) -> Result<Taken, Stop> {
+        let open = match agent.open().await {
+            Ok(open) => open,
             Err(why) => {
-                self.looked
-                    .push(format!("the agent at {} ({why})", socket.display()));
+                self.looked.push(why);
                 return Ok(Taken::No);
             }
         };
+        let mut keys = open.keys.clone();
         if keys.is_empty() {
             self.looked.push(format!(
                 "the agent at {} (it holds no keys)",
                 socket.display()
             ));
         }
+        if keys.len() > 1 {
+            let paths = self.target.default_keys.iter();
+            let default: Vec<FileKey> = paths.filter_map(|path| files.load(path).ok()).collect();
+            keys.sort_by_key(|key| {
+                let same = |known: &FileKey| known.public().key_data() == key.public.key_data();
+                default.iter().position(same).unwrap_or(usize::MAX)
+            });
+        }
         for key in keys {
             let name = format!("agent key {}", key.comment);
-            let mut signer = Signer::Agent(&mut agent, key.public.clone());
+            let mut signer = Signer::Agent(&mut open.signer, key.public.clone());
             if self.try_key(name, &key.public, &mut signer).await? == Taken::Yes {
                 return Ok(Taken::Yes);
             }
@@ -307,27 +356,43 @@ impl Login<'_> {
     }
 
     fn refused(self) -> ConnectError {
+        let named = !self.target.keys.is_empty();
         if self.tried.is_empty() {
             let mut looked = self.looked;
             looked.extend(self.absent);
-            return ConnectError::NoKeys { looked };
+            return ConnectError::NoKeys { looked, named };
         }
         let mut server_takes = self.server_takes.unwrap_or_default().join(",");
         if server_takes.is_empty() {
             server_takes = "nothing".into();
         }
-        if let Some(farewell) = &self.seen.lock().farewell {
+        let farewell = self.seen.lock().farewell.clone();
+        if let Some(farewell) = &farewell {
             server_takes += &format!(" (it said: {farewell})");
         }
         let mut tried = self.tried;
+        let cut_short = farewell.is_some() && tried.len() > 1;
         tried.extend(self.looked);
         ConnectError::Refused {
             address: self.target.endpoint(),
             user: self.target.user.clone(),
             tried,
             server_takes,
+            cut_short,
         }
     }
+}
+
+/// Why a file's key can't be used though it is known which one it is, and what to do.
+fn useless(path: &Path, why: ForAgent, missing: &str, start: &str) -> String {
+    let (is, add) = match why {
+        ForAgent::Passphrase => ("has a passphrase", format!("`ssh-add {}`", as_word(path))),
+        ForAgent::Public => (
+            "is a public key",
+            "`ssh-add` with its private key".to_owned(),
+        ),
+    };
+    format!("{} ({is}, and {missing}; run {start}{add})", path.display())
 }
 
 /// Whether a key got us in.

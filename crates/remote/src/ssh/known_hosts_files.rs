@@ -215,18 +215,18 @@ impl Content {
             Err(error) if absent(&error) => {}
             Err(error) => return Err(error),
         }
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         let unfinished = bytes.last().is_some_and(|last| *last != b'\n');
         // Names and keys are ASCII; whatever else is there stands in comments.
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
+        let lines = KnownLines::parse(text, 1);
         *self = Self {
             stamp,
             reading: self.reading + 1,
-            parts: vec![Arc::new(KnownLines::parse(text, 1))],
-            lines: lines + usize::from(unfinished),
+            lines: lines.count(),
+            parts: vec![Arc::new(lines)],
             unfinished,
             found: HashMap::new(),
         };

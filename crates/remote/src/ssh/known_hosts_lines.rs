@@ -13,7 +13,8 @@ use super::known_hosts_hash::{HashedName, NameBlocks};
 #[derive(Debug, Default)]
 pub(crate) struct KnownLines {
     text: String,
-    /// Those that have an effect.
+    count: usize,
+    /// Those that may have an effect.
     lines: Vec<Place>,
     /// In lower case: host names know no case.
     plain: HashMap<String, Vec<usize>>,
@@ -35,15 +36,28 @@ impl KnownLines {
     /// Reads lines; the first one has the number `first`.
     pub(crate) fn parse(text: String, first: usize) -> Self {
         let mut all = Self::default();
-        let mut at = 0;
-        for (index, text) in text.split_inclusive('\n').enumerate() {
-            if let Some(line) = Line::parse(text) {
-                let number = first + index;
-                all.add(&line, Place { number, at });
+        let (mut number, mut at) = (first, 0);
+        for text in text.split_inclusive('\n') {
+            let place = Place { number, at };
+            if let Some(name) = only_hash(text) {
+                all.hashed.push((name, all.lines.len()));
+                all.lines.push(place);
+            } else if let Some(line) = Line::parse(text) {
+                all.add(&line, place);
             }
+            number += 1;
             at += text.len();
         }
-        Self { text, ..all }
+        Self {
+            text,
+            count: number - first,
+            ..all
+        }
+    }
+
+    /// How many lines there are, with those that have no effect.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     fn add(&mut self, line: &Line<'_>, place: Place) {
@@ -146,6 +160,13 @@ impl<'a> Line<'a> {
             key: words.next()?,
         })
     }
+}
+
+/// The name of a line that begins with one hashed name and no other. A large file has hardly any other
+/// lines: the rest of this one is looked at when a host has that name.
+fn only_hash(line: &str) -> Option<HashedName> {
+    let (name, _key) = line.split_once(' ')?;
+    HashedName::parse(name.strip_prefix("|1|")?)
 }
 
 /// Whether a list of names, patterns and hashes means `name`. One `!pattern` that matches outweighs

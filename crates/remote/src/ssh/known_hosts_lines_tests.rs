@@ -118,25 +118,53 @@ fn lines_of_all_kinds() {
         (format!("[10.0.*]:22?? {one}"), "10.0.1.1", 2200, "known"),
         // Hashes.
         (
-            format!("{} {one}", hashed("a.example", b"salt")),
+            format!("{} {one}", hashed("a.example", &[7; 20])),
             "a.example",
             22,
             "known",
         ),
         (
-            format!("{} {two}", hashed("a.example", b"salt")),
+            format!("{} {two}", hashed("a.example", &[7; 20])),
             "a.example",
             22,
             "changed 1",
         ),
         (
-            format!("{} {one}", hashed("[a.example]:2222", b"salt")),
+            format!("{} {one}", hashed("[a.example]:2222", &[7; 20])),
             "a.example",
             2222,
             "known",
         ),
         (
-            format!("{} {one}", hashed("b.example", b"salt")),
+            format!("{} {one}", hashed("b.example", &[7; 20])),
+            "a.example",
+            22,
+            "new",
+        ),
+        (
+            format!(
+                "{}\t{}",
+                hashed("a.example", &[7; 20]),
+                one.replace(' ', "\t")
+            ),
+            "a.example",
+            22,
+            "known",
+        ),
+        (
+            format!("{},a.example {one}", hashed("b.example", &[7; 20])),
+            "a.example",
+            22,
+            "known",
+        ),
+        (
+            format!("@revoked {} {one}", hashed("a.example", &[7; 20])),
+            "a.example",
+            22,
+            "revoked 1",
+        ),
+        (
+            format!("{} ssh-ed25519", hashed("a.example", &[7; 20])),
             "a.example",
             22,
             "new",
@@ -245,7 +273,7 @@ proptest! {
     ) {
         let host = HostName::new(&name, port);
         let word = |name: &str| match name.strip_prefix('#') {
-            Some(name) => hashed(name, b"salt"),
+            Some(name) => hashed(name, &[7; 20]),
             None => name.to_owned(),
         };
         let lists: Vec<String> = lists

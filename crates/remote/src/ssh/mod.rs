@@ -27,6 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use fd_limit::raise_fd_limit;
+pub use keys::is_public_key;
 pub use session::SshSession;
 pub use target::{HostKeyPolicy, SshOptions, SshTarget};
 

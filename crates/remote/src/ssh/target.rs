@@ -16,11 +16,14 @@ pub struct SshTarget {
     pub port: u16,
     /// Who to log in as. Anybody but `root` becomes root by sudo.
     pub user: String,
-    /// Private keys that were asked for, tried first and in this order.
+    /// Keys that were asked for, tried first and in this order. Where a file can't sign (its key has a
+    /// passphrase, or it is a public key), the agent signs if it holds that very key.
     pub keys: Vec<PathBuf>,
-    /// The agent's socket; its keys come next.
+    /// The agent's socket.
     pub agent: Option<PathBuf>,
-    /// Private keys to try last. One that is not there is passed over.
+    /// Whether the agent's other keys come next.
+    pub agent_keys: bool,
+    /// Keys to try last. One that is not there is passed over.
     pub default_keys: Vec<PathBuf>,
     /// What to do about a host key that is not known.
     pub host_keys: HostKeyPolicy,

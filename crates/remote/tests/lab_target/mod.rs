@@ -38,6 +38,7 @@ pub(crate) fn bare_target(address: &str) -> SshTarget {
         user: "operator".into(),
         keys: Vec::new(),
         agent: None,
+        agent_keys: true,
         default_keys: Vec::new(),
         host_keys: HostKeyPolicy::AcceptNew,
         known_hosts: Vec::new(),
