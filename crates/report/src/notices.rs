@@ -192,7 +192,7 @@ mod tests {
         let mut held = HeldNotices::new(&plan);
         let host = HostName::from("w1");
         let mut most = 0;
-        for number in 0..100_000 {
+        for number in 0..5_000 {
             if held.is_ripe(0) {
                 most = most.max(held.take().len());
             }
