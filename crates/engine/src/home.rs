@@ -91,26 +91,21 @@ impl HomeError {
     }
 }
 
-/// Makes what is missing of the `.phalanx` folder, readable by its owner alone, and looks whether all of it is
-/// ours. `also` is a user who may own it as well: the one who has become root with sudo.
+/// Makes the `.phalanx` folder where there is none, readable by its owner alone, and looks whether all of it is
+/// ours. `also` is a user who may own it as well: the one who has become root with sudo. What is made below it
+/// later is ours, as nobody else can make anything there.
 ///
 /// # Errors
 /// [`HomeError`]; nothing was written then but for the folder itself.
 pub fn prepare_home(home: &Path, also: Option<u32>) -> Result<(), HomeError> {
     above(home)?;
-    for folder in std::iter::once(home.to_owned()).chain(BELOW.map(|name| home.join(name))) {
-        let made = DirBuilder::new().mode(0o700).create(&folder);
-        match made {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(HomeError::Io {
-                    path: folder,
-                    source,
-                });
-            }
-            _ => check_folder(&folder, also)?,
-        }
+    match DirBuilder::new().mode(0o700).create(home) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(HomeError::Io {
+            path: home.to_owned(),
+            source,
+        }),
+        _ => check_home(home, also),
     }
-    Ok(())
 }
 
 /// The same look at what is there, and makes nothing.
@@ -195,6 +190,12 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
+    fn made(home: &Path) {
+        for path in [home.to_owned(), home.join("runs"), home.join("locks")] {
+            DirBuilder::new().mode(0o700).create(path).unwrap();
+        }
+    }
+
     #[test]
     fn what_is_missing_is_made_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -202,9 +203,7 @@ mod tests {
         check_home(&home, None).unwrap();
         assert!(!home.exists(), "who only looks makes nothing");
         prepare_home(&home, None).unwrap();
-        for path in [home.clone(), home.join("runs"), home.join("locks")] {
-            assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o700);
-        }
+        assert_eq!(fs::metadata(&home).unwrap().mode() & 0o777, 0o700);
         prepare_home(&home, None).unwrap();
     }
 
@@ -213,7 +212,7 @@ mod tests {
         for name in ["", "runs", "locks"] {
             let folder = tempfile::tempdir().unwrap();
             let home = folder.path().join(".phalanx");
-            prepare_home(&home, None).unwrap();
+            made(&home);
             let path = match name {
                 "" => home.clone(),
                 _ => home.join(name),
@@ -254,7 +253,7 @@ mod tests {
         for name in ["", "runs", "locks"] {
             let folder = tempfile::tempdir().unwrap();
             let home = folder.path().join(".phalanx");
-            prepare_home(&home, None).unwrap();
+            made(&home);
             chown(home.join(name), Some(4711), None).unwrap();
             let error = prepare_home(&home, None).unwrap_err();
             assert!(

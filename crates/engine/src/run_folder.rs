@@ -225,9 +225,10 @@ impl RunFolder {
                 let entry = entry.map_err(io_at(&folder))?;
                 let (path, kind) = (entry.path(), entry.file_type());
                 let kind = kind.map_err(io_at(&path))?;
+                let is_orders_socket = kind.is_socket() && folder == self.path;
                 if kind.is_dir() {
                     folders.push(path);
-                } else if !kind.is_file() && !(kind.is_socket() && folder == self.path) {
+                } else if !(kind.is_file() || is_orders_socket) {
                     let what =
                         "there are only folders and files in a run's folder, and this is neither";
                     return Err(io_at(&path)(io::Error::other(what)));
@@ -257,17 +258,7 @@ impl RunFolder {
 
     /// The number of the plan that holds.
     pub fn plan_number(&self) -> u32 {
-        let journal = self.journal().ok();
-        let resumed = journal
-            .iter()
-            .flat_map(|journal| journal.events.iter().rev());
-        let number = resumed
-            .filter_map(|event| match &event.kind {
-                EventKind::RunResumed(resumed) => Some(resumed.plan),
-                _ => None,
-            })
-            .next();
-        number.unwrap_or(1)
+        self.journal().map_or(1, |journal| journal.plan_number())
     }
 
     /// One of the run's plans; they are numbered from 1.

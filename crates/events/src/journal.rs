@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 
 /// The version of the format that this program writes.
 pub const FORMAT: u32 = 1;
@@ -113,6 +113,19 @@ impl Journal {
     pub fn newer_format(&self) -> Option<u32> {
         let format = self.header.phalanx_journal;
         (format > FORMAT).then_some(format)
+    }
+
+    /// The number of the plan that holds: the one it began with, or that of its last resumption.
+    pub fn plan_number(&self) -> u32 {
+        let mut resumed = self
+            .events
+            .iter()
+            .rev()
+            .filter_map(|event| match &event.kind {
+                EventKind::RunResumed(resumed) => Some(resumed.plan),
+                _ => None,
+            });
+        resumed.next().unwrap_or(1)
     }
 }
 
@@ -303,7 +316,7 @@ pub fn read_to_continue(journal: impl AsRef<[u8]>) -> Result<Journal, JournalErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{CancelLevel, EventKind};
+    use crate::event::CancelLevel;
 
     fn event(seq: u64) -> Event {
         Event {
@@ -327,7 +340,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let events = [event(1), event(2)];
-        let journal = read(&text(&events)).unwrap();
+        let journal = read(text(&events)).unwrap();
         assert_eq!(journal.events, events);
         assert_eq!(journal.header.run, "r1");
     }
@@ -394,6 +407,8 @@ mod tests {
         assert_eq!(journal.bytes, whole.len() + 17);
     }
 
+    type Reader = fn(&[u8]) -> Result<Journal, JournalError>;
+
     /// Of each line a byte is another one: the line is named, by whoever reads, and nothing is cut off.
     #[test]
     fn whatever_is_no_line_of_ours_is_named() {
@@ -407,8 +422,7 @@ mod tests {
             (b"\0", "0x00"),
             (b"\x1b", "0x1b"),
         ];
-        let readers: [fn(&[u8]) -> Result<Journal, JournalError>; 2] =
-            [|bytes| read(bytes), |bytes| read_to_continue(bytes)];
+        let readers: [Reader; 2] = [|bytes| read(bytes), |bytes| read_to_continue(bytes)];
         for at in 0..lines.len() {
             for (damage, told) in damages {
                 for place in [0, 10, lines[at].len() - 1] {
@@ -500,7 +514,7 @@ mod tests {
     #[test]
     fn a_duplicate_counts_once() {
         assert_eq!(
-            read(&text(&[event(1), event(1), event(2)]))
+            read(text(&[event(1), event(1), event(2)]))
                 .unwrap()
                 .events
                 .len(),

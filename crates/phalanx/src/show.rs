@@ -30,8 +30,10 @@ pub(crate) fn show(
 ) -> Result<Exit, Trouble> {
     let folder = run_list::find(&cluster_source::home(global), args.run.as_deref())?;
     let unreadable = |error| run_list::unreadable(&error);
-    let plan = folder.plan().map_err(unreadable)?;
     let journal = folder.journal().map_err(unreadable)?;
+    let plan = folder
+        .numbered_plan(journal.plan_number())
+        .map_err(unreadable)?;
     run_list::tell_newer(&folder, terminal);
     let report = report(global, &folder, &plan, &journal.events);
     if let Some(path) = &args.html {

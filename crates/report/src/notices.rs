@@ -11,6 +11,8 @@ use crate::terminal_text::harmless;
 
 /// Equal notices that come within this time are one.
 const FOLD_MS: u64 = 1_000;
+/// More than so many different ones are not held.
+const MOST: usize = 500;
 
 /// What is held back.
 pub(crate) struct HeldNotices {
@@ -142,9 +144,10 @@ impl HeldNotices {
         self.since
     }
 
-    /// Whether they have been held long enough.
+    /// Whether they have been held long enough, or are too many to find equal ones among.
     pub(crate) fn is_ripe(&self, now: u64) -> bool {
-        !self.is_empty() && now.saturating_sub(self.since) >= FOLD_MS
+        let is_old = now.saturating_sub(self.since) >= FOLD_MS;
+        !self.is_empty() && (is_old || self.notices.len() >= MOST)
     }
 
     /// All of them, each one's hosts in the plan's order. A failed host takes its later stages with it: stages that did not run on the
@@ -194,5 +197,27 @@ impl Notice {
             words.push_str(&harmless(text));
         }
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_more_are_held_than_equal_ones_can_be_found_among() {
+        let plan: Plan =
+            serde_json::from_str(include_str!("../../../fuzz/seeds/plan/plan.json")).unwrap();
+        let mut held = HeldNotices::new(&plan);
+        let host = HostName::from("w1");
+        let mut most = 0;
+        for number in 0..5_000 {
+            if held.is_ripe(0) {
+                most = most.max(held.take().len());
+            }
+            let text = format!("notice {number}");
+            held.add(0, Said::of_host("note", Style::new(), &host, &text));
+        }
+        assert_eq!(most, MOST);
     }
 }
