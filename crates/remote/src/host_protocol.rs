@@ -34,6 +34,7 @@ mod content;
 mod hold;
 mod job;
 mod numbers;
+mod pace;
 mod put;
 mod request;
 mod talk;

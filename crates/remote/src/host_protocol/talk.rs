@@ -9,6 +9,7 @@ use crate::answer::{Answer, AnswerReader};
 use crate::error::{JobError, LostError, ProbeError, PutError, SudoError};
 use crate::exec::{ExecChannel, FromHost};
 
+use super::pace::Pace;
 use super::unexpected;
 
 /// How much of stderr is kept, for messages.
@@ -61,20 +62,23 @@ pub(super) enum Ended {
 /// A channel and what was read of it.
 pub(super) struct Talk {
     channel: Box<dyn ExecChannel>,
-    reader: AnswerReader,
+    /// Boxed, since a talk is handed about.
+    reader: Box<AnswerReader>,
     answers: VecDeque<Answer>,
     heard: Vec<u8>,
     exit: Option<i32>,
+    pace: Pace,
 }
 
 impl Talk {
     pub(super) fn new(channel: Box<dyn ExecChannel>, nonce: &str) -> Self {
         Self {
             channel,
-            reader: AnswerReader::new(nonce),
+            reader: Box::new(AnswerReader::new(nonce)),
             answers: VecDeque::new(),
             heard: Vec::new(),
             exit: None,
+            pace: Pace::new(),
         }
     }
 
@@ -93,14 +97,17 @@ impl Talk {
                 return Ok(Some(answer));
             }
             match self.channel.next().await? {
-                Some(FromHost::Stdout(bytes)) => self
-                    .reader
-                    .push(&bytes, &mut self.answers)
-                    .map_err(|error| TalkError::Protocol(error.to_string()))?,
+                Some(FromHost::Stdout(bytes)) => {
+                    self.reader
+                        .push(&bytes, &mut self.answers)
+                        .map_err(|error| TalkError::Protocol(error.to_string()))?;
+                    self.pace.take(bytes.len()).await;
+                }
                 Some(FromHost::Stderr(bytes)) => {
                     let room = HEARD_KEPT.saturating_sub(self.heard.len()).min(bytes.len());
                     self.heard
                         .extend_from_slice(bytes.get(..room).unwrap_or_default());
+                    self.pace.take(bytes.len()).await;
                 }
                 Some(FromHost::Exit(status)) => self.exit = Some(status),
                 Some(FromHost::Flood) => {
