@@ -37,6 +37,7 @@ mod environment;
 mod hold;
 mod job;
 mod numbers;
+mod pace;
 mod put;
 mod request;
 mod talk;

@@ -35,7 +35,7 @@ impl HostProtocol {
             asked => asked?,
         };
         let (status, said) = match asked {
-            Asked::Answered(talk, answer) => return self.proven(request, talk, answer),
+            Asked::Answered(talk, answer) => return self.proven(request, *talk, answer),
             Asked::Ended { status, said } => (status, said),
         };
         let may_want_tty = self.options.sudo && status == 1 && !tty && !wants_password(&said);
@@ -43,7 +43,7 @@ impl HostProtocol {
             && let Asked::Answered(talk, answer) = self.ask_with(request, eager, true).await?
         {
             self.tty.store(true, Ordering::Relaxed);
-            return self.proven(request, talk, answer);
+            return self.proven(request, *talk, answer);
         }
         Err(self.why_ended(request, status, &said).await)
     }
@@ -112,7 +112,7 @@ impl HostProtocol {
             }
         }
         match talk.next_within(stall).await? {
-            Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => Ok(Asked::Answered(talk, answer)),
+            Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => Ok(Asked::Answered(Box::new(talk), answer)),
             Some(other) => Err(unexpected(&other)),
             None => match (talk.exit(), talk.said()) {
                 // Who is killed says nothing more, and a host that goes down kills. That an exit
@@ -222,7 +222,7 @@ impl HostProtocol {
 }
 
 enum Asked {
-    Answered(Talk, Answer),
+    Answered(Box<Talk>, Answer),
     /// The command ended, and what was said did not answer.
     Ended {
         status: i32,

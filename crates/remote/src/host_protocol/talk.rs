@@ -10,6 +10,7 @@ use crate::error::{JobError, LostError, ProbeError, PutError};
 use crate::exec::{ExecChannel, FromHost};
 use crate::refusal::{LoginError, SudoError, UnsafeSpoolError};
 
+use super::pace::Pace;
 use super::unexpected;
 
 /// How much of stderr is kept, for messages.
@@ -66,22 +67,25 @@ pub(super) enum Ended {
 /// A channel and what was read of it.
 pub(super) struct Talk {
     channel: Box<dyn ExecChannel>,
-    reader: AnswerReader,
+    /// Boxed, since a talk is handed about.
+    reader: Box<AnswerReader>,
     answers: VecDeque<Answer>,
     heard: Vec<u8>,
     exit: Option<i32>,
     killed: bool,
+    pace: Pace,
 }
 
 impl Talk {
     pub(super) fn new(channel: Box<dyn ExecChannel>, nonce: &str) -> Self {
         Self {
             channel,
-            reader: AnswerReader::new(nonce),
+            reader: Box::new(AnswerReader::new(nonce)),
             answers: VecDeque::new(),
             heard: Vec::new(),
             exit: None,
             killed: false,
+            pace: Pace::new(),
         }
     }
 
@@ -100,14 +104,17 @@ impl Talk {
                 return Ok(Some(answer));
             }
             match self.channel.next().await? {
-                Some(FromHost::Stdout(bytes)) => self
-                    .reader
-                    .push(&bytes, &mut self.answers)
-                    .map_err(|error| TalkError::Protocol(error.to_string()))?,
+                Some(FromHost::Stdout(bytes)) => {
+                    self.reader
+                        .push(&bytes, &mut self.answers)
+                        .map_err(|error| TalkError::Protocol(error.to_string()))?;
+                    self.pace.take(bytes.len()).await;
+                }
                 Some(FromHost::Stderr(bytes)) => {
                     let room = HEARD_KEPT.saturating_sub(self.heard.len()).min(bytes.len());
                     self.heard
                         .extend_from_slice(bytes.get(..room).unwrap_or_default());
+                    self.pace.take(bytes.len()).await;
                 }
                 Some(FromHost::Exit(status)) => self.exit = Some(status),
                 Some(FromHost::Flood) => {
