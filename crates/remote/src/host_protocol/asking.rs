@@ -112,7 +112,9 @@ impl HostProtocol {
             }
         }
         match talk.next_within(stall).await? {
-            Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => Ok(Asked::Answered(Box::new(talk), answer)),
+            Some(answer @ (Answer::Head(_) | Answer::Fail(_))) => {
+                Ok(Asked::Answered(Box::new(talk), answer))
+            }
             Some(other) => Err(unexpected(&other)),
             None => match (talk.exit(), talk.said()) {
                 // Who is killed says nothing more, and a host that goes down kills. That an exit
