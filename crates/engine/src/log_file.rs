@@ -19,10 +19,10 @@ use crate::plain_file;
 use crate::run_folder::RunFolder;
 use crate::telling::Telling;
 
-/// The longest log of one attempt.
-const LOG_LIMIT: u64 = 64 << 20;
-/// So much all logs of one host in one run have together.
-const HOST_LIMIT: u64 = 256 << 20;
+/// The longest log of one attempt, in bytes.
+const LOG_LIMIT: u64 = 256 << 20;
+/// All logs of one host in one run have at most so many bytes together.
+const HOST_LIMIT: u64 = 1 << 30;
 /// So much a log may have in any case.
 const LEAST_LIMIT: u64 = 64 << 10;
 

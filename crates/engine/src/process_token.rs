@@ -2,7 +2,6 @@
 //! is known to be dead.
 
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -14,10 +13,11 @@ pub(crate) fn own() -> Option<String> {
     Some(format!("{}.{pid}.{}", place()?, start_of(pid)?))
 }
 
-/// A number drawn by lot, by which two that take hosts at the same moment know who of them stays.
+/// A number drawn by lot, by which two that take hosts at the same moment know who of them stays: 63 bits,
+/// since hosts count with a sign.
 pub(crate) fn rank() -> u64 {
-    // The standard library's hash keys are drawn by the system.
-    RandomState::new().hash_one(0u8)
+    // Where the system has no random numbers, a tie is decided by the process.
+    getrandom::u64().unwrap_or_default() >> 1
 }
 
 /// Whether the process of this name is known to be dead: it was one of this kernel and namespace, and is

@@ -59,10 +59,7 @@ fn number(name: &str, default: u32) -> u32 {
 
 /// The library that gives a program another clock.
 fn faketime() -> PathBuf {
-    let known = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
-        .map(|machine| PathBuf::from(format!("/usr/lib/{machine}/faketime/libfaketime.so.1")));
-    let found = known.into_iter().find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("libfaketime is missing: apt-get install libfaketime"))
+    phalanx_lab::library("faketime/libfaketime.so.1", "libfaketime").unwrap()
 }
 
 /// A folder with the same cluster in it, as on another machine.

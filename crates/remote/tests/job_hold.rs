@@ -24,7 +24,7 @@ fn words(process: &str) -> HolderWords {
         process: process.into(),
         beats: 0,
         stance: Stance::Taking,
-        rank: u64::MAX - 1,
+        rank: i64::MAX as u64 - 1,
         run: "20260101-000000-abcde".into(),
         owner: "kim o'hara".into(),
         machine: "desk".into(),
@@ -374,7 +374,9 @@ async fn a_script_whose_folder_is_gone_is_not_run_beside() {
             async {
                 support::until("it runs", || watched.accepted() == 1).await;
                 support::until("the script runs", || {
-                    host.processes().iter().any(|line| line.contains("/main"))
+                    host.processes()
+                        .iter()
+                        .any(|line| line.contains("/main") && !line.contains("env -i"))
                 })
                 .await;
                 fs::remove_dir_all(host.spool()).unwrap();

@@ -60,7 +60,7 @@ compare_configuration() {
     while read -r _ packages; do
         made=${packages:-$made}
     done <<END
-${PX_FACTS_CLUSTER_PACKAGES:-}
+$(px_facts cluster_packages)
 END
     file=/etc/mesosphere/setup-flags/cluster-packages.json
     if [ "$made" = none ] || [ ! -r "$file" ]; then
@@ -204,7 +204,7 @@ if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ] && [ -x /opt/mesosphere/bin/3
 fi
 # The bootstrap node, where it takes part, tells what it has made as soon as it is connected to.
 if [ "$status" -eq 0 ] && [ "$PX_STAGE" = verify ]; then
-    if [ -z "${PX_FACTS_CLUSTER_PACKAGES:-}" ] && [ "${PX_WAITED:-0}" -lt 3 ]; then
+    if [ -z "$(px_facts cluster_packages)" ] && [ "${PX_WAITED:-0}" -lt 3 ]; then
         missing="the bootstrap node has not told yet which configuration it has made"
         status=1
     fi

@@ -80,7 +80,7 @@ compare_configuration() {
     while read -r _ packages; do
         made=${packages:-$made}
     done <<END
-${PX_FACTS_CLUSTER_PACKAGES:-}
+$(px_facts cluster_packages)
 END
     file=/etc/mesosphere/setup-flags/cluster-packages.json
     if [ "$made" = none ] || [ ! -r "$file" ]; then

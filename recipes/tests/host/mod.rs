@@ -17,7 +17,7 @@ fact() { echo \"fact $1 $2\"; }
 problem() { echo \"problem $1 $2 $3\"; }
 already() { :; }
 changed() { echo \"changed $1\"; }
-px_facts() { eval \"printf '%s\\n' \\\"\\${PX_FACTS_$(echo \"$1\" | tr a-z A-Z)}\\\"\"; }
+px_facts() { eval \"printf '%s\\n' \\\"\\${PX_FACTS_$(echo \"$1\" | tr a-z A-Z)-}\\\"\"; }
 ";
 
 /// The shells that a script may meet: dash, and bash in POSIX mode as on EL 7.

@@ -159,4 +159,16 @@ pub(crate) fn installed_nodes_that_are_not_as_they_should_be(site: &Site) {
     assert_eq!(ran.state("private1"), "failed", "{}", ran.said);
     let unwell = "3dt finds units of DC/OS on this host that are not well: dcos-broken.service";
     assert!(ran.said.contains(unwell), "{}", ran.said);
+
+    // A login of root's whose start-up files bring DC/OS's own libraries along, as on EL 7: what the system's
+    // own programs do with them must not be what a probe meets.
+    on(
+        "mkdir -p /root/.ssh && cp /home/*/.ssh/authorized_keys /root/.ssh/ \
+         && echo '. /etc/profile.d/dcos.sh' >>/root/.bashrc",
+    );
+    let yaml = site.yaml().replace("user: ec2-user", "user: root");
+    fs::write(site.place.folder().join("root.yaml"), yaml).unwrap();
+    let ran = site.run(&["verify", "-c", "root.yaml", "--on", "private1"]);
+    on("rm /root/.bashrc");
+    assert_eq!(ran.code, 0, "{}", ran.said);
 }

@@ -110,8 +110,9 @@ fn word(text: &str) -> String {
 
 /// The number that a host begins at which has none: nobody has it from before somebody took that away.
 fn first_fence() -> u64 {
-    // Each RandomState has keys of its own, taken from the system's random numbers.
-    (RandomState::new().hash_one(0u8) >> 16).max(1)
+    // A system without random numbers: std's own keys were taken while there were some.
+    let random = getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0u8));
+    (random >> 16).max(1)
 }
 
 /// What a host says to somebody who would take it; nothing where it makes no sense.
