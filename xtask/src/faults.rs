@@ -2,10 +2,10 @@
 //! run. Its table goes to `docs/reliability.md`.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use crate::Outcome;
+use crate::table::write_between;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -55,23 +55,14 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         return Err(format!("something was lost: {status}").into());
     }
     let text = format!(
-        "# Reliability\n\n\
-         What was done to hosts, connections, disks, clocks and to phalanx itself, and what was lost by it. After each, a \
-         checker that shares no code with the engine compared the journal with what the hosts had counted themselves: no \
-         attempt ran twice, none ran that was not written down, each end is recorded once and as it was, every byte of output \
-         is there in order, and nothing is left on hosts or on this machine.\n\n\
-         `cargo xtask campaign faults --seed {}`, {}. A smaller one is part of the tests \
-         (`crates/phalanx/tests/faults.rs`).\n\n{}\n\
-         What a power loss of the controller's machine may take from journal and logs is tried on a scripted world, in \
-         `crates/engine/tests/resume.rs`. A clock that steps on a host is not tried: lab hosts share this machine's. By a \
-         host's wall clock only one thing is decided: which folders of older runs are removed when a run is done.\n",
+        "`cargo xtask campaign faults --seed {}`, {}.\n\n{}",
         options.seed,
         jiff::Zoned::now().date(),
         fs::read_to_string(&table)?,
     );
     println!("\n{text}");
     if !options.print_only {
-        fs::write(Path::new("docs/reliability.md"), text)?;
+        write_between("docs/reliability.md", "faults", &text)?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         table.row(vec![name.to_owned(), figure.to_owned()]);
     }
     let text = format!(
-        "# One host that floods\n\n20 loopback hosts with scripts of a second, and one whose two jobs say 120 MiB each, whose probe \
+        "# One host that floods\n\n20 loopback hosts with scripts of a second, and one whose two jobs say 64 MiB each, whose probe \
          tells 150 000 facts that nobody asked for, and that tells 8000 problems. {} processors, shared by client, hosts and the \
          hostile server.\n\n`cargo xtask campaign hostile`, {}.\n\n{}",
         thread::available_parallelism()?,

@@ -13,6 +13,7 @@ mod display;
 mod fan_out;
 mod faults;
 mod fuzz;
+mod harm;
 mod hostile;
 mod many_hosts;
 mod masters;
@@ -54,6 +55,8 @@ enum Campaign {
     Faults(faults::Options),
     /// Any bytes for what reads files of others; writes docs/campaigns/fuzz.md.
     Fuzz(fuzz::Options),
+    /// What others may do to a host, an operator or a run; writes docs/reliability.md.
+    Harm(harm::Options),
     /// One host among 21 that floods.
     Hostile(hostile::Options),
     /// Installations with one, three and five masters.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
         Task::Campaign(Campaign::Faults(options)) => faults::run(&options),
         Task::Campaign(Campaign::Fuzz(options)) => fuzz::run(&options),
+        Task::Campaign(Campaign::Harm(options)) => harm::run(&options),
         Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
         Task::Campaign(Campaign::TwoAtOnce(options)) => two_at_once::run(&options),

@@ -1,6 +1,9 @@
 //! A campaign's table, as Markdown.
 
 use std::fmt::Write as _;
+use std::fs;
+
+use crate::Outcome;
 
 /// Rows of text under a heading, columns aligned so that it also reads in a terminal.
 pub(crate) struct Table {
@@ -54,6 +57,20 @@ impl Table {
         }
         text
     }
+}
+
+/// Writes a text between the lines `<!-- MARK -->` and `<!-- /MARK -->` of a page, in the place of what stands there.
+pub(crate) fn write_between(path: &str, mark: &str, text: &str) -> Outcome<()> {
+    let page = fs::read_to_string(path)?;
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->\n"));
+    let parts = page.split_once(&begin).and_then(|(before, rest)| {
+        let (_, behind) = rest.split_once(&end)?;
+        Some((before, behind))
+    });
+    let (before, behind) = parts.ok_or_else(|| format!("{path} has no place for {mark}"))?;
+    let text = text.trim();
+    fs::write(path, format!("{before}{begin}\n{text}\n\n{end}{behind}"))?;
+    Ok(())
 }
 
 /// The one in the middle.

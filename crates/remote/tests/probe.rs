@@ -103,9 +103,9 @@ async fn the_environment_is_clean_and_exact() {
     }
 }
 
-/// Names that a shell sets for its children itself.
+/// Names that a shell sets for its children itself, and the one that dash does not let go of.
 fn is_the_shells_own(name: &str) -> bool {
-    matches!(name, "_" | "SHLVL" | "PWD" | "OLDPWD")
+    matches!(name, "_" | "SHLVL" | "PWD" | "OLDPWD" | "IFS")
 }
 
 #[tokio::test]
@@ -146,6 +146,21 @@ async fn a_probe_has_the_variables_of_a_job() {
                 "HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "/"
             ]
         );
+    }
+}
+
+#[tokio::test]
+async fn what_splits_words_is_the_usual_and_is_set() {
+    for host in Host::each() {
+        let mut exec = host.exec.clone();
+        exec.noise = "export IFS=:".into();
+        let text =
+            "set -u; before=$IFS; IFS=:; set -- a:b; IFS=$before; printf %s \"$IFS\" | od -An -tx1";
+        let protocol = host.protocol_over(exec, host.options());
+        let mut output = Vec::new();
+        let end = within(protocol.probe(&script(text), &mut output)).await;
+        assert_eq!(end.unwrap().status, 0);
+        assert_eq!(String::from_utf8(output).unwrap().trim(), "20 09 0a");
     }
 }
 

@@ -21,7 +21,12 @@ for px_line in $(
   *) command unset -v "$px_line" 2>/dev/null ;;
   esac
 done
-unset IFS BASH_ENV px_line
+# The usual one, set: a script that allows no unset variables may save it. (Where it came exported, dash keeps
+# it so; no shell takes it from there.)
+px_line='	' # a tab
+IFS=" $px_line
+"
+unset BASH_ENV px_line
 set +f
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LANG=C TERM=dumb
