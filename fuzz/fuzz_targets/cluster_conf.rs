@@ -5,10 +5,10 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use phalanx_plan::{ShownSettings, SourceFile};
 use phalanx_plan::cluster_conf::{ConfMapping, read_conf};
 use phalanx_plan::read::decode;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::{ShownSettings, SourceFile};
 
 static MAPPING: LazyLock<ConfMapping> = LazyLock::new(|| {
     let text = include_str!("../../recipes/dcos/cluster-conf.yaml");

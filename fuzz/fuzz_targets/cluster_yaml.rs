@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use phalanx_plan::{ShownSettings, SourceFile};
 use phalanx_plan::cluster_write::to_yaml;
 use phalanx_plan::cluster_yaml::{peek_recipe, read_yaml};
 use phalanx_plan::read::decode;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::{ShownSettings, SourceFile};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(source) = decode("phalanx.yaml", data) else {

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[path = "../looking.rs"]
 mod looking;
 
 use std::sync::{Arc, LazyLock};
@@ -24,7 +25,10 @@ fuzz_target!(|data: &[u8]| {
         let again = journal::read_to_continue(kept).expect("it was read");
         assert_eq!(again.events, journal.events);
         assert_eq!(again.whole_bytes, kept.len());
-        assert_eq!(shown.as_ref().map(|shown| &shown.events).ok(), Some(&journal.events));
+        assert_eq!(
+            shown.as_ref().map(|shown| &shown.events).ok(),
+            Some(&journal.events)
+        );
     }
     if let Ok(journal) = shown {
         looking::look(&PLAN, &journal.events);

@@ -4,6 +4,7 @@
 
 #![no_main]
 
+#[path = "../looking.rs"]
 mod looking;
 
 use std::sync::{Arc, LazyLock};
@@ -22,8 +23,16 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let leads_nowhere = |name: &str| !name.contains('/') && !name.starts_with('.');
-    assert!(plan.hosts.iter().all(|host| leads_nowhere(host.name.as_str())));
-    assert!(plan.stages.iter().all(|stage| leads_nowhere(stage.id.as_str())));
+    assert!(
+        plan.hosts
+            .iter()
+            .all(|host| leads_nowhere(host.name.as_str()))
+    );
+    assert!(
+        plan.stages
+            .iter()
+            .all(|stage| leads_nowhere(stage.id.as_str()))
+    );
     let text = serde_json::to_vec(&plan).expect("a plan can be written");
     let again: Plan = serde_json::from_slice(&text).expect("what was written can be read");
     let text_again = serde_json::to_vec(&again).expect("a plan can be written");

@@ -8,7 +8,8 @@ use phalanx_plan::{Plan, PlanIndex, TaskId};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::live::{LiveOptions, LiveView, LogPort, Moment, Seat};
 use phalanx_report::{
-    Charset, HtmlContext, Learned, LineDisplay, LineOptions, ReportContext, Verbosity, html, summarize,
+    Charset, HtmlContext, Learned, LineDisplay, LineOptions, ReportContext, Verbosity, html,
+    summarize,
 };
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
@@ -30,7 +31,11 @@ impl LogPort for Nothing {
 pub fn look(plan: &Arc<Plan>, events: &[Event]) {
     let state = RunState::of(events);
     let index = PlanIndex::new(plan);
-    assert!(plan.tasks.iter().all(|task| index.of_stage(task.stage).end <= plan.tasks.len()));
+    assert!(
+        plan.tasks
+            .iter()
+            .all(|task| index.of_stage(task.stage).end <= plan.tasks.len())
+    );
     let context = ReportContext {
         run: "20260101-000000-abcd",
         command: "phalanx",
