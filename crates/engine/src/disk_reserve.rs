@@ -5,7 +5,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::fs::fstatvfs;
-use rustix::io::Errno;
 
 /// So much is left alone, on a disk that is large enough.
 const RESERVE: u64 = 64 << 20;
@@ -37,11 +36,17 @@ impl DiskReserve {
         let Ok(disk) = fstatvfs(file) else {
             return Ok(());
         };
+        if disk.f_blocks == 0 {
+            return Ok(()); // ramfs, tmpfs without a limit, some of FUSE
+        }
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let size = disk.f_blocks.saturating_mul(disk.f_frsize);
         let room = beyond_reserve(free, size);
         if room < bytes {
-            return Err(Errno::NOSPC.into());
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                "No space left on the disk of the run's folder but what is kept for the journal",
+            ));
         }
         // Others write as well.
         let left = (room / 8).min(LOOK_AFTER).saturating_sub(bytes);

@@ -78,8 +78,6 @@ pub(crate) struct Dispatcher {
     asked: Option<CancelLevel>,
     /// Whether nothing is to begin for now: told to executors, so that none waits with a permit in hand.
     paused: watch::Sender<bool>,
-    /// Hosts that the operator wanted contacted again.
-    contacted_again: BTreeSet<usize>,
     /// How tasks begin that do not begin with their first attempt.
     begins: BTreeMap<usize, Begin>,
     /// How tasks were begun last.
@@ -126,7 +124,6 @@ impl Dispatcher {
             cancel: None,
             asked: None,
             paused,
-            contacted_again: BTreeSet::new(),
             begins: BTreeMap::new(),
             begun: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -277,6 +274,7 @@ impl Dispatcher {
                 self.contended(host);
                 Ok(())
             }
+            Report::Away { host } => self.away(host),
             Report::Yields { host, failure } => self.yields(host, failure),
             Report::Gone { host, failure } => self.gone(host, failure),
             Report::Announce {

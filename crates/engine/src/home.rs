@@ -84,7 +84,8 @@ impl HomeError {
                 path.display()
             )),
             Self::Above { path, .. } => Some(format!(
-                "keep the cluster file in a folder of your own, or: chmod o-w {}",
+                "keep the cluster file in a folder of your own (not on a file system that has no modes), or: \
+                 chmod o-w {}",
                 path.display()
             )),
         }

@@ -93,6 +93,8 @@ impl Executor {
                 let may_come = failure.kind == FailureKind::Unreachable;
                 if is_first || !may_come {
                     self.send(Report::Gone { host, failure }).await;
+                } else {
+                    self.send(Report::Away { host }).await;
                 }
                 may_come
             }
@@ -172,7 +174,7 @@ impl Executor {
                 id: &id,
                 fence: self.fence(),
                 start: None,
-                offset: log.bytes(),
+                offset: log.offset(),
             };
             match connection.job(call, &mut Filling(&mut log)).await {
                 Ok(_) => return Ok(()),

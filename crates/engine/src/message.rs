@@ -20,6 +20,8 @@ pub(crate) enum Report {
     Taken { host: usize },
     /// Somebody else has the host, or runs a script there; that may pass.
     Contended { host: usize },
+    /// A host that came late was lost again before it was ours.
+    Away { host: usize },
     /// Somebody else takes hosts at the same moment as we do, this one among them, and stays by the lot that
     /// each has drawn: we give way, unless we have begun.
     Yields { host: usize, failure: Failure },

@@ -181,10 +181,10 @@ fn theirs(host: &Host) -> (PathBuf, PathBuf) {
 
 #[tokio::test]
 async fn in_somebody_elses_folder_files_are_replaced_and_never_changed() {
-    if !rustix::process::geteuid().is_root() {
-        println!("not tried: only root can make other users' folders");
-        return;
-    }
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "needs root: only root can make other users' folders"
+    );
     for host in Host::each() {
         let (theirs, roots) = theirs(&host);
         let path = theirs.join("file");
@@ -215,11 +215,30 @@ async fn in_somebody_elses_folder_files_are_replaced_and_never_changed() {
 }
 
 #[tokio::test]
-async fn a_link_on_the_way_is_followed_only_where_it_is_roots() {
-    if !rustix::process::geteuid().is_root() {
-        println!("not tried: only root can make other users' folders");
-        return;
+async fn a_folder_that_its_group_shares_takes_files_and_keeps_nothing_else() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "needs root: only root can give folders away"
+    );
+    for host in Host::each() {
+        // As /var/local on Debian: what is made in it belongs to its group, and hands that on.
+        let shared = host.folder.path().join("shared");
+        std::fs::create_dir(&shared).unwrap();
+        std::os::unix::fs::chown(&shared, None, Some(65534)).unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o2775)).unwrap();
+        let wanted = file(&shared.join("file"), b"mine", 0o644);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Written);
+        assert_eq!(put(&host, &wanted).await.unwrap(), PutOutcome::Already);
+        assert_eq!(entries(&shared), 1);
     }
+}
+
+#[tokio::test]
+async fn a_link_on_the_way_is_followed_only_where_it_is_roots() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "needs root: only root can make other users' folders"
+    );
     for host in Host::each() {
         let (theirs, _) = theirs(&host);
         let ours = folder(&host);

@@ -29,12 +29,9 @@ fn make(path: &Path, owner: u32, mode: u32) {
     chown(path, Some(owner), Some(owner)).unwrap();
 }
 
-fn is_root() -> bool {
+fn need_root() {
     let root = rustix::process::geteuid().is_root();
-    if !root {
-        println!("not tried: only root can make other users' folders");
-    }
-    root
+    assert!(root, "needs root: only root can make other users' folders");
 }
 
 /// What is said of this spool, by everything that would use it; nothing in it is changed.
@@ -105,9 +102,7 @@ fn entries_below(path: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn a_spool_that_a_stranger_made_is_refused() {
-    if !is_root() {
-        return;
-    }
+    need_root();
     for host in Host::each() {
         let spool = host.folder.path().join("theirs");
         make(&spool, STRANGER, 0o777);
@@ -132,9 +127,7 @@ async fn a_spool_that_a_stranger_made_is_refused() {
 
 #[tokio::test]
 async fn a_folder_of_jobs_that_a_stranger_made_is_refused() {
-    if !is_root() {
-        return;
-    }
+    need_root();
     for host in Host::each() {
         let spool = host.folder.path().join("half");
         make(&spool, 0, 0o700);
@@ -150,9 +143,7 @@ async fn a_folder_of_jobs_that_a_stranger_made_is_refused() {
 
 #[tokio::test]
 async fn what_a_group_or_all_may_write_is_refused() {
-    if !is_root() {
-        return;
-    }
+    need_root();
     for host in Host::each() {
         for (name, mode) in [("group", 0o770), ("all", 0o707), ("sticky", 0o1777)] {
             let spool = host.folder.path().join(name);
@@ -193,9 +184,7 @@ async fn works(host: &Host, spool: &Path) {
 
 #[tokio::test]
 async fn a_link_is_followed_only_where_it_is_roots() {
-    if !is_root() {
-        return;
-    }
+    need_root();
     for host in Host::each() {
         let base = host.folder.path();
         let real = base.join("real");
@@ -235,9 +224,7 @@ async fn a_link_is_followed_only_where_it_is_roots() {
 
 #[tokio::test]
 async fn it_is_looked_once_a_connection() {
-    if !is_root() {
-        return;
-    }
+    need_root();
     for host in Host::each() {
         let protocol = host.protocol();
         let end = start(&protocol, &id("one"), "true", &mut Recorder::default()).await;

@@ -270,6 +270,35 @@ tell() {
     fact cluster_packages "${packages:-none}"
 }
 
+# Before anything is removed: whether all of it can be made anew.
+ready_to_make() {
+    # The installer's container takes this port of the bootstrap node, whether it needs it or not.
+    case $(ss -lnt 'sport = :9000') in
+    *LISTEN*)
+        problem port_9000 error "port 9000 of the bootstrap node is in use, and the installer needs it for a while" \
+            "stop what listens there: ss -lntp 'sport = :9000'"
+        exit 1
+        ;;
+    esac
+    # After a power loss its container's name may still be taken.
+    left=$(docker ps -aq --filter name=dcos-genconf) || fail "docker does not answer"
+    if [ -n "$left" ]; then
+        # shellcheck disable=SC2086
+        docker rm -f $left || fail "could not remove the container of an earlier run"
+    fi
+    # Where the image's file lies there, the installer believes that Docker has loaded it. It may have
+    # been killed before that, and would then never find its image.
+    for tar in dcos-genconf.*.tar; do
+        if [ -e "$tar" ]; then
+            image=${tar#dcos-genconf.}
+            if ! docker inspect --type image "mesosphere/dcos-genconf:${image%.tar}" >/dev/null 2>&1; then
+                echo "removing $tar, which Docker has not loaded"
+                rm -f "$tar" || fail "could not remove $work/$tar"
+            fi
+        fi
+    done
+}
+
 close_all
 if [ -e "$list" ]; then
     differ=$(differences) || fail "could not compare $serve with $list"
@@ -288,9 +317,11 @@ if [ -e "$list" ]; then
         tell
         exit 0
     fi
+    ready_to_make
     # What comes of the following is not what that list says, also where it is cut short.
     rm -f "$list" || fail "could not write to $work/sums"
 else
+    ready_to_make
     # Nobody knows who has been at it.
     if [ -e generated.from ]; then
         problem no_sums note "there is no list of checksums for what lay in $serve: it was removed, and made anew" \
@@ -301,32 +332,6 @@ fi
 rm -f generated.from
 # While it is made, nobody else gets in, not even who was there before it was closed.
 chmod 700 "$serve" || fail "could not change the mode of $serve"
-
-# The installer's container takes this port of the bootstrap node, whether it needs it or not.
-case $(ss -lnt 'sport = :9000') in
-*LISTEN*)
-    problem port_9000 error "port 9000 of the bootstrap node is in use, and the installer needs it for a while" \
-        "stop what listens there: ss -lntp 'sport = :9000'"
-    exit 1
-    ;;
-esac
-# After a power loss its container's name may still be taken.
-left=$(docker ps -aq --filter name=dcos-genconf)
-if [ -n "$left" ]; then
-    # shellcheck disable=SC2086
-    docker rm -f $left || fail "could not remove the container of an earlier run"
-fi
-# Where the image's file lies there, the installer believes that Docker has loaded it. It may have
-# been killed before that, and would then never find its image.
-for tar in dcos-genconf.*.tar; do
-    if [ -e "$tar" ]; then
-        image=${tar#dcos-genconf.}
-        if ! docker inspect --type image "mesosphere/dcos-genconf:${image%.tar}" >/dev/null 2>&1; then
-            echo "removing $tar, which Docker has not loaded"
-            rm -f "$tar" || fail "could not remove $work/$tar"
-        fi
-    fi
-done
 
 # The generator tells all of its arguments, with the superuser's hash and the proxies' passwords: those
 # do not belong in a log.

@@ -131,11 +131,12 @@ impl Dispatcher {
             self.begins.entry(task).or_insert(begin);
         }
         self.begins.extend(failed);
-        self.contacted_again.insert(index);
         self.raise(index, None);
         self.board.take_in(&self.plan, index);
         if !self.ready.get(index).is_some_and(|ready| *ready) {
             self.to_order.push((index, Order::Contact));
+        } else if is_left_out {
+            self.settling.note(index, Claim::Held);
         }
         let own = self.board.undone_of(index);
         let reopens = self.reopened(own);

@@ -27,14 +27,28 @@ impl Dispatcher {
         self.settling.note(host, Claim::Held);
     }
 
+    /// An answer that was under way when the operator left the host out claims nothing.
     pub(super) fn contended(&mut self, host: usize) {
-        self.settling.note(host, Claim::Contended);
+        if !self.board.is_left_out(host) {
+            self.settling.note(host, Claim::Contended);
+        }
+    }
+
+    /// A host that came late was lost again. Where another run had it before we began, nobody knows any more what
+    /// that one does there.
+    pub(super) fn away(&mut self, host: usize) -> std::io::Result<()> {
+        let was = self.settling.claim(host);
+        if self.settling.is_settled() || was != Claim::Contended {
+            return Ok(());
+        }
+        self.settling.note(host, Claim::Out);
+        self.stop_for_another()
     }
 
     /// Two runs take their hosts at the same moment, and the lot fell on the other one. Who has begun stays:
     /// the other one can't begin as long as it wants a host of ours.
     pub(super) fn yields(&mut self, host: usize, failure: Failure) -> std::io::Result<()> {
-        if self.settling.is_settled() || self.held {
+        if self.settling.is_settled() || self.held || self.board.is_left_out(host) {
             return Ok(());
         }
         self.gone(host, failure)
@@ -48,7 +62,9 @@ impl Dispatcher {
         let name = planned.name.clone();
         let was = self.settling.claim(host);
         self.settling.note(host, Claim::Out);
-        if !self.settling.is_settled() {
+        if self.board.is_left_out(host) {
+            // Whoever has it is no matter of this run's.
+        } else if !self.settling.is_settled() {
             if was == Claim::Contended && failure.kind != FailureKind::Held {
                 failure
                     .message

@@ -13,6 +13,8 @@ LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 # What a login sets for its own programs makes ours other programs.
 unset LD_LIBRARY_PATH LD_PRELOAD LD_AUDIT GCONV_PATH ENV BASH_ENV CDPATH POSIXLY_CORRECT GREP_OPTIONS
+# Without that variable, bash would be no POSIX shell any more.
+[ -z "${BASH_VERSION-}" ] || set -o posix
 cd /
 say() { printf '@%s %s\n' "$px_nonce" "$*"; }
 fail() { say "fail $*"; exit 3; }

@@ -17,7 +17,7 @@ for px_line in $(
   px_line=${px_line#declare -x }
   px_line=${px_line%%=*}
   case $px_line in
-  '' | [0-9]* | *[!A-Za-z0-9_]* | px_nonce | px_line | _ | PWD | PPID | UID | EUID | SHELLOPTS | BASHOPTS | BASH_*) ;;
+  '' | [0-9]* | *[!A-Za-z0-9_]* | px_nonce | px_line | px_long | px_v_* | _ | PWD | PPID | UID | EUID | SHELLOPTS | BASHOPTS | BASH_*) ;;
   *) command unset -v "$px_line" 2>/dev/null ;;
   esac
 done

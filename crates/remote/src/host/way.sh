@@ -4,8 +4,8 @@ newline='
 '
 closed=1
 # step NAME: into a folder of this one. Its name may become a link at any moment, so it is looked
-# afterwards whether we came from there.
-step() { { cd -P "./$1" && [ /proc/self/fd/6 -ef .. ]; } 6<. 2>/dev/null; }
+# afterwards whether we came from there, and are where the name says.
+step() { { cd -P "./$1" && [ /proc/self/fd/6 -ef .. ] && [ "${PWD##*/}" = "$1" ]; } 6<. 2>/dev/null; }
 # guarded FOLDER [NAME]: whether nobody but root can put anything in FOLDER, or, where that is given,
 # something else in the place of NAME in it, which may be missing; nor of any folder on the way. Else
 # `why`. One process.
@@ -25,7 +25,8 @@ guarded() {
     fi
   fi
   # The owner, and type and mode in hexadecimal digits.
-  lines=$(stat -c %u.%f "$@" 2>/dev/null)
+  # Where one of them is missing, the lines would be those of others.
+  lines=$(stat -c %u.%f "$@" 2>/dev/null) || lines=
   while [ $# -gt 0 ]; do
     line=${lines%%"$newline"*}
     lines=${lines#*"$newline"}

@@ -119,10 +119,13 @@ impl HostProtocol {
             None => match (talk.exit(), talk.said()) {
                 // Who is killed says nothing more, and a host that goes down kills. That an exit
                 // status above 128 comes from a signal, too, is only likely; but not where something
-                // else was said instead of the answer.
+                // else was said instead of the answer, on a connection that has never answered.
                 (Some(status), said)
                     if !talk.killed()
-                        && (status < 128 || (!said.is_empty() && status != NOLOGIN)) =>
+                        && (status < 128
+                            || (!said.is_empty()
+                                && status != NOLOGIN
+                                && !self.answered.load(Ordering::Relaxed))) =>
                 {
                     Ok(Asked::Ended { status, said })
                 }
