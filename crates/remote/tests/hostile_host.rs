@@ -11,8 +11,8 @@ use hostile::Act::{Await, Close, Cut, ExitForever, Forever, Read, Repeat, Say, W
 use hostile::{Asked, HostileServer, Takes, Trick};
 use lab_target::{bare_target, transport};
 use phalanx_remote::{
-    ConnectError, Connection, Content, FileToPut, HolderWords, JobError, JobId, LoginError,
-    ProbeError, PutError, Script, SshTarget, Transport, parse_result,
+    ConnectError, Connection, Content, FileToPut, HolderWords, JobError, JobId, ProbeError,
+    PutError, Script, SshTarget, Transport, parse_result,
 };
 use tokio::time::timeout;
 
@@ -90,9 +90,7 @@ fn target(server: &HostileServer) -> SshTarget {
 fn of_probe(error: ProbeError) -> Ends {
     match error {
         ProbeError::Lost(_) => Ends::Lost,
-        // Who never answers is asked once more, with something that any login gives back: as that ends, it is
-        // told as a login that takes what is sent.
-        ProbeError::Stalled(_) | ProbeError::Login(LoginError::TakesInput) => Ends::Stalled,
+        ProbeError::Stalled(_) => Ends::Stalled,
         ProbeError::Protocol(_) => Ends::Protocol,
         other => panic!("{other}"),
     }
@@ -101,7 +99,7 @@ fn of_probe(error: ProbeError) -> Ends {
 fn of_job(error: JobError) -> Ends {
     match error {
         JobError::Lost(_) => Ends::Lost,
-        JobError::Stalled(_) | JobError::Login(LoginError::TakesInput) => Ends::Stalled,
+        JobError::Stalled(_) => Ends::Stalled,
         JobError::Protocol(_) => Ends::Protocol,
         other => panic!("{other}"),
     }
@@ -110,7 +108,7 @@ fn of_job(error: JobError) -> Ends {
 fn of_put(error: PutError) -> Ends {
     match error {
         PutError::Lost(_) => Ends::Lost,
-        PutError::Stalled(_) | PutError::Login(LoginError::TakesInput) => Ends::Stalled,
+        PutError::Stalled(_) => Ends::Stalled,
         PutError::Protocol(_) => Ends::Protocol,
         other => panic!("{other}"),
     }

@@ -193,6 +193,10 @@ impl HostProtocol {
             }
             channel.end_input().await?;
             while let Some(next) = channel.next().await? {
+                // That is no login's doing: nothing is known by it.
+                if matches!(next, FromHost::Flood) {
+                    return Err(TalkError::Stalled(within));
+                }
                 if let FromHost::Stdout(bytes) = next
                     && back.len() < PIECE
                 {
