@@ -308,7 +308,9 @@ fn it_works_by_keyboard_and_has_names_for_what_is_there() {
         text(&focused["name"]),
         format!("{}, done, worked 1:19 min", names[0])
     );
+    assert_eq!(text(&focused["host"]), names[0]);
     assert_eq!(focused["outline"], "solid");
+    assert_eq!(focused["unfocused"], "none");
     assert_eq!(text(&LIGHT["after"]), names[1]);
     assert_eq!(text(&LIGHT["last"]), names[7]);
     assert_eq!(text(&LIGHT["first"]), names[0]);
