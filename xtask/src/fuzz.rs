@@ -15,21 +15,26 @@ use std::thread;
 
 use crate::Outcome;
 use crate::table::Table;
-use target_run::{Findings, Limits, MEGABYTES, SECONDS, WELL, fuzz};
+use target_run::{Findings, Limits, MEGABYTES, Programs, SECONDS, WELL, fuzz};
 
 /// What libFuzzer has to see of a target, as cargo-fuzz asks for it. All of it is known to a stable compiler.
 /// There is no sanitizer: what it looks for is for languages that let it happen, and memory would be its own.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 8] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
     "-Cdebug-assertions",
     "-Coverflow-checks",
 ];
+
+/// Lets libFuzzer see what is compared with what as well, from which it learns words and numbers that the code looks
+/// for. That is half of the time or more, so only the first executions are so.
+const SEES_COMPARISONS: &str = "-Cllvm-args=-sanitizer-coverage-trace-compares";
+/// How many executions of a target see comparisons; the corpus that they find is what the others begin with.
+const SEEING: u64 = 1_000_000;
 
 /// What to run.
 #[derive(clap::Args)]
@@ -56,16 +61,25 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let targets = targets(&options.only)?;
-    let programs = build()?;
+    let seeing = build("fuzz/target", &[SEES_COMPARISONS])?;
+    let many = options.seconds.is_none() && options.executions > SEEING;
+    let quick = if many {
+        build("fuzz/target/quick", &[])?
+    } else {
+        BTreeMap::new()
+    };
     let jobs = targets
         .iter()
         .map(|target| {
-            let program = programs.get(target);
-            let program = program.ok_or_else(|| {
+            let program = seeing.get(target).ok_or_else(|| {
                 format!("fuzz/Cargo.toml has no [[bin]] for fuzz/fuzz_targets/{target}.rs")
             })?;
+            let programs = Programs {
+                seeing: program,
+                quick: quick.get(target).map(PathBuf::as_path),
+            };
             let seeds = seeds(Path::new("fuzz/seeds"), Path::new("."), target)?;
-            Ok((target, program, seeds))
+            Ok((target, programs, seeds))
         })
         .collect::<Outcome<Vec<_>>>()?;
 
@@ -81,17 +95,18 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
             .seconds
             .map(|all| seconds_each(all, beside.get(), jobs.len())),
         seed: options.seed,
+        seeing: SEEING,
     };
     let next = AtomicUsize::new(0);
     let work = || -> Vec<(usize, Result<Findings, String>)> {
         let mut found = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some((target, program, seeds)) = jobs.get(number) else {
+            let Some((target, programs, seeds)) = jobs.get(number) else {
                 return found;
             };
             println!("{target}: begins with {} files", seeds.len());
-            let findings = fuzz(target, program, seeds, scratch.path(), limits);
+            let findings = fuzz(target, programs, seeds, scratch.path(), limits);
             match &findings {
                 Ok(findings) => println!(
                     "{target}: {} executions, {}",
@@ -154,7 +169,7 @@ fn report(
          inputs that libFuzzer makes, from the files of this repository that `fuzz/seeds` names. None may panic (integers \
          that overflow do), take more than {SECONDS} s, or bring the process above {MEGABYTES} MB, in which the fuzzer has \
          its own part. Inputs have up to 4096 bytes, or as many as the target's longest seed. The slowest input is measured \
-         in whole seconds.\n\n\
+         in whole seconds. Of each target's executions the first {SEEING} also let the fuzzer see what is compared with what.\n\n\
          `cargo xtask campaign fuzz --executions {} --seed {}`, {}.\n\n{}",
         options.executions,
         options.seed,
@@ -197,8 +212,8 @@ fn targets(only: &[String]) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// Builds all targets; gives the program of each.
-fn build() -> Outcome<BTreeMap<String, PathBuf>> {
+/// Builds all targets with these flags besides; gives the program of each.
+fn build(folder: &str, more: &[&str]) -> Outcome<BTreeMap<String, PathBuf>> {
     // With a target, the flags are not for build scripts and macros.
     let version = Command::new("rustc").arg("-vV").output()?;
     let version = String::from_utf8(version.stdout)?;
@@ -206,9 +221,13 @@ fn build() -> Outcome<BTreeMap<String, PathBuf>> {
     let built = Command::new("cargo")
         .args(["build", "--release", "--locked", "--quiet", "--bins"])
         .args(["--manifest-path", "fuzz/Cargo.toml"])
+        .args(["--target-dir", folder])
         .args(["--target", host.ok_or("rustc names no host")?])
         .arg("--message-format=json-render-diagnostics")
-        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            [&FLAGS, more].concat().join("\x1f"),
+        )
         .stderr(Stdio::inherit())
         .output()?;
     if !built.status.success() {

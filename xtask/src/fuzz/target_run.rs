@@ -15,10 +15,18 @@ pub(super) const MEGABYTES: u64 = 200;
 /// How often a target is continued after an input that was slow only because the machine was busy.
 const MOST_STALLS: u32 = 20;
 
-/// One target's run: a program, a place for its corpus, and one for what it finds.
+/// The builds of one target.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Programs<'a> {
+    /// In this one the fuzzer sees what is compared with what.
+    pub(super) seeing: &'a Path,
+    /// For the executions after the first, where there are many.
+    pub(super) quick: Option<&'a Path>,
+}
+
+/// One target's run: a place for its corpus, and one for what it finds.
 struct Run<'a> {
     target: &'a str,
-    program: &'a Path,
     corpus: PathBuf,
     artifacts: PathBuf,
     log: PathBuf,
@@ -30,19 +38,20 @@ pub(super) struct Limits {
     pub(super) executions: u64,
     pub(super) seconds: Option<usize>,
     pub(super) seed: u32,
+    /// How many executions are those of the build that sees comparisons.
+    pub(super) seeing: u64,
 }
 
-/// Runs a target's program from these files on, to the limits or until something is found.
+/// Runs a target's programs from these files on, to the limits or until something is found.
 pub(super) fn fuzz(
     target: &str,
-    program: &Path,
+    programs: &Programs<'_>,
     seeds: &[PathBuf],
     scratch: &Path,
     limits: Limits,
 ) -> Outcome<Findings> {
     let run = Run {
         target,
-        program,
         corpus: scratch.join(target),
         artifacts: Path::new("fuzz/artifacts").join(target),
         log: scratch.join(format!("{target}.log")),
@@ -54,18 +63,37 @@ pub(super) fn fuzz(
     fs::create_dir_all(&run.artifacts)?;
     let began = Instant::now();
     let mut findings = Findings::default();
-    for part in 0..=MOST_STALLS {
+    let parts = match programs.quick {
+        Some(quick) => vec![
+            (programs.seeing, limits.seeing.min(limits.executions)),
+            (quick, limits.executions),
+        ],
+        None => vec![(programs.seeing, limits.executions)],
+    };
+    let mut parts = parts.into_iter();
+    let mut part = parts.next();
+    let mut stalls = 0;
+    while let Some((program, until)) = part {
         let took = usize::try_from(began.elapsed().as_secs())?;
         let left = |seconds: usize| seconds.saturating_sub(took).max(1);
-        let ended = run.once(Limits {
-            executions: limits.executions.saturating_sub(findings.executions).max(1),
-            seconds: limits.seconds.map(left),
-            seed: limits.seed.wrapping_add(part),
-        })?;
+        let ended = run.once(
+            program,
+            Limits {
+                executions: until.saturating_sub(findings.executions).max(1),
+                seconds: limits.seconds.map(left),
+                seed: limits.seed.wrapping_add(stalls),
+                ..limits
+            },
+        )?;
         findings.add(Findings::read(&ended.said, ended.well)?);
-        if findings.result() == WELL || !run.stalled(&ended.said)? {
+        if findings.result() == WELL {
+            part = parts.next();
+            continue;
+        }
+        if stalls == MOST_STALLS || !Run::stalled(program, &ended.said)? {
             break;
         }
+        stalls += 1;
         println!("{target}: an input was slow once and not again: this machine was busy");
         findings.ended_by = None;
     }
@@ -80,9 +108,9 @@ struct Ended {
 }
 
 impl Run<'_> {
-    fn once(&self, limits: Limits) -> Outcome<Ended> {
+    fn once(&self, program: &Path, limits: Limits) -> Outcome<Ended> {
         let output = File::create(&self.log)?;
-        let status = Command::new(self.program)
+        let status = Command::new(program)
             .arg(&self.corpus)
             .arg(format!("-runs={}", limits.executions))
             .arg(format!("-max_total_time={}", limits.seconds.unwrap_or(0)))
@@ -108,7 +136,7 @@ impl Run<'_> {
 
     /// Whether the fuzzer ended by an input that is not slow at all: then it was the machine that had other
     /// work. Removes what it has written about it.
-    fn stalled(&self, said: &str) -> Outcome<bool> {
+    fn stalled(program: &Path, said: &str) -> Outcome<bool> {
         let input = said
             .lines()
             .find_map(|line| line.split_once("Test unit written to "))
@@ -116,7 +144,7 @@ impl Run<'_> {
         let Some(input) = input.filter(|_| said.contains("SUMMARY: libFuzzer: timeout")) else {
             return Ok(false);
         };
-        let again = Command::new(self.program)
+        let again = Command::new(program)
             .arg(&input)
             .arg("-runs=10")
             .arg(format!("-timeout={SECONDS}"))
