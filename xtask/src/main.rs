@@ -15,6 +15,7 @@ mod faults;
 mod fuzz;
 mod harm;
 mod hostile;
+mod house;
 mod many_hosts;
 mod masters;
 mod picture;
@@ -39,6 +40,8 @@ enum Task {
     /// Run a campaign and write its table to docs/campaigns.
     #[command(subcommand)]
     Campaign(Campaign),
+    /// Look for circles of files in a crate, and for arrows between crates that are not drawn.
+    House,
     /// Make the README's pictures anew, from an installation in a lab.
     Picture,
 }
@@ -69,6 +72,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
+        Task::House => house::run(),
         Task::Picture => picture::run(),
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
