@@ -15,6 +15,7 @@ use crate::cli::{Global, ShowArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::inside;
 use crate::private_file;
 use crate::run_list;
 use crate::terminal::Terminal;
@@ -77,7 +78,9 @@ pub(crate) fn report(
     // In FOLDER/.phalanx/runs/ID; the folder of a lab's cluster file is the lab's.
     let runs = std::path::absolute(folder.path()).unwrap_or_default();
     let lab = lab_of(events).or_else(|| runs.ancestors().nth(3).and_then(Lab::name_of_folder));
-    let command = cluster_source::command(global, lab.as_deref());
+    // Whoever asks from a lab's network has to come back there.
+    let from = inside::lab().map(|inside| inside.lab.as_str());
+    let command = cluster_source::command(global, lab.as_deref().or(from));
     let log = |task: &TaskId, attempt: u32| {
         let path = folder.attempt_log_path(task, attempt);
         // Who reads that is not in the lab's folder.
