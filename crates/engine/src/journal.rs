@@ -202,6 +202,7 @@ mod tests {
                 hosts: 1,
                 tasks: 1,
                 version: "0.1.0".into(),
+                origin: None,
             }),
             ..event(1, "")
         }

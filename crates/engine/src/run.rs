@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use phalanx_events::journal::Journal;
 use phalanx_events::{
-    CancelLevel, EventKind, Failure, FailureKind, RunOutcome, RunResumed, RunStarted, RunState,
+    CancelLevel, EventKind, Failure, FailureKind, Origin, RunOutcome, RunResumed, RunStarted,
+    RunState,
 };
 use phalanx_plan::{Facts, Plan, Secret, TaskId};
 use phalanx_remote::{HolderWords, Stance, Transport};
@@ -66,6 +67,8 @@ pub struct RunRequest {
     /// Who we are to the hosts, where the run is one that has to hold them: only one such works on a host
     /// at a time. None: the run only looks.
     pub hold_as: Option<Holder>,
+    /// Where the cluster came from, for the journal.
+    pub origin: Option<Origin>,
 }
 
 /// A run that is gone on with.
@@ -98,7 +101,13 @@ struct Opened {
     state: Option<RunState>,
 }
 
-fn begin(home: &Path, run: &RunId, plan: &Plan, version: String) -> Result<Opened, RunFolderError> {
+fn begin(
+    home: &Path,
+    run: &RunId,
+    plan: &Plan,
+    version: String,
+    origin: Option<Origin>,
+) -> Result<Opened, RunFolderError> {
     let folder = RunFolder::create(home, run, plan)?;
     let journal = JournalWriter::create(&folder)?;
     let first = EventKind::RunStarted(RunStarted {
@@ -110,6 +119,7 @@ fn begin(home: &Path, run: &RunId, plan: &Plan, version: String) -> Result<Opene
         hosts: plan.hosts.len(),
         tasks: plan.tasks.len(),
         version,
+        origin,
     });
     Ok(Opened {
         folder,
@@ -124,6 +134,7 @@ fn go_on(
     run: &RunId,
     plan: &Plan,
     version: String,
+    origin: Option<Origin>,
     resume: &Resume,
 ) -> Result<Opened, RunFolderError> {
     let folder = RunFolder::open(home, run)?;
@@ -139,6 +150,7 @@ fn go_on(
         again: resume.resumption.again(),
         forgotten: resume.resumption.forgotten.clone(),
         version,
+        origin,
     });
     Ok(Opened {
         folder,
@@ -229,6 +241,7 @@ pub async fn run(
         resume,
         opened,
         hold_as,
+        origin,
     } = request;
     let holder = hold_as.map(|holder| HolderWords {
         // Where nobody can say whether we live, we do as long as we give signs of it.
@@ -249,8 +262,8 @@ pub async fn run(
         first,
         state,
     } = match &resume {
-        None => begin(&home, &run, &plan, version)?,
-        Some(resume) => go_on(&home, &run, &plan, version, resume)?,
+        None => begin(&home, &run, &plan, version, origin)?,
+        Some(resume) => go_on(&home, &run, &plan, version, origin, resume)?,
     };
     if let Some(opened) = opened {
         // Nobody need listen.

@@ -224,6 +224,19 @@ pub struct RunStarted {
     pub tasks: usize,
     /// The version of the program.
     pub version: String,
+    /// Where the cluster came from; older programs did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Where a run's cluster came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// The cluster file: its whole path, or `standard input` or `a pipe`.
+    pub cluster_file: String,
+    /// The lab in whose network the program was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
 }
 
 /// How a run goes on.
@@ -243,6 +256,9 @@ pub struct RunResumed {
     pub forgotten: Vec<TaskId>,
     /// The version of the program.
     pub version: String,
+    /// Where the cluster came from this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl RunResumed {

@@ -12,6 +12,8 @@ pub mod schema;
 pub mod state;
 
 pub use control::Control;
-pub use event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
+pub use event::{
+    CancelLevel, Event, EventKind, Origin, RebootPhase, RunResumed, RunStarted, TaskEnd,
+};
 pub use outcome::{Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity, RunOutcome};
 pub use state::{HostState, HostStatus, RunState, TaskState, TaskStatus};

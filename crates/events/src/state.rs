@@ -280,6 +280,9 @@ impl RunState {
 
     /// What was done stays done, and everything else is open again.
     fn resume(&mut self, resumed: &RunResumed) {
+        if let (Some(run), Some(origin)) = (&mut self.run, &resumed.origin) {
+            run.origin = Some(origin.clone());
+        }
         self.plan = resumed.plan;
         self.ended = None;
         self.cancel = None;

@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use crate::error::LabError;
 use crate::lab_host::check_name;
 
-/// The names that a lab's cluster file may have.
-const CLUSTER_FILES: [&str; 3] = ["cluster.conf", "phalanx.yaml", "cluster.yaml"];
+/// The names that a lab's cluster file may have, in its folder as in its data.
+pub const CLUSTER_FILES: [&str; 3] = ["cluster.conf", "phalanx.yaml", "cluster.yaml"];
 
 /// A folder of plain files that says what the hosts of a lab and its internet are. The format is in
 /// `docs/design/lab.md`.
@@ -21,6 +21,7 @@ pub struct LabData {
     login: String,
     sizes: Vec<LabSize>,
     cluster_file: Option<(String, String)>,
+    stand_in_for: Option<String>,
 }
 
 /// How many hosts of which role.
@@ -104,6 +105,14 @@ impl LabData {
             None => None,
             Some(name) => Some(((*name).to_owned(), text(&files, name)?)),
         };
+        let stand_in_for = match lines(&files, "stand-in-for")?.as_slice() {
+            [] if !files.contains_key("stand-in-for") => None,
+            [one] if !one.contains(char::is_control) => Some(one.clone()),
+            _ => {
+                let problem = "must hold one line: what the hosts install a stand-in for";
+                return Err(wrong("stand-in-for", problem));
+            }
+        };
         Ok(Self {
             files,
             packages,
@@ -113,6 +122,7 @@ impl LabData {
             login,
             sizes,
             cluster_file,
+            stand_in_for,
         })
     }
 
@@ -139,6 +149,11 @@ impl LabData {
     pub fn cluster_file(&self) -> Option<(&str, &str)> {
         let (name, template) = self.cluster_file.as_ref()?;
         Some((name, template))
+    }
+
+    /// What the hosts install a stand-in for; nothing where they install the real thing.
+    pub fn stand_in_for(&self) -> Option<&str> {
+        self.stand_in_for.as_deref()
     }
 
     /// Who logs in.
@@ -260,6 +275,7 @@ mod tests {
             ("internet/addresses", "169.254.169.254\n"),
             ("sizes", "small one=1 two=2\nlarge one=1 two=3 \n"),
             ("cluster.conf", "A={{ lab }}\n"),
+            ("stand-in-for", "the product # and nothing else\n"),
         ])
         .unwrap();
         assert_eq!(data.packages(), ["nginx-light", "libc++1"]);
@@ -270,6 +286,7 @@ mod tests {
         assert_eq!(data.size("large").unwrap().hosts(), 4);
         assert!(data.is_single("one") && !data.is_single("two"));
         assert_eq!(data.cluster_file(), Some(("cluster.conf", "A={{ lab }}\n")));
+        assert_eq!(data.stand_in_for(), Some("the product"));
         assert_eq!(
             data.size("huge").unwrap_err().to_string(),
             "a lab has no size huge; there are small, large"
@@ -290,6 +307,8 @@ mod tests {
             ("plain-dirs", "/var/../etc", "no absolute path"),
             ("plain-dirs", "/", "no absolute path"),
             ("plain-dirs", "var", "no absolute path"),
+            ("stand-in-for", "", "one line"),
+            ("stand-in-for", "a\nb\n", "one line"),
             ("internet/names", "a b", "no host name"),
             ("internet/addresses", "::1", "no IPv4 address"),
             ("root/../x", "", "no path"),

@@ -45,7 +45,7 @@ pub use error::LabError;
 pub use host_builder::{Login, LoopbackHostBuilder, Sudo};
 pub use keys::{KeyFormat, KeyKind, KeyPair};
 pub use lab::Lab;
-pub use lab_data::{LabData, LabSize};
+pub use lab_data::{CLUSTER_FILES, LabData, LabSize};
 pub use lab_host::LabHost;
 pub use lab_status::{HostState, HostStatus, LabStatus};
 pub use loopback_host::LoopbackHost;

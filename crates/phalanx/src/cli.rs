@@ -25,10 +25,10 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
-    /// The cluster file [default: ./phalanx.yaml, else ./cluster.conf]
+    /// The cluster file, `-` for standard input [default: ./phalanx.yaml, else ./cluster.conf]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) cluster: Option<PathBuf>,
-    /// The recipe of a cluster.conf: a built-in one's name, or a folder
+    /// The recipe, instead of the cluster file's: a built-in one's name, or a folder
     #[arg(long, global = true, value_name = "NAME|DIR")]
     pub(crate) recipe: Option<String>,
     /// Only these hosts, roles or labels
@@ -355,7 +355,8 @@ pub(crate) enum RecipeCommand {
 #[derive(Args, Debug)]
 pub(crate) struct RecipeArgs {
     /// A built-in recipe's name, or a folder [default: the built-in one]
-    #[arg(value_name = "NAME|DIR")]
+    // Another name than that of the option `--recipe`, which means the same.
+    #[arg(id = "named_recipe", value_name = "NAME|DIR")]
     pub(crate) recipe: Option<String>,
 }
 
@@ -380,6 +381,48 @@ pub(crate) enum SchemaOf {
     Journal,
 }
 
+/// What people try that have used other tools, and what it is called here.
+const OTHER_WORDS: [(&[&str], &str); 4] = [
+    (
+        &["run", "apply", "deploy", "start", "up", "sync", "provision"],
+        "'phalanx install', 'phalanx check' and 'phalanx verify' carry out the flow of that name; 'phalanx runs' lists \
+         the runs",
+    ),
+    (
+        &["status", "state", "list", "ls", "history"],
+        "'phalanx runs' lists the runs, 'phalanx show' shows what came of one",
+    ),
+    (
+        &["retry", "continue", "restart"],
+        "'phalanx resume' goes on with a run that was left, cut short or failed",
+    ),
+    (
+        &["validate", "lint", "test"],
+        "'phalanx plan' reads the cluster file, 'phalanx recipe lint' a recipe; 'phalanx check' looks at the hosts",
+    ),
+];
+
+/// An error of the command line, with what there is for a word of other tools.
+pub(crate) fn mended(mut error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let known = OTHER_WORDS
+        .iter()
+        .find(|(words, _)| words.contains(&word.as_str()));
+    if let Some((_, there_is)) = known {
+        error.remove(ContextKind::SuggestedSubcommand);
+        let there_is = clap::builder::StyledStr::from((*there_is).to_owned());
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![there_is]),
+        );
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -389,6 +432,35 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_word_of_another_tool_is_answered_with_what_there_is() {
+        let told = |word: &str| {
+            let error = Cli::try_parse_from(["phalanx", word]).unwrap_err();
+            mended(error).to_string()
+        };
+        let run = told("run");
+        assert!(run.contains("'phalanx install'"), "{run}");
+        assert!(!run.contains("similar subcommand"), "{run}");
+        assert!(told("status").contains("'phalanx show'"));
+        let other = told("instll");
+        assert!(
+            other.contains("similar subcommand exists: 'install'"),
+            "{other}"
+        );
+    }
+
+    #[test]
+    fn a_recipe_is_named_with_or_without_the_option() {
+        for args in [&["--recipe", "x"][..], &["x"]] {
+            let all = [&["phalanx", "recipe", "lint"], args].concat();
+            let cli = Cli::try_parse_from(&all).unwrap();
+            let Command::Recipe(RecipeCommand::Lint(lint)) = cli.command else {
+                panic!("{all:?}");
+            };
+            assert_eq!(lint.recipe.or(cli.global.recipe).as_deref(), Some("x"));
+        }
     }
 
     #[test]

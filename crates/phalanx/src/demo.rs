@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use phalanx_lab::Lab;
+use phalanx_lab::{Lab, LabData};
 use phalanx_report::duration::took;
 use phalanx_report::{RunReport, data};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::lab_cmd::{self, steps};
 use crate::lab_place::{self, trouble};
+use crate::recipe_source;
 use crate::run_list;
 use crate::show;
 use crate::terminal::Terminal;
@@ -23,6 +24,8 @@ use crate::trouble::Trouble;
 
 /// What its lab is called.
 const NAME: &str = "demo";
+/// The flows that it carries out.
+const FLOWS: [&str; 2] = ["install", "verify"];
 /// A file in the lab's folder: it was kept, and is nobody's to remove but the operator's.
 const KEPT: &str = "kept";
 /// The file of the lab data that asks a host when what was waited for became true.
@@ -33,6 +36,8 @@ struct DemoDocument {
     format: u32,
     /// What this ran on: never real servers.
     lab: String,
+    /// What is installed is a stand-in for this; nothing where it is the real thing.
+    stand_in_for: Option<String>,
     hosts: usize,
     /// Hosts that the verification has asked, and found to be well.
     healthy: usize,
@@ -50,7 +55,8 @@ pub(crate) fn demo(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
-    let data = lab_place::data(global)?;
+    let global = &with_whole_recipe(global);
+    let data = prepared(global, args)?;
     let labs = lab_place::labs(environment)?;
     leave_no_other(&labs)?;
     let say = |text: &str| {
@@ -61,10 +67,13 @@ pub(crate) fn demo(
         }
     };
     if !global.quiet {
-        say(
-            "demo: the hosts are a lab on this machine, not real servers, and what is installed on \
-             them is a stand-in",
-        );
+        let stand_in = match data.stand_in_for() {
+            Some(product) => format!(", and what is installed on them is a stand-in for {product}"),
+            None => String::new(),
+        };
+        say(&format!(
+            "demo: the hosts are a lab on this machine, not real servers{stand_in}"
+        ));
     }
     let guard = Guard::new()?;
     let mut tell = |text: &str| say(&format!("demo: {text}"));
@@ -82,6 +91,7 @@ pub(crate) fn demo(
         lab: &lab,
         measure: lab_place::file(global, MEASURE)?,
         file: file.as_deref(),
+        stand_in_for: data.stand_in_for(),
         guard: &guard,
         terminal,
     };
@@ -89,7 +99,7 @@ pub(crate) fn demo(
     if args.keep {
         let _ = std::fs::write(lab.folder().join(KEPT), "");
         if !global.json {
-            say(&kept(&lab));
+            say(&kept(&lab, file.as_deref()));
         }
     } else {
         lab.down().map_err(|error| trouble(&error))?;
@@ -98,6 +108,45 @@ pub(crate) fn demo(
         }
     }
     ended
+}
+
+/// The recipe's folder by its whole path.
+fn with_whole_recipe(global: &Global) -> Global {
+    let mut global = global.clone();
+    if let Some(recipe) = &mut global.recipe
+        && !recipe_source::is_built_in(recipe)
+        && let Ok(whole) = std::path::absolute(&*recipe)
+    {
+        *recipe = whole.to_string_lossy().into_owned();
+    }
+    global
+}
+
+/// What the recipe says about its lab, once it is known that the demo has all it needs: nothing is built or booted
+/// for a recipe that can't be used.
+fn prepared(global: &Global, args: &DemoArgs) -> Result<LabData, Trouble> {
+    let data = lab_place::data(global)?;
+    data.size(&args.size).map_err(|error| trouble(&error))?;
+    let name = global
+        .recipe
+        .as_deref()
+        .unwrap_or_else(|| recipe_source::default_name());
+    let recipe = recipe_source::read(name, Path::new("."))?;
+    for flow in FLOWS {
+        if recipe.flow(flow).is_none() {
+            let text =
+                format!("the recipe `{name}` has no flow `{flow}`, which a demo carries out");
+            return Err(Trouble::new("demo::flow", text).help(
+                "add the flow, or try the others in a lab of your own: `phalanx lab up`, `phalanx lab exec`",
+            ));
+        }
+    }
+    if data.cluster_file().is_none() {
+        let text = format!("the lab data of the recipe `{name}` has no template of a cluster file");
+        return Err(Trouble::new("demo::cluster-file", text)
+            .help("add lab/phalanx.yaml to the recipe, as docs/design/lab.md says"));
+    }
+    Ok(data)
 }
 
 /// Removes what a demo that crashed left behind. One that was kept is the operator's.
@@ -116,7 +165,8 @@ fn leave_no_other(labs: &Path) -> Result<(), Trouble> {
     Lab::clean_up(labs, NAME).map_err(|error| trouble(&error))
 }
 
-fn kept(lab: &Lab) -> String {
+fn kept(lab: &Lab, file: Option<&Path>) -> String {
+    let phalanx = lab_cmd::entering(NAME, file);
     let host = lab
         .hosts()
         .iter()
@@ -130,12 +180,9 @@ fn kept(lab: &Lab) -> String {
                 format!("lab exec --lab {NAME} --host {host} -- bash"),
                 "go into a host"
             ),
+            (format!("{phalanx} logs"), "read what the hosts said"),
             (
-                format!("lab exec --lab {NAME} -- phalanx logs"),
-                "read what the hosts said"
-            ),
-            (
-                format!("lab exec --lab {NAME} -- phalanx install"),
+                format!("{phalanx} install"),
                 "install again: nothing changes"
             ),
             ("lab status".to_owned(), "what is there"),
@@ -150,6 +197,7 @@ struct Stage<'a> {
     lab: &'a Lab,
     measure: Option<String>,
     file: Option<&'a Path>,
+    stand_in_for: Option<&'a str>,
     guard: &'a Guard,
     terminal: &'a Terminal,
 }
@@ -185,6 +233,7 @@ impl Stage<'_> {
             self.terminal.print_json(&DemoDocument {
                 format: data::FORMAT,
                 lab: format!("{NAME}: hosts on one machine, not real servers"),
+                stand_in_for: self.stand_in_for.map(str::to_owned),
                 hosts: self.lab.hosts().len(),
                 healthy,
                 lab_up_ms,
@@ -205,7 +254,7 @@ impl Stage<'_> {
         })?;
         let mut command = lab_cmd::in_lab(self.lab, this.as_os_str());
         command.arg(flow).arg("--yes").stdin(Stdio::null());
-        if let Some(file) = self.file.and_then(Path::file_name) {
+        if let Some(file) = self.file {
             command.arg("--cluster").arg(file);
         }
         if let Some(recipe) = &self.global.recipe {

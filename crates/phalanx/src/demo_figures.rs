@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use phalanx_lab::Lab;
 use phalanx_report::RunReport;
+use phalanx_report::count;
 use phalanx_report::duration::took;
 use serde::Serialize;
 
@@ -127,12 +128,25 @@ fn ask(lab: &Lab, measure: Option<&str>, host: &str) -> Result<BTreeMap<String, 
         .collect())
 }
 
+/// How many hosts were found to be well: where a recipe asks but some, the others are not said to be anything.
+fn well(healthy: usize, hosts: usize) -> String {
+    match healthy {
+        0 => "and none was asked whether it is healthy".to_owned(),
+        1 if hosts == 1 => "and it is healthy".to_owned(),
+        all if all == hosts => "and healthy on all of them".to_owned(),
+        1 => "and healthy on the one that is asked".to_owned(),
+        some => format!("and healthy on the {some} that are asked"),
+    }
+}
+
 impl Figures {
     /// The summary.
     pub(crate) fn text(&self, healthy: usize, hosts: usize) -> String {
         let mut text = format!(
-            "\nInstalled on {hosts} hosts, and healthy on the {healthy} that are asked, in {}: {} of \
-             that is the hosts' own work along the critical path, {} ({:.1} %) is phalanx and SSH\n",
+            "\nInstalled on {}, {}, in {}: {} of that is the hosts' own work along the critical path, {} ({:.1} %) is \
+             phalanx and SSH\n",
+            count(hosts, "host"),
+            well(healthy, hosts),
             took(self.wall_ms),
             took(self.hosts_ms),
             took(self.phalanx_ms),
@@ -147,5 +161,23 @@ impl Figures {
             ));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_is_not_said_to_be_healthy() {
+        for (healthy, hosts, says) in [
+            (0, 3, "and none was asked whether it is healthy"),
+            (1, 1, "and it is healthy"),
+            (1, 3, "and healthy on the one that is asked"),
+            (2, 3, "and healthy on the 2 that are asked"),
+            (3, 3, "and healthy on all of them"),
+        ] {
+            assert_eq!(well(healthy, hosts), says);
+        }
     }
 }

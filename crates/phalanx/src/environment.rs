@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::inside;
 use crate::program;
 
 /// The environment, as far as the command cares.
@@ -22,6 +23,10 @@ pub(crate) struct Environment {
     pub(crate) utf8: bool,
     /// What this program was started as; inside of a lab, outside of it.
     pub(crate) program: Option<String>,
+    /// The lab in whose network this program was started.
+    pub(crate) lab: Option<String>,
+    /// That lab's own cluster file.
+    pub(crate) lab_file: Option<PathBuf>,
     /// Who runs this program: `SUDO_USER`, `USER` or `LOGNAME`.
     pub(crate) user: Option<String>,
     /// `SUDO_UID`: who has become root, where somebody has.
@@ -60,6 +65,8 @@ impl Environment {
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
             program: text(program::OUTSIDE).or_else(|| std::env::args().next()),
+            lab: text(inside::LAB),
+            lab_file: path(inside::FILE).map(PathBuf::from),
             user: text("SUDO_USER")
                 .or_else(|| text("USER"))
                 .or_else(|| text("LOGNAME")),

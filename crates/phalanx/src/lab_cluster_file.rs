@@ -6,9 +6,10 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use phalanx_lab::{Lab, LabData};
+use phalanx_lab::{CLUSTER_FILES, Lab, LabData};
 use serde::Serialize;
 
+use crate::cluster_source;
 use crate::lab_place::trouble;
 use crate::trouble::Trouble;
 
@@ -49,6 +50,18 @@ pub(crate) fn write(lab: &Lab, data: &LabData) -> Result<Option<PathBuf>, Troubl
     file.write_all(text.as_bytes())
         .map_err(|error| failed(&path, &error))?;
     Ok(Some(path))
+}
+
+/// The cluster file in a lab's folder.
+pub(crate) fn of_folder(folder: &Path) -> Option<PathBuf> {
+    let files = CLUSTER_FILES.iter().map(|name| folder.join(name));
+    files.into_iter().find(|file| file.is_file())
+}
+
+/// Whether this is the cluster file that a lab was given when it came up.
+pub(crate) fn is_labs_own(file: &Path) -> bool {
+    let folder = cluster_source::folder(file);
+    Lab::name_of_folder(folder).is_some() && of_folder(folder).as_deref() == Some(file)
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,10 @@ use phalanx_lab::{HostState, Lab, LabData, RootFilesystem};
 use serde::Serialize;
 
 use crate::cli::{Global, LabCommand, LabExecArgs, LabName, LabUpArgs};
+use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::inside;
 use crate::lab_cluster_file;
 use crate::lab_place::{self, trouble};
 use crate::program;
@@ -90,15 +92,32 @@ pub(crate) fn start(
     Ok((lab, file, began.elapsed()))
 }
 
-/// The same command as this one, in the lab: its network, its folder, a home of its own.
+/// A program in the lab's network, with a home of its own, in the folder where we are: what that folder has comes
+/// first, and what the lab has where it has none.
 pub(crate) fn in_lab(lab: &Lab, program: &std::ffi::OsStr) -> Command {
     let mut command = lab.command(program);
     command
         .env(program::OUTSIDE, program::name())
         .env("HOME", lab.folder().join(lab_cluster_file::HOME))
-        .env_remove("SSH_AUTH_SOCK")
-        .current_dir(lab.folder());
+        .env(inside::LAB, lab.name())
+        .env_remove(inside::FILE)
+        .env_remove("SSH_AUTH_SOCK");
+    if let Some(file) = lab_cluster_file::of_folder(lab.folder()) {
+        command.env(inside::FILE, file);
+    }
     command
+}
+
+/// What is typed behind the name of this program for a command in this lab, about the lab's own cluster file.
+pub(crate) fn entering(lab: &str, file: Option<&Path>) -> String {
+    let named = match file {
+        // The folder's own would be taken.
+        Some(file) if cluster_source::is_here() => {
+            format!(" -c {}", cluster_source::word(&file.to_string_lossy()))
+        }
+        _ => String::new(),
+    };
+    format!("lab exec --lab {lab} -- phalanx{named}")
 }
 
 fn up(
@@ -124,7 +143,7 @@ fn up(
             host.private_address
         );
     }
-    if let Some(file) = file {
+    if let Some(file) = &file {
         let _ = writeln!(text, "its cluster file is {}", file.display());
     }
     let _ = writeln!(
@@ -132,7 +151,7 @@ fn up(
         "{}",
         steps(&[
             (
-                format!("lab exec --lab {name} -- phalanx install"),
+                format!("{} install", entering(name, file.as_deref())),
                 "install on it"
             ),
             (

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use phalanx_events::Origin;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
 use phalanx_plan::{
     Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, ShownSettings, build, cluster_yaml,
@@ -16,13 +17,14 @@ use crate::cli::{Extent, Global};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::recipe_source;
-use crate::text_file;
 use crate::trouble::Trouble;
 
 /// A cluster file and its recipe.
 pub(crate) struct Loaded {
     pub(crate) cluster: Cluster,
     pub(crate) recipe: Recipe,
+    /// Where the cluster file came from.
+    pub(crate) origin: Origin,
     /// The `.phalanx` folder beside the cluster file.
     pub(crate) home: PathBuf,
     /// What was told while reading and stops nothing.
@@ -46,6 +48,7 @@ pub(crate) fn load_file(
         Some(cluster) if !read.problems.has_errors() => Ok(Loaded {
             cluster,
             recipe: read.recipe,
+            origin: cluster_source::origin(path),
             home: cluster_source::folder(path).join(cluster_source::HOME),
             remarks: read.problems,
         }),
@@ -66,9 +69,9 @@ pub(crate) fn read_file(
     global: &Global,
     environment: &Environment,
 ) -> Result<ReadFile, Trouble> {
-    let source = text_file::read(path)?;
+    let source = cluster_source::read(path)?;
     let folder = cluster_source::folder(path);
-    let yaml = cluster_source::is_yaml(path);
+    let yaml = cluster_source::is_yaml(path, &source);
     let named = if yaml {
         cluster_yaml::peek_recipe(&source)
     } else {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use phalanx_engine::{RunFolder, plain_file};
+use phalanx_engine::{RunFolder, RunId, plain_file};
 use phalanx_events::EventKind;
 use phalanx_plan::{HostName, Plan, TaskId, did_you_mean};
 use phalanx_report::terminal_text::{self, harmless};
@@ -53,6 +53,8 @@ struct Wanted {
     stage: Option<String>,
     /// The newest run, where that one wrote nothing.
     instead_of: Option<String>,
+    /// The host that was named, and the run whose name begins or ends like that.
+    instead_of_run: Option<(String, RunId)>,
 }
 
 /// Lists a run's logs, or shows those of a host or of one of its stages.
@@ -64,6 +66,11 @@ pub(crate) fn logs(
 ) -> Result<Exit, Trouble> {
     let since = args.since.map(since).transpose()?;
     let wanted = wanted(&cluster_source::home(global), &args.what)?;
+    if let Some((host, run)) = &wanted.instead_of_run {
+        terminal.remark(&format!(
+            "{host} is taken for the host; for the run whose name begins or ends so, write {run}"
+        ));
+    }
     let logs = logs_of(&wanted);
     if global.json {
         terminal.print_json(&LogsDocument {
@@ -187,17 +194,43 @@ fn nothing(wanted: &Wanted, run: &str) -> String {
 /// asked for: a `verify` that went well has none.
 fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
     let runs = run_list::list(home)?;
-    let fits = |word: &str| {
-        let mut runs = runs.iter().map(|run| run.as_str());
-        runs.any(|run| run.starts_with(word) || run.ends_with(word))
+    let fitting = |word: &str| {
+        let mut runs = runs.iter();
+        runs.find(|run| run.as_str().starts_with(word) || run.as_str().ends_with(word))
     };
-    let named = match what.split_first() {
-        Some((run, rest)) if what.len() == 3 || fits(run) => Some((run, rest)),
-        _ => None,
-    };
-    if let Some((run, rest)) = named {
-        return of_run(run_list::find(home, Some(run))?, rest);
+    let mut instead_of_run = None;
+    if let Some((first, rest)) = what.split_first() {
+        let fitting = fitting(first);
+        if what.len() < 3
+            && let Some(run) = fitting
+            && run.as_str() != first
+            && is_host(home, &runs, what)
+        {
+            instead_of_run = Some((first.clone(), run.clone()));
+        } else if what.len() == 3 || fitting.is_some() {
+            return of_run(run_list::find(home, Some(first))?, rest);
+        }
     }
+    let found = of_newest(home, &runs, what)?;
+    Ok(Wanted {
+        instead_of_run,
+        ..found
+    })
+}
+
+/// Whether the first word, which may be a part of a run's name, is a host nevertheless: of the newest run, and with
+/// no other host behind it.
+fn is_host(home: &Path, runs: &[RunId], what: &[String]) -> bool {
+    let newest = runs.first().and_then(|run| run_list::open(home, run).ok());
+    let Some(plan) = newest.and_then(|newest| newest.plan().ok()) else {
+        return false;
+    };
+    let is_host = |word: &String| plan.hosts.iter().any(|host| host.name.as_str() == word);
+    what.first().is_some_and(is_host) && !what.get(1).is_some_and(is_host)
+}
+
+/// Of the newest run that has logs of what is asked for.
+fn of_newest(home: &Path, runs: &[RunId], what: &[String]) -> Result<Wanted, Trouble> {
     let newest = of_run(run_list::find(home, None)?, what);
     // One that goes on will have something to say yet.
     if newest
@@ -206,7 +239,7 @@ fn wanted(home: &Path, what: &[String]) -> Result<Wanted, Trouble> {
     {
         return newest;
     }
-    for run in &runs {
+    for run in runs {
         let older = run_list::open(home, run).and_then(|folder| of_run(folder, what));
         if let Ok(older) = older
             && !logs_of(&older).is_empty()
@@ -247,6 +280,7 @@ fn of_run(folder: RunFolder, what: &[String]) -> Result<Wanted, Trouble> {
         host,
         stage,
         instead_of: None,
+        instead_of_run: None,
     })
 }
 

@@ -14,6 +14,7 @@ mod display;
 mod environment;
 mod exit_code;
 mod init;
+mod inside;
 mod journal_tail;
 mod lab_cluster_file;
 mod lab_cmd;
@@ -56,19 +57,29 @@ use trouble::Trouble;
 
 fn main() -> ExitCode {
     // A wrong command line ends here, with exit code 2.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| cli::mended(error).exit());
     let environment = Environment::read();
     program::learn(&environment);
+    inside::learn(&environment);
     let terminal = Terminal::look(&environment);
     let exit = match command(&cli, &environment, &terminal) {
         Ok(exit) => exit,
-        Err(trouble) => diagnostics::report(&trouble, &terminal, cli.global.json),
+        Err(trouble) => {
+            let trouble = trouble.retold(|text| cluster_source::retell(text, &cli.global));
+            diagnostics::report(&trouble, &terminal, cli.global.json)
+        }
     };
     exit.into()
 }
 
 fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<Exit, Trouble> {
     let global = &cli.global;
+    if is_about_a_cluster(&cli.command)
+        && !global.quiet
+        && let Some(text) = cluster_source::taken_from_lab(global)
+    {
+        terminal.remark(&text);
+    }
     match &cli.command {
         Command::Demo(args) => demo::demo(global, args, environment, terminal),
         Command::Init(args) => init::init(global, args, environment, terminal),
@@ -89,5 +100,23 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
             RecipeCommand::Schema(args) => recipe_cmd::schema(global, args, terminal),
             RecipeCommand::Show(args) => recipe_cmd::show(global, args, terminal),
         },
+    }
+}
+
+/// Whether a command needs to know which cluster file is meant.
+fn is_about_a_cluster(command: &Command) -> bool {
+    match command {
+        Command::Plan(_)
+        | Command::Check
+        | Command::Install(_)
+        | Command::Verify
+        | Command::Resume(_)
+        | Command::Runs
+        | Command::Show(_)
+        | Command::Logs(_)
+        | Command::Watch(_)
+        | Command::Control(_)
+        | Command::Bundle(_) => true,
+        Command::Demo(_) | Command::Init(_) | Command::Recipe(_) | Command::Lab(_) => false,
     }
 }

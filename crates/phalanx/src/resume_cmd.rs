@@ -14,6 +14,7 @@ use phalanx_report::terminal_text::harmless;
 
 use crate::ask;
 use crate::cli::{Extent, Global, ResumeArgs};
+use crate::cluster_source;
 use crate::diagnostics;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
@@ -86,7 +87,8 @@ pub(crate) fn resume(
         return Ok(Exit::Done);
     }
     if changes_hosts(&plan.flow) && !global.yes {
-        ask::go_on(&question(&folder, &plan, &resumption))?;
+        let file = &loaded.origin.cluster_file;
+        ask::go_on(&question(&folder, &plan, &resumption, file))?;
     }
     let run = folder.id().clone();
     let resume = Resume {
@@ -148,6 +150,30 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
         ));
     }
     Ok(found)
+}
+
+/// What to say before a new run begins where the newest of the cluster could be gone on with.
+pub(crate) fn unfinished(loaded: &Loaded) -> Option<String> {
+    let cluster = &loaded.cluster.name.value;
+    for run in run_list::list(&loaded.home).ok()? {
+        let folder = run_list::open(&loaded.home, &run).ok()?;
+        let Some(state) = of_cluster(&folder, cluster).ok()? else {
+            continue;
+        };
+        // Whoever works on it right now is told of by the lock.
+        if !is_unfinished(&state) || folder.is_running() {
+            return None;
+        }
+        let how = match state.ended {
+            None => "was cut short",
+            Some(RunOutcome::Failed) => "failed",
+            Some(_) => "was interrupted",
+        };
+        return Some(format!(
+            "the run {run} of {cluster} {how}: `phalanx resume` goes on with it, and this begins a new one"
+        ));
+    }
+    None
 }
 
 fn folder_words(folder: &RunFolder) -> String {
@@ -315,17 +341,18 @@ fn same_spools(plan: &Plan, old: &Plan, resumption: &Resumption) -> Result<(), T
     Ok(())
 }
 
-fn question(folder: &RunFolder, plan: &Plan, resumption: &Resumption) -> String {
+fn question(folder: &RunFolder, plan: &Plan, resumption: &Resumption, file: &str) -> String {
     let forgotten = match resumption.forgotten.len() {
         0 => String::new(),
         tasks => format!(", and {} are forgotten", count(tasks, "task")),
     };
     format!(
-        "go on with {} of {} on {} (run {}): {} of {} remain{forgotten}?",
+        "go on with {} of {} on {} (run {}), as {} says: {} of {} remain{forgotten}?",
         plan.flow,
         plan.recipe,
         plan.cluster,
         folder.id(),
+        harmless(&cluster_source::from_here(file)),
         resumption.remaining(),
         count(plan.tasks.len(), "task"),
     )

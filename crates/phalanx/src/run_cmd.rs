@@ -12,10 +12,12 @@ use phalanx_engine::{
 use phalanx_events::{CancelLevel, RunOutcome};
 use phalanx_plan::{Plan, secret_values};
 use phalanx_report::count;
+use phalanx_report::terminal_text::harmless;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ask;
 use crate::cli::{Extent, Global, InstallArgs};
+use crate::cluster_source;
 use crate::connect;
 use crate::control_socket;
 use crate::diagnostics;
@@ -24,6 +26,7 @@ use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
 use crate::orders::Orders;
+use crate::resume_cmd;
 use crate::run_list;
 use crate::show;
 use crate::signals::Signals;
@@ -76,8 +79,13 @@ fn carry_out(
     let (plan, remarks) = loaded.plan(flow, extent, global)?;
     diagnostics::show(&remarks, terminal);
     check_home(&loaded, environment)?;
+    if changes_hosts(flow)
+        && let Some(text) = resume_cmd::unfinished(&loaded)
+    {
+        terminal.remark(&cluster_source::retell(&text, global));
+    }
     if flow == "install" && !global.yes {
-        ask::go_on(&question(&plan))?;
+        ask::go_on(&question(&plan, &loaded.origin.cluster_file))?;
     }
     prepare_home(&loaded, environment)?;
     let run = RunId::draw(Timestamp::now());
@@ -198,6 +206,7 @@ pub(crate) fn carry_out_work(
         resume,
         opened: None,
         hold_as: lock.is_some().then(|| myself(&run, environment)),
+        origin: Some(loaded.origin.clone()),
     };
     let runtime = connect::runtime()?;
     let ended = runtime.block_on(drive(request, &plan, global, terminal));
@@ -216,11 +225,11 @@ pub(crate) fn carry_out_work(
     Ok(outcome.into())
 }
 
-fn question(plan: &Plan) -> String {
+fn question(plan: &Plan, file: &str) -> String {
     let release = plan.release.as_ref().map(|release| format!(" {release}"));
     let stages: BTreeSet<_> = plan.tasks.iter().map(|task| &task.id.stage).collect();
     format!(
-        "{} {}{} on {} of {}, in {} ({})?",
+        "{} {}{} on {} of {}, in {} ({}), as {} says?",
         plan.flow,
         plan.recipe,
         release.unwrap_or_default(),
@@ -228,6 +237,7 @@ fn question(plan: &Plan) -> String {
         plan.cluster,
         count(stages.len(), "stage"),
         count(plan.tasks.len(), "task"),
+        harmless(&cluster_source::from_here(file)),
     )
 }
 

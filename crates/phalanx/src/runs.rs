@@ -20,6 +20,9 @@ use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::{Trouble, chain};
 
+/// Longer names push the rest of their line to the right.
+const WIDEST: usize = 24;
+
 #[derive(Serialize)]
 struct RunsDocument {
     format: u32,
@@ -32,6 +35,9 @@ struct RunLine {
     started_at: Option<Timestamp>,
     cluster: Option<String>,
     flow: Option<String>,
+    recipe: Option<String>,
+    /// The cluster file that it was made of; older programs did not say.
+    cluster_file: Option<String>,
     hosts: Option<usize>,
     outcome: Option<RunOutcome>,
     took_ms: u64,
@@ -66,8 +72,9 @@ pub(crate) fn runs(
     if lines.is_empty() {
         terminal.remark(&format!("no runs in {} yet", home.display()));
     }
-    for line in lines {
-        terminal.print(&text(&line));
+    let widths = Widths::of(&lines);
+    for line in &lines {
+        terminal.print(&text(line, &widths));
     }
     let strangers = strangers(&home);
     if let Some(first) = strangers.first() {
@@ -102,6 +109,8 @@ fn line(home: &Path, run: &RunId) -> RunLine {
         started_at: None,
         cluster: None,
         flow: None,
+        recipe: None,
+        cluster_file: None,
         hosts: None,
         outcome: None,
         took_ms: 0,
@@ -125,6 +134,8 @@ fn line(home: &Path, run: &RunId) -> RunLine {
             if let Some(run) = state.run {
                 line.cluster = Some(run.cluster);
                 line.flow = Some(run.flow);
+                line.recipe = Some(run.recipe);
+                line.cluster_file = run.origin.map(|origin| origin.cluster_file);
                 line.hosts = Some(run.hosts);
             }
         }
@@ -133,7 +144,33 @@ fn line(home: &Path, run: &RunId) -> RunLine {
     line
 }
 
-fn text(line: &RunLine) -> String {
+/// What stands in somebody else's journal must not reach the terminal as it is.
+fn name(name: &Option<String>) -> String {
+    name.as_deref().map_or_else(|| "?".to_owned(), harmless)
+}
+
+/// How long the names are.
+struct Widths {
+    flow: usize,
+    recipe: usize,
+    cluster: usize,
+}
+
+impl Widths {
+    fn of(lines: &[RunLine]) -> Self {
+        let widest = |of: fn(&RunLine) -> &Option<String>| {
+            let widths = lines.iter().map(|line| name(of(line)).chars().count());
+            widths.max().unwrap_or(0).min(WIDEST)
+        };
+        Self {
+            flow: widest(|line| &line.flow),
+            recipe: widest(|line| &line.recipe),
+            cluster: widest(|line| &line.cluster),
+        }
+    }
+}
+
+fn text(line: &RunLine, widths: &Widths) -> String {
     let started = line.started_at.map(|at| {
         let zoned = at.to_zoned(TimeZone::system());
         zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -151,18 +188,24 @@ fn text(line: &RunLine) -> String {
     let newer = line
         .newer_format
         .map(|format| format!(" (written by a newer phalanx: its journal has format {format})"));
-    // What stands in somebody else's journal must not reach the terminal as it is.
-    let name = |name: &Option<String>| name.as_deref().map_or_else(|| "?".to_owned(), harmless);
+    let file = match &line.cluster_file {
+        Some(file) => format!("  {}", harmless(&cluster_source::from_here(file))),
+        None => String::new(),
+    };
     format!(
-        "{}  {:19}  {:8}  {:20}  {:>9}  {:>10}  {}{}\n",
+        "{}  {:19}  {:flow$}  {:recipe$}  {:cluster$}  {:>9}  {:>10}  {}{file}{}\n",
         line.run,
         started.unwrap_or_default(),
         name(&line.flow),
+        name(&line.recipe),
         name(&line.cluster),
         line.hosts
             .map_or_else(|| "?".into(), |hosts| count(hosts, "host")),
         took(line.took_ms),
         harmless(outcome),
         newer.unwrap_or_default(),
+        flow = widths.flow,
+        recipe = widths.recipe,
+        cluster = widths.cluster,
     )
 }

@@ -4,9 +4,9 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use phalanx_engine::{RunFolder, plain_file};
-use phalanx_events::Event;
+use phalanx_events::{Event, EventKind};
 use phalanx_lab::Lab;
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{Plan, TaskId, is_plain_name};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{HtmlContext, ReportContext, RunReport, html, summarize};
@@ -15,8 +15,8 @@ use crate::cli::{Global, ShowArgs};
 use crate::cluster_source;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
+use crate::inside;
 use crate::private_file;
-use crate::program;
 use crate::run_list;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
@@ -77,11 +77,10 @@ pub(crate) fn report(
 ) -> RunReport {
     // In FOLDER/.phalanx/runs/ID; the folder of a lab's cluster file is the lab's.
     let runs = std::path::absolute(folder.path()).unwrap_or_default();
-    let lab = runs.ancestors().nth(3).and_then(Lab::name_of_folder);
-    let command = match &lab {
-        Some(lab) => format!("{} lab exec --lab {lab} -- phalanx", program::name()),
-        None => cluster_source::command(global),
-    };
+    let lab = lab_of(events).or_else(|| runs.ancestors().nth(3).and_then(Lab::name_of_folder));
+    // Whoever asks from a lab's network has to come back there.
+    let from = inside::lab().map(|inside| inside.lab.as_str());
+    let command = cluster_source::command(global, lab.as_deref().or(from));
     let log = |task: &TaskId, attempt: u32| {
         let path = folder.attempt_log_path(task, attempt);
         // Who reads that is not in the lab's folder.
@@ -105,6 +104,18 @@ pub(crate) fn report(
         log: &log,
     };
     summarize(plan, events, &context)
+}
+
+/// The lab in whose network the run was carried out last.
+fn lab_of(events: &[Event]) -> Option<String> {
+    let mut origins = events.iter().rev().filter_map(|event| match &event.kind {
+        EventKind::RunStarted(run) => Some(run.origin.as_ref()),
+        EventKind::RunResumed(resumed) => Some(resumed.origin.as_ref()),
+        _ => None,
+    });
+    // It may be somebody else's journal, and is proposed for typing.
+    let lab = origins.next()??.lab.clone();
+    lab.filter(|lab| is_plain_name(lab))
 }
 
 /// What the operator has seen of the run already.

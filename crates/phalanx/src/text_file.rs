@@ -1,20 +1,66 @@
 //! Reading a file that a person wrote.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Read as _};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use phalanx_plan::read::{MAX_BYTES, decode, too_large};
 use phalanx_plan::{Problem, SourceFile};
 use rustix::fs::{Mode, OFlags};
 
+use crate::cluster_source::names_standard_input;
 use crate::trouble::Trouble;
+
+/// What comes through a pipe has to come within this.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads a file as text. What is no file, too large or no text is refused; one that is too large
 /// by its size alone, without reading it.
 pub(crate) fn read(path: &Path) -> Result<SourceFile, Trouble> {
     let name = path.to_string_lossy().into_owned();
     decode(&name, &bytes(path)?).map_err(|problem| Trouble::input(*problem))
+}
+
+/// Reads as text what comes through a pipe: once, to its end, of a bounded length and within a bounded time.
+/// `name` is what it is called in messages.
+pub(crate) fn stream(path: &Path, name: &str) -> Result<SourceFile, Trouble> {
+    let trouble = |message: String| {
+        let source = SourceFile::new(name, "");
+        Trouble::input(Problem::error("file::unreadable", message).in_file(&source))
+    };
+    let is_stdin = names_standard_input(path);
+    if is_stdin && io::stdin().is_terminal() {
+        let message = "the cluster file was to come through standard input, and that is a terminal";
+        return Err(trouble(message.to_owned()).help("write `< FILE` behind the command"));
+    }
+    let most = MAX_BYTES as u64 + 1;
+    let path = path.to_owned();
+    let (tell, told) = mpsc::channel();
+    // Opening waits for somebody to write, as reading does: who never does must not hold the command for ever.
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = match is_stdin {
+            true => io::stdin().lock().take(most).read_to_end(&mut bytes),
+            false => File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
+        };
+        // Nobody listens any more where it took too long.
+        let _ = tell.send(read.map(|_| bytes));
+    });
+    match told.recv_timeout(PATIENCE) {
+        Ok(Ok(bytes)) if bytes.len() > MAX_BYTES => {
+            Err(Trouble::input(too_large(name, bytes.len() as u64)))
+        }
+        Ok(Ok(bytes)) => decode(name, &bytes).map_err(|problem| Trouble::input(*problem)),
+        Ok(Err(error)) => Err(trouble(format!("the file can't be read: {error}"))),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            let message = format!("the cluster file did not come to an end within {seconds} s");
+            Err(trouble(message).help("whatever writes it has to end, and to close the pipe"))
+        }
+    }
 }
 
 /// Reads a file of at most [`MAX_BYTES`].

@@ -56,6 +56,16 @@ impl Trouble {
         self
     }
 
+    /// The same in other words: each text by itself.
+    pub(crate) fn retold(mut self, retell: impl Fn(&str) -> String) -> Self {
+        for mut problem in std::mem::take(&mut self.problems) {
+            problem.message = retell(&problem.message);
+            problem.help = problem.help.as_deref().map(&retell);
+            self.problems.push(problem);
+        }
+        self
+    }
+
     /// Ends with another exit code.
     pub(crate) fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;

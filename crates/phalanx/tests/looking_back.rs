@@ -180,3 +180,29 @@ fn a_name_with_a_path_in_it_is_no_run() {
         assert_eq!(show.code, 2, "{name}: {show:?}");
     }
 }
+
+/// A host may be called as the name of a run ends.
+#[test]
+fn a_host_comes_before_a_run_whose_name_ends_like_that() {
+    let sandbox = sandbox();
+    let home = sandbox.path().join(".phalanx");
+    let other = "20260103-000000-s1";
+    let journal = include_str!("data/failed-run.jsonl");
+    let run = RunFolder::create(&home, &RunId::new(other), &plan()).unwrap();
+    fs::write(run.journal_path(), journal).unwrap();
+    let log = run.log_path(&TaskId::new("prepare", "s1"));
+    fs::create_dir_all(log.parent().unwrap()).unwrap();
+    fs::write(log, "of the third run\n").unwrap();
+
+    let host = sandbox.run(&["logs", "s1", "prepare"]);
+    assert_eq!(host.stdout, "of the third run\n", "{host:?}");
+    let told = format!(
+        "s1 is taken for the host; for the run whose name begins or ends so, write {other}"
+    );
+    assert!(host.stderr.contains(&told), "{host:?}");
+    for words in [&["s1", "s1", "prepare"][..], &["s1", "s1"], &[other, "s1"]] {
+        let run = sandbox.run(&[&["logs"], words].concat());
+        assert_eq!(run.stdout, "of the third run\n", "{run:?}");
+        assert!(!run.stderr.contains("is taken for"), "{run:?}");
+    }
+}

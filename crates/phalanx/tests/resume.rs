@@ -47,6 +47,17 @@ fn after_a_kill_the_job_is_attached_to_and_runs_once() {
     let shown = site.phalanx(&["show"]);
     assert!(shown.stdout.contains("phalanx resume "), "{}", shown.stdout);
 
+    // Who begins a new one instead is told of it.
+    let anew = site.phalanx(&["install"]);
+    anew.expect(2);
+    let told: Vec<&str> = anew.stderr.split_whitespace().collect();
+    let told = told.join(" ");
+    assert!(
+        told.contains("was cut short: `phalanx ") && told.contains("goes on with it"),
+        "{}",
+        anew.stderr
+    );
+
     let explained = site.phalanx(&["resume", "--explain"]);
     explained.expect(0);
     assert!(

@@ -2,7 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Checks that `text` is an IP address or a host name.
+/// A network card's name has at most so many characters.
+const LONGEST_ZONE: usize = 15;
+
+/// Checks that `text` is an IP address or a host name. A link-local IPv6 address may have its zone behind it:
+/// `fe80::1%eth0`.
 ///
 /// # Errors
 ///
@@ -13,7 +17,7 @@ pub fn check_address(text: &str) -> Result<(), String> {
     }
     if let Some(odd) = text
         .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_' | ':'))
+        .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_' | ':' | '%'))
     {
         return Err(match odd {
             ',' | ';' => format!("addresses are separated by spaces, not by `{odd}`"),
@@ -23,6 +27,9 @@ pub fn check_address(text: &str) -> Result<(), String> {
             '{' | '}' | '*' | '?' => format!("`{odd}` is not expanded here"),
             odd => format!("it holds `{}`", odd.escape_debug()),
         });
+    }
+    if let Some((address, zone)) = text.split_once('%') {
+        return check_zoned(address, zone);
     }
     if text.contains(':') {
         return match text.parse::<Ipv6Addr>() {
@@ -37,6 +44,38 @@ pub fn check_address(text: &str) -> Result<(), String> {
         return check_ipv4(text);
     }
     check_host_name(text)
+}
+
+fn check_zoned(address: &str, zone: &str) -> Result<(), String> {
+    if !is_link_local(address) {
+        return Err(match address.parse::<Ipv6Addr>() {
+            Ok(_) => "only a link-local IPv6 address, fe80::..., has a zone".into(),
+            Err(_) => "`%` stands only behind an IPv6 address, as in `fe80::1%eth0`".into(),
+        });
+    }
+    if zone.is_empty() || zone.contains(['%', ':']) || zone.len() > LONGEST_ZONE {
+        return Err("behind the `%` stands the name of a network card of this machine".into());
+    }
+    Ok(())
+}
+
+/// The zone of a link-local address: the network card of this machine that leads to it. It means nothing on any
+/// other machine.
+pub fn zone(address: &str) -> Option<&str> {
+    address.split_once('%').map(|(_, zone)| zone)
+}
+
+/// The address alone, as the host itself has it: without the zone, which is of this machine.
+pub fn without_zone(address: &str) -> &str {
+    address
+        .split_once('%')
+        .map_or(address, |(address, _)| address)
+}
+
+/// Whether this is a link-local IPv6 address, without a zone.
+pub(crate) fn is_link_local(address: &str) -> bool {
+    let address = address.parse::<Ipv6Addr>();
+    address.is_ok_and(|address| address.is_unicast_link_local())
 }
 
 fn check_ipv4(text: &str) -> Result<(), String> {
@@ -85,6 +124,10 @@ fn check_host_name(text: &str) -> Result<(), String> {
 
 /// The same text for the same address, whatever way it is written.
 pub fn canonical(text: &str) -> String {
+    // A network card's name knows case.
+    if let Some((address, zone)) = text.split_once('%') {
+        return format!("{}%{zone}", canonical(address));
+    }
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return address.to_string();
     }
@@ -102,6 +145,9 @@ mod tests {
             "255.255.255.255",
             "::1",
             "fe80::1:2",
+            "fe80::1%eth0",
+            "FE80::1%enp3s0.100",
+            "febf::1%3",
             "localhost",
             "a.example.org",
             "a.example.org.",
@@ -134,6 +180,34 @@ mod tests {
             ("10.0.0.0/24", "it must be one host, not a network or a URL"),
             ("[::1]", "an IPv6 address is written without brackets"),
             ("1:2:3", "an IPv6 address has eight groups of hex digits"),
+            (
+                "2001:db8::1%eth0",
+                "only a link-local IPv6 address, fe80::..., has a zone",
+            ),
+            (
+                "10.0.0.1%eth0",
+                "`%` stands only behind an IPv6 address, as in `fe80::1%eth0`",
+            ),
+            (
+                "fe80::1%",
+                "behind the `%` stands the name of a network card of this machine",
+            ),
+            (
+                "fe80::1%eth0%eth1",
+                "behind the `%` stands the name of a network card of this machine",
+            ),
+            (
+                "fe80::1%a-name-too-long-for-a-card",
+                "behind the `%` stands the name of a network card of this machine",
+            ),
+            (
+                "[fe80::1%eth0]",
+                "an IPv6 address is written without brackets",
+            ),
+            (
+                "fe80::1%eth0/64",
+                "it must be one host, not a network or a URL",
+            ),
             ("-a", "no part of it may begin or end with `-`"),
             ("a..b", "there is nothing between two dots"),
             ("10.0.0.{1..3}", "`{` is not expanded here"),
@@ -149,5 +223,18 @@ mod tests {
     fn one_address_in_two_ways() {
         assert_eq!(canonical("A.Example."), canonical("a.example"));
         assert_eq!(canonical("::0001"), canonical("::1"));
+        assert_eq!(canonical("FE80::01%eth0"), canonical("fe80::1%eth0"));
+        assert_ne!(canonical("fe80::1%eth0"), canonical("fe80::1%Eth0"));
+        assert_ne!(canonical("fe80::1%eth0"), canonical("fe80::1%eth1"));
+    }
+
+    #[test]
+    fn an_address_and_its_zone() {
+        assert_eq!(zone("fe80::1%eth0"), Some("eth0"));
+        assert_eq!(without_zone("fe80::1%eth0"), "fe80::1");
+        assert_eq!(zone("fe80::1"), None);
+        assert_eq!(without_zone("a.example"), "a.example");
+        assert!(is_link_local("fe80::1") && is_link_local("febf::1"));
+        assert!(!is_link_local("fec0::1") && !is_link_local("10.0.0.1"));
     }
 }

@@ -1,8 +1,9 @@
 //! What both spellings of the cluster file check about its hosts.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use crate::address::canonical;
+use crate::address::{canonical, is_link_local, zone};
 use crate::cluster::{Host, Spanned};
 use crate::ids::{RoleName, is_plain_name};
 use crate::problem::{Problem, Problems};
@@ -116,6 +117,57 @@ pub(crate) fn check_private(source: &SourceFile, hosts: &[Host], problems: &mut 
     }
 }
 
+/// Finds link-local addresses that do not lead anywhere: a zone is a network card of this machine, without which
+/// this machine cannot go there, and with which no other one can.
+pub(crate) fn check_zones(source: &SourceFile, hosts: &[Host], problems: &mut Problems) {
+    for host in hosts {
+        let (name, address) = (&host.name.value, &host.address);
+        if is_link_local(&address.value) {
+            let text = format!(
+                "the address of `{name}`, {}, is link-local, and does not say on which network",
+                address.value
+            );
+            problems.push(
+                Problem::error("cluster::zone", text)
+                    .at(source, address.span, "a zone is missing")
+                    .help(format!(
+                        "write the network card of this machine that leads there, as in `{}%eth0`",
+                        address.value
+                    )),
+            );
+        }
+        match &host.private_address {
+            None if zone(&address.value).is_some() => {
+                let text = format!(
+                    "the address of `{name}`, {}, is valid on this machine only: no other host can reach it by that",
+                    address.value
+                );
+                problems.push(
+                    Problem::error("cluster::zone", text)
+                        .at(source, address.span, "the zone is a network card of this machine")
+                        .help("name its private address as well, by which the hosts know each other: `private_address` in a phalanx.yaml"),
+                );
+            }
+            Some(private) if zone(&private.value).is_some() => {
+                let text = format!(
+                    "the private address of `{name}`, {}, is valid on one machine only",
+                    private.value
+                );
+                problems.push(
+                    Problem::error("cluster::zone", text)
+                        .at(
+                            source,
+                            private.span,
+                            "the zone is a network card of one machine",
+                        )
+                        .help("write an address that is the same on every host"),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Checks the cluster's name.
 pub(crate) fn check_cluster_name(
     source: &SourceFile,
@@ -133,15 +185,26 @@ pub(crate) fn check_cluster_name(
     }
 }
 
-/// Checks a login.
+/// Checks a login. One of a directory may have an `@` inside: `admin@corp.example`.
 pub(crate) fn check_user(source: &SourceFile, user: &Spanned<String>, problems: &mut Problems) {
-    let odd =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '/' | ':' | '\'' | '"');
-    if user.value.is_empty() || user.value.starts_with('-') || user.value.contains(odd) {
+    let behind = user.value.rsplit_once('@').map(|(_, behind)| behind);
+    if behind.is_some_and(|behind| behind.parse::<IpAddr>().is_ok()) {
+        problems.push(
+            Problem::error("cluster::user", "the login holds an address")
+                .at(source, user.span, "the login and an address")
+                .help("write the login alone; where a host is reached, its `address` says"),
+        );
+    } else if !is_login(&user.value) {
         problems.push(
             Problem::error("cluster::user", "this can't be a login")
                 .at(source, user.span, "the login")
-                .help("write the name of one user, such as `admin`"),
+                .help("write the name of one user, such as `admin` or `admin@corp.example`"),
         );
     }
+}
+
+/// Whether this can be a login.
+pub(crate) fn is_login(text: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '\'' | '"');
+    !text.is_empty() && !text.starts_with(['-', '@']) && !text.ends_with('@') && !text.contains(odd)
 }

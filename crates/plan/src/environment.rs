@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::address::without_zone;
 use crate::expression::ExpressionError;
 use crate::plan::{Facts, Plan, PutSource, PutStep};
 use crate::secret::Secret;
@@ -123,7 +124,7 @@ pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
         let names: Vec<&str> = hosts().map(|host| host.name.as_str()).collect();
         let addresses: Vec<&str> = hosts()
             .map(|host| host.private_address.as_ref().unwrap_or(&host.address))
-            .map(String::as_str)
+            .map(|address| without_zone(address))
             .collect();
         let role = variable_name(role.as_str());
         environment.push((format!("PX_HOSTS_{role}"), names.join(" ")));
@@ -152,8 +153,8 @@ impl Plan {
                 ("PX_RUN", run),
                 ("PX_HOST", host.name.as_str()),
                 ("PX_ROLE", host.role.as_str()),
-                ("PX_ADDRESS", host.address.as_str()),
-                ("PX_PRIVATE_ADDRESS", private.as_str()),
+                ("PX_ADDRESS", without_zone(&host.address)),
+                ("PX_PRIVATE_ADDRESS", without_zone(private)),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );

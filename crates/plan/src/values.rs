@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minijinja::Environment;
 use minijinja::value::{Object, Serde, Value};
 
+use crate::address::without_zone;
 use crate::expression::{
     Condition, ExpressionError, LANGUAGE, Undecided, Uses, is_function, reason,
 };
@@ -120,8 +121,8 @@ fn host_value(host: &ClusterHost) -> Value {
     Value::from(BTreeMap::from([
         ("name", Value::from(host.name.as_str())),
         ("role", Value::from(host.role.as_str())),
-        ("address", Value::from(host.address.as_str())),
-        ("private_address", Value::from(private.as_str())),
+        ("address", Value::from(without_zone(&host.address))),
+        ("private_address", Value::from(without_zone(private))),
         ("labels", Value::from(labels)),
     ]))
 }

@@ -15,6 +15,16 @@ pub struct LostError {
     pub reason: String,
 }
 
+/// Of an address with a zone it is the zone that is not known.
+fn no_address(name: &str) -> String {
+    match name.split_once('%') {
+        Some((address, zone)) => {
+            format!("this machine has no network card {zone}, by which {address} would be reached")
+        }
+        None => format!("the name {name} has no address"),
+    }
+}
+
 /// Why a connection was not made.
 #[derive(Debug, Error)]
 pub enum ConnectError {
@@ -22,7 +32,7 @@ pub enum ConnectError {
     #[error("no host is called {0}")]
     UnknownHost(String),
     /// The name has no address.
-    #[error("the name {name} has no address")]
+    #[error("{}", no_address(name))]
     Resolve {
         /// The name.
         name: String,
@@ -154,6 +164,10 @@ impl ConnectError {
     pub fn advice(&self) -> String {
         match self {
             Self::UnknownHost(_) => "this is a defect of the program; please report it".into(),
+            Self::Resolve { name, .. } if name.contains('%') => {
+                "`ip link` shows this machine's network cards; write the one that leads to the host behind the `%`"
+                    .into()
+            }
             Self::Resolve { .. } => "check the spelling in the cluster file, or write the address".into(),
             Self::Tcp { .. } | Self::ConnectTimeout { .. } => {
                 "check that the host is up, that the address and port are right, and that no firewall \

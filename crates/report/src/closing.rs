@@ -318,6 +318,9 @@ fn last_words(text: &mut String, report: &RunReport) {
         took(report.took_ms),
         report.run,
     );
+    if let Some(file) = &report.cluster_file {
+        let _ = writeln!(text, "{DIM}the cluster file is {file}{DIM:#}");
+    }
     if let Some(lab) = &report.lab {
         let _ = writeln!(
             text,

@@ -25,6 +25,8 @@ pub struct RunReport {
     pub recipe: String,
     /// The version of what the recipe installs.
     pub release: Option<String>,
+    /// The cluster file that it was made of: its whole path, or how else it came.
+    pub cluster_file: Option<String>,
     /// The lab that the hosts are of, where they are no real servers.
     pub lab: Option<String>,
     /// The flow.

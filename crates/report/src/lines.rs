@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
-use phalanx_events::{Event, EventKind, Outcome, RebootPhase, ReportedSeverity, RunState, TaskEnd};
+use phalanx_events::{
+    Event, EventKind, Origin, Outcome, RebootPhase, ReportedSeverity, RunState, TaskEnd,
+};
 use phalanx_plan::{HostName, Plan, StageId, TaskId};
 use unicode_width::UnicodeWidthStr;
 
@@ -146,9 +148,13 @@ impl<W: Write> LineDisplay<W> {
                     count(run.hosts, "host"),
                     count(run.tasks, "task"),
                 );
-                self.normal_line(event.ms, &text)
+                self.normal_line(event.ms, &text)?;
+                self.origin(event.ms, run.origin.as_ref())
             }
-            EventKind::RunResumed(resumed) => self.resumed(event.ms, resumed.forgotten.len()),
+            EventKind::RunResumed(resumed) => {
+                self.resumed(event.ms, resumed.forgotten.len())?;
+                self.origin(event.ms, resumed.origin.as_ref())
+            }
             EventKind::Controlled { control, reopens } => {
                 for task in reopens {
                     *self.open.entry(task.stage.clone()).or_insert(0) += 1;
@@ -186,6 +192,19 @@ impl<W: Write> LineDisplay<W> {
     }
 
     /// Says what remains, and counts anew what is open.
+    /// Which cluster file it is about: whoever stands in the wrong folder sees it here first.
+    fn origin(&mut self, now: u64, origin: Option<&Origin>) -> io::Result<()> {
+        let Some(origin) = origin else {
+            return Ok(());
+        };
+        let lab = match &origin.lab {
+            Some(lab) => format!(", in the lab {}", harmless(lab)),
+            None => String::new(),
+        };
+        let file = harmless(&origin.cluster_file);
+        self.normal_line(now, &format!("the cluster file is {file}{lab}"))
+    }
+
     fn resumed(&mut self, now: u64, forgotten: usize) -> io::Result<()> {
         self.open.clear();
         for task in &self.plan.tasks {

@@ -57,6 +57,11 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         cluster: harmless(&plan.cluster),
         recipe: harmless(&plan.recipe),
         release: plan.release.as_deref().map(harmless),
+        cluster_file: timeline
+            .run
+            .as_ref()
+            .and_then(|run| run.origin.as_ref())
+            .map(|origin| harmless(&origin.cluster_file)),
         lab: context.lab.map(str::to_owned),
         flow: harmless(&plan.flow),
         version: timeline.run.as_ref().map(|run| harmless(&run.version)),

@@ -125,6 +125,9 @@ impl Timeline {
 
     /// What was done stays done, and everything else is open again.
     fn resume(&mut self, resumed: &RunResumed) {
+        if let (Some(run), Some(origin)) = (&mut self.run, &resumed.origin) {
+            run.origin = Some(origin.clone());
+        }
         self.outcome = None;
         if let Some(run) = &mut self.run {
             run.hosts = resumed.hosts;

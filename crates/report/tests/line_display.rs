@@ -260,6 +260,7 @@ fn host_output_comes_in_whole_prefixed_lines() {
     drop(display);
     insta::assert_snapshot!(plain(&out), @r"
        0:00  run r1: install of hello 1.0 on example (4 hosts, 12 tasks)
+       0:00  the cluster file is /srv/clusters/phalanx.yaml
     w2 prepare | red�^G
     w2 prepare |
     w1 prepare | Loading 100%

@@ -60,6 +60,7 @@ fn lines(width: u16) -> String {
 fn eighty_columns() {
     insta::assert_snapshot!(lines(80), @"
     0:00  run r1: install of hello 1.0 on example (4 hosts, 12 tasks)
+    0:00  the cluster file is /srv/clusters/phalanx.yaml
     0:00  connected      s1, w1
     0:00  note           w1: its host key SHA256:Xd0iRtUr1jTqS3o0ZzQCuTWdIxkE7CSQYTnGr9Qo0+4 was new and is now in /home/operator/clusters/example/known_hosts
     0:02  host failed    w2: [10.0.0.3]:2222 shows another host key than the one in /home/operator/clusters/example/known_hosts:12

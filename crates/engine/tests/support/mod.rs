@@ -487,6 +487,7 @@ impl World {
             parallel,
             output: false,
             version: "test".into(),
+            origin: None,
         };
         let (control, controls) = mpsc::channel(4);
         let (to_say, said) = (Arc::clone(&self.controls), Arc::clone(&self.said));

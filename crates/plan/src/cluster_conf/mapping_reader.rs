@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::mapping::{ConfMapping, ConfName, KeyDefault, Meaning, ValueKind, is_variable};
 use crate::cluster::Spanned;
+use crate::cluster_checks::is_login;
 use crate::ids::{RoleName, is_plain_name};
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
@@ -217,7 +218,7 @@ impl Lint<'_> {
     fn ssh(&mut self, node: &Node, shown: &str, fields: Fields<'_>) -> Option<Meaning> {
         if self.word(node, shown, &["key", "user"])? == "user" {
             return Some(Meaning::SshUser {
-                default: self.plain_default("the login", fields)?,
+                default: self.login_default(fields)?,
             });
         }
         let default = match fields.get("default") {
@@ -244,6 +245,21 @@ impl Lint<'_> {
         if !is_plain_name(&text.value) {
             self.reader
                 .expected(node, &format!("{what}'s `default`"), PLAIN);
+            return None;
+        }
+        Some(Some(text.value))
+    }
+
+    #[expect(clippy::option_option, reason = "a wrong default, and none")]
+    fn login_default(&mut self, fields: Fields<'_>) -> Option<Option<String>> {
+        let Some(node) = fields.get("default") else {
+            return Some(None);
+        };
+        let what = "the login's `default`";
+        let text = self.reader.text(node, what)?;
+        if !is_login(&text.value) {
+            self.reader
+                .expected(node, what, "the name of one user, such as `admin`");
             return None;
         }
         Some(Some(text.value))

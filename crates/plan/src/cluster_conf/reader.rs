@@ -9,7 +9,7 @@ use super::mapping::{ConfMapping, ConfName, KeyDefault, Meaning, ValueKind};
 use super::secrecy::{Placed, Secrecy};
 use super::value::{Variable, Variables};
 use crate::cluster::{Cluster, Spanned, SshSettings};
-use crate::cluster_checks::{check_cluster_name, check_private, check_user};
+use crate::cluster_checks::{check_cluster_name, check_private, check_user, check_zones};
 use crate::ids::is_plain_name;
 use crate::problem::{Problem, Problems};
 use crate::read_context::ReadContext;
@@ -223,6 +223,7 @@ impl ConfReader<'_> {
         }
         let (hosts, role_places) = self.hosts(&ssh);
         check_private(self.source, &hosts, &mut self.problems);
+        check_zones(self.source, &hosts, &mut self.problems);
         Some(Cluster {
             source: self.shown.clone(),
             name: name?,

@@ -290,6 +290,24 @@ fn no_address() {
 }
 
 #[test]
+fn a_login_of_a_directory_and_an_address_with_a_zone() {
+    let text = GOOD.replace("54.0.0.1", "fe80::1%eth0") + "LOGIN=admin@corp.example\n";
+    let cluster = good(&text);
+    assert_eq!(cluster.ssh.user, "admin@corp.example");
+    assert_eq!(cluster.hosts[0].address.value, "fe80::1%eth0");
+    assert_snapshot!(instead("54.0.0.4", "fe80::4%eth0"), @r"
+    error[cluster::zone]: cluster.conf:8:10: the address of `worker1`, fe80::4%eth0, is valid on this machine only: no other host can reach it by that
+      8:10 `fe80::4%eth0` the zone is a network card of this machine
+      help: name its private address as well, by which the hosts know each other: `private_address` in a phalanx.yaml
+    ");
+    assert_snapshot!(with("LOGIN=admin@54.0.0.1\n"), @r"
+    error[cluster::user]: cluster.conf:10:7: the login holds an address
+      10:7 `admin@54.0.0.1` the login and an address
+      help: write the login alone; where a host is reached, its `address` says
+    ");
+}
+
+#[test]
 fn not_all_addresses() {
     assert_snapshot!(instead("${NODES_W}", "54.0.0.9"), @r#"
     error[cluster::all-addresses]: cluster.conf:9:7: `NODES` must name every host: 54.0.0.4 is missing; 54.0.0.9 is in no other list
@@ -337,7 +355,7 @@ fn wrong_settings() {
       help: write letters, digits, `.`, `_` and `-`, at most 64, a letter or digit first
     error[cluster::user]: cluster.conf:14:7: this can't be a login
       14:7 `\'a b\'` the login
-      help: write the name of one user, such as `admin`
+      help: write the name of one user, such as `admin` or `admin@corp.example`
     ");
 }
 

@@ -109,7 +109,7 @@ fn a_whole_file() {
         reconnect_for: Duration::from_secs(3600),
         ..SshSettings::default()
     };
-    let mut worker = host("worker1", "worker", "fe80::1", &ssh);
+    let mut worker = host("worker1", "worker", "fe80::1%eth0", &ssh);
     worker.private_address = Some(spanned("10.0.0.1".into()));
     worker.labels = BTreeSet::from(["ssd".into(), "1".into()]);
     worker.ssh.port = 22;
@@ -152,7 +152,7 @@ fn a_whole_file() {
     # Where SSH reaches each host, and the address that the hosts know each other by.
     hosts:
       - { name: leader1, role: leader, address: leader.example }
-      - { name: worker1, role: worker, address: "fe80::1", private_address: 10.0.0.1, port: 22, user: root, labels: ["1", ssd] }
+      - { name: worker1, role: worker, address: "fe80::1%eth0", private_address: 10.0.0.1, port: 22, user: root, labels: ["1", ssd] }
 
     # The recipe's settings.
     settings:
@@ -214,7 +214,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 fn any_ssh() -> impl Strategy<Value = SshSettings> {
     (
         (
-            "[a-z0-9_.]{1,8}",
+            "[a-z0-9_.]{1,8}(@[a-z.]{1,8})?",
             1..=u16::MAX,
             any::<bool>(),
             any::<bool>(),
@@ -269,7 +269,7 @@ fn any_host() -> impl Strategy<Value = HostParts> {
         "[a-zA-Z0-9][a-zA-Z0-9._-]{0,10}",
         any::<Option<u8>>(),
         prop::option::of(1..=u16::MAX),
-        prop::option::of("[a-z0-9_]{1,6}"),
+        prop::option::of("[a-z0-9_]{1,6}(@[a-z]{1,4})?"),
         prop::collection::btree_set("[a-zA-Z0-9][a-zA-Z0-9._-]{0,6}", 0..3),
     )
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::ssh;
 use crate::address::check_address;
 use crate::cluster::{Host, Spanned, SshSettings};
-use crate::cluster_checks::{ListedAddress, check_private, check_twice};
+use crate::cluster_checks::{ListedAddress, check_private, check_twice, check_zones};
 use crate::ids::{HostName, RoleName, is_plain_name};
 use crate::problem::Problem;
 use crate::source::Span;
@@ -77,6 +77,7 @@ pub(super) fn read(
         .collect();
     check_twice(reader.source, &listed, &mut reader.problems);
     check_private(reader.source, &hosts, &mut reader.problems);
+    check_zones(reader.source, &hosts, &mut reader.problems);
     (hosts, places)
 }
 

@@ -260,6 +260,58 @@ fn an_empty_file() {
 }
 
 #[test]
+fn a_login_of_a_directory() {
+    let text = GOOD
+        .replacen("user: admin", "user: admin@corp.example", 1)
+        .replacen("user: root", "{}", 1);
+    let text = text.replacen("{}", r"user: 'CORP\me'", 1);
+    let cluster = good(&text);
+    assert_eq!(cluster.ssh.user, "admin@corp.example");
+    assert_eq!(cluster.hosts[1].ssh.user, r"CORP\me");
+    for wrong in ["'@corp'", "me@", "-me", "a/b", "a:b"] {
+        let told = instead("user: admin", &format!("user: {wrong}"));
+        assert!(told.contains("this can't be a login"), "{wrong}: {told}");
+    }
+    assert_snapshot!(instead("user: admin", "user: admin@10.0.0.1"), @r"
+    error[cluster::user]: phalanx.yaml:5:9: the login holds an address
+      5:9 `admin@10.0.0.1` the login and an address
+      help: write the login alone; where a host is reached, its `address` says
+    ");
+}
+
+#[test]
+fn a_link_local_address_has_a_zone_and_a_private_address_beside_it() {
+    let address = "address: 54.0.0.1, private_address: 10.0.0.1";
+    let cluster = good(&GOOD.replacen(
+        address,
+        "address: fe80::1%eth0, private_address: 10.0.0.1",
+        1,
+    ));
+    assert_eq!(cluster.hosts[0].address.value, "fe80::1%eth0");
+    assert_snapshot!(instead(address, "address: fe80::1%eth0"), @r"
+    error[cluster::zone]: phalanx.yaml:19:41: the address of `guide`, fe80::1%eth0, is valid on this machine only: no other host can reach it by that
+      19:41 `fe80::1%eth0` the zone is a network card of this machine
+      help: name its private address as well, by which the hosts know each other: `private_address` in a phalanx.yaml
+    ");
+    assert_snapshot!(instead(address, "address: fe80::1, private_address: 10.0.0.1"), @r"
+    error[cluster::zone]: phalanx.yaml:19:41: the address of `guide`, fe80::1, is link-local, and does not say on which network
+      19:41 `fe80::1` a zone is missing
+      help: write the network card of this machine that leads there, as in `fe80::1%eth0`
+    ");
+    assert_snapshot!(instead(address, "address: 54.0.0.1, private_address: fe80::1%eth0"), @r"
+    error[cluster::zone]: phalanx.yaml:19:68: the private address of `guide`, fe80::1%eth0, is valid on one machine only
+      19:68 `fe80::1%eth0` the zone is a network card of one machine
+      help: write an address that is the same on every host
+    ");
+    assert_snapshot!(instead(address, "address: fe80::01%eth0, private_address: 10.0.0.1}\n  - {role: guide, address: fe80::1%eth0, private_address: 10.0.0.2"), @r"
+    error[cluster::address-twice]: phalanx.yaml:20:28: the address fe80::1%eth0 is given twice
+      20:28 `fe80::1%eth0` given again here
+      19:41 `fe80::01%eth0` given here first
+      help: write the address of another host, or remove one of the two
+    ");
+}
+
+#[test]
 fn wrong_values() {
     assert_snapshot!(instead("cluster: lab", "cluster: a b"), @r"
     error[cluster::name]: phalanx.yaml:1:10: this can't be a cluster's name
@@ -273,7 +325,7 @@ fn wrong_values() {
     assert_snapshot!(instead("user: admin", "user: 'a b'"), @r"
     error[cluster::user]: phalanx.yaml:5:9: this can't be a login
       5:9 `\'a b\'` the login
-      help: write the name of one user, such as `admin`
+      help: write the name of one user, such as `admin` or `admin@corp.example`
     ");
     assert_snapshot!(instead("strict", "ask"), @r"
     error[yaml::type]: phalanx.yaml:9:14: `host_keys` must be `accept-new` or `strict`, found the text `ask`

@@ -100,6 +100,36 @@ fn the_environment_of_a_script() {
     assert_eq!(plan.environment(9, None, &Facts::new(), "r7"), []);
 }
 
+/// The zone of an address is of the machine that this program runs on: no host can do anything with it.
+#[test]
+fn no_script_and_no_template_sees_a_zone() {
+    let mut plan = plan();
+    plan.hosts[1].address = "fe80::2%eth0".into();
+    plan.hosts[1].private_address = Some("10.0.0.2".into());
+    for host in &mut plan.roster {
+        if host.name.as_str() == "w1" {
+            host.address = "fe80::2%eth0".into();
+            host.private_address = Some("10.0.0.2".into());
+        }
+    }
+    plan.files
+        .insert("templates/t".into(), "{{ host.address }}".into());
+    // What was worked out of the plan as it was is left behind.
+    let plan = plan.clone();
+    let environment = plan.environment(1, Some(0), &Facts::new(), "r7");
+    let value = |name: &str| {
+        let found = environment.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(value("PX_ADDRESS"), Some("fe80::2"));
+    assert_eq!(value("PX_PRIVATE_ADDRESS"), Some("10.0.0.2"));
+    assert_eq!(value("PX_ADDRESSES_BIG_WORKER"), Some("10.0.0.2 10.0.0.3"));
+    assert!(environment.iter().all(|(_, value)| !value.contains('%')));
+    let put = plan.stages[4].put[0].clone();
+    let rendered = plan.render_put(&put, 1, &Facts::new()).expect("fine");
+    assert_eq!(rendered.content.text(), Some("fe80::2"));
+}
+
 #[test]
 fn what_all_hosts_told_is_lines_of_hosts() {
     let mut plan = plan();

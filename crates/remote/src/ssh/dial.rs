@@ -172,3 +172,53 @@ impl AsyncWrite for PromptStream {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::host_protocol::JobKeeper;
+    use crate::ssh::target::HostKeyPolicy;
+
+    fn target(address: &str) -> SshTarget {
+        SshTarget {
+            name: "h1".into(),
+            address: address.into(),
+            port: 22,
+            user: "root".into(),
+            keys: Vec::new(),
+            agent: None,
+            agent_keys: false,
+            default_keys: Vec::new(),
+            host_keys: HostKeyPolicy::Strict,
+            known_hosts: Vec::new(),
+            spool: "/var/lib/phalanx".into(),
+            jobs: JobKeeper::Session,
+            connect_timeout: Duration::from_secs(10),
+            auth_timeout: Duration::from_secs(10),
+            keepalive: Duration::ZERO,
+            stall_timeout: Duration::from_secs(10),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_addresss_zone_is_a_network_card_of_this_machine() {
+        let found = resolve(&target("fe80::1%lo")).await.unwrap();
+        assert!(!found.is_empty());
+        for address in found {
+            let SocketAddr::V6(address) = address else {
+                panic!("{address}");
+            };
+            assert_eq!(address.ip().to_string(), "fe80::1");
+            // The loopback interface is the first of each network namespace.
+            assert_eq!(address.scope_id(), 1);
+        }
+        let error = resolve(&target("fe80::1%no-such-card")).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this machine has no network card no-such-card, by which fe80::1 would be reached"
+        );
+        assert!(error.advice().contains("ip link"), "{}", error.advice());
+    }
+}

@@ -127,3 +127,17 @@ pub(crate) fn algorithm_of(blob: &[u8]) -> Option<&str> {
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     std::str::from_utf8(rest.get(..length)?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As OpenSSH writes such a host, the zone in small letters like the rest.
+    #[test]
+    fn an_address_with_a_zone_is_named_whole() {
+        assert_eq!(HostName::new("fe80::1%Eth0", 22).as_str(), "fe80::1%eth0");
+        let behind_a_port = HostName::new("fe80::1%eth0", 2222);
+        assert_eq!(behind_a_port.as_str(), "[fe80::1%eth0]:2222");
+        assert_eq!(behind_a_port.bare(), Some("fe80::1%eth0"));
+    }
+}

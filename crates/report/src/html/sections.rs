@@ -48,6 +48,9 @@ impl Page<'_> {
         if let Some(version) = &report.version {
             markup.text(&format!(", by phalanx {version}"));
         }
+        if let Some(file) = &report.cluster_file {
+            markup.text(&format!(", of the cluster file {file}"));
+        }
         if let Some(lab) = &report.lab {
             markup.text(&format!(
                 ", on the local hosts of the lab {lab}: no real servers"

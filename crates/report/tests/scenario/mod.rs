@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use phalanx_events::{Event, EventKind, Outcome, RunOutcome, RunStarted, TaskEnd};
+use phalanx_events::{Event, EventKind, Origin, Outcome, RunOutcome, RunStarted, TaskEnd};
 use phalanx_plan::{
     Action, Allowance, Cache, FactKind, Gate, HostName, Plan, PlannedHost, PlannedStage,
     PlannedTask, RoleName, SshSettings, StageId, TaskId,
@@ -146,6 +146,10 @@ impl Story {
                 hosts: plan.hosts.len(),
                 tasks: plan.tasks.len(),
                 version: "0.1.0".into(),
+                origin: Some(Origin {
+                    cluster_file: "/srv/clusters/phalanx.yaml".into(),
+                    lab: None,
+                }),
             }),
         );
         story
