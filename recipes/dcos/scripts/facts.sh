@@ -161,9 +161,12 @@ if [ "$PX_ROLE" = bootstrap ]; then
             differ=$(differences) || differ="what is served cannot be compared"
         fi
     fi
-    fact served_differs "$(printf '%s\n' "$differ" | awk '
-        NR <= 3 { text = text (NR > 1 ? ", " : "") substr($0, 1, 300) }
-        END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')"
+    if [ -n "$differ" ]; then
+        differ=$(printf '%s\n' "$differ" | awk '
+            NR <= 3 { text = text (NR > 1 ? ", " : "") substr($0, 1, 300) }
+            END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')
+    fi
+    fact served_differs "$differ"
 fi
 
 # Name servers. What DC/OS itself puts there, and what only this host can ask, is none for others.
