@@ -198,6 +198,13 @@ fn ports_in_use_are_told_by_role() {
         "ports error",
         &["5050 (python, process 7)"],
     );
+    // What masters follow their leader by, which upstream does not look for.
+    let zookeeper = listening("tcp LISTEN 0 50 :::2888 :::* users:((\"java\",pid=11,fd=3))\n");
+    finds(
+        &fresh("master").says("ss", &zookeeper),
+        "ports error",
+        &["2888 (java, process 11)"],
+    );
     let free = fresh("private").says("ss", &mesos);
     assert_eq!(problems(&free), Vec::<String>::new(), "no agent's port");
     let dns = listening(
@@ -355,8 +362,55 @@ fn a_wall_between_hosts_is_told() {
     let (_, said) = fresh("master")
         .tool("timeout", "exit 124")
         .run("dcos", "scripts/preflight.sh");
-    let masters = "10.0.0.1 port 9999, 10.0.0.8 port 2181, 10.0.0.8 port 3888";
+    let masters = "10.0.0.1 port 9999, 10.0.0.8 port 2181, 10.0.0.8 port 2888, 10.0.0.8 port 3888";
     assert!(said.contains(masters), "not itself: {said}");
+}
+
+#[test]
+fn masters_that_answer_no_ping_are_told_on_agents() {
+    // Everything else is refused at once, which has come all the way.
+    let agent = |role: &str, ping: &str| {
+        fresh(role)
+            .with("PX_ADDRESSES_BOOTSTRAP", "127.0.0.1")
+            .with("PX_ADDRESSES_MASTER", "127.0.0.2 127.0.0.3 127.0.0.4")
+            .with("PX_PRIVATE_ADDRESS", "127.0.0.2")
+            .with("PX_SETTING_BOOTSTRAP_PORT", "1")
+            .tool("timeout", "exec /usr/bin/timeout \"$@\"")
+            .tool(
+                "ip",
+                "case $* in *route*) echo '127.0.0.2 dev eth0 src 127.0.0.2 uid 0';; \
+                 *) echo '2: eth0    inet 10.0.0.7/24 brd 10.0.0.255 scope global eth0';; esac",
+            )
+            .tool("ping", ping)
+    };
+    let asks = "[ \"$*\" = \"-n -c 1 -W 1 ${6}\" ] || exit 0; ";
+    for role in ["private", "public"] {
+        let two = format!("{asks}case $6 in 127.0.0.3) exit 0 ;; *) exit 1 ;; esac");
+        finds(
+            &agent(role, &two),
+            "ping error",
+            &["a ping of the masters 127.0.0.2, 127.0.0.4, and"],
+        );
+        // Who may not ask, or finds no way, is not told that nobody answers.
+        for status in [0, 2] {
+            let host = agent(role, &format!("{asks}exit {status}"));
+            assert_eq!(problems(&host), Vec::<String>::new(), "{role} {status}");
+        }
+        // One answer that is lost is none of all.
+        let host = agent(
+            role,
+            "cd \"${0%/*}\" && mkdir \"once.$6\" 2>/dev/null && exit 1; exit 0",
+        );
+        let (_, said) = host.run_in(host::SHELLS[0], "dcos", "scripts/preflight.sh");
+        assert!(!said.contains("problem"), "{said}");
+        assert!(host.path("once.127.0.0.4").exists());
+        // It is installed later.
+        let host = agent(role, "exit 1").exchange("if have ping; then", "if false; then");
+        assert_eq!(problems(&host), Vec::<String>::new(), "{role}");
+    }
+    // Masters ask nobody.
+    let master = agent("master", "exit 1");
+    assert_eq!(problems(&master), Vec::<String>::new());
 }
 
 /// What the bootstrap node makes of what all hosts have told.
@@ -400,6 +454,29 @@ fn a_bootstrap_folder_that_others_can_change_is_told() {
             assert!(said.contains(&words), "{words}: {said}");
         }
     }
+}
+
+#[test]
+fn what_was_changed_since_it_was_made_is_told_before_anything_changes() {
+    let host = compare("", "", "")
+        .with("PX_HOSTS_MASTER", "")
+        .with("PX_ADDRESSES_MASTER", "");
+    let said = |differs: &str| {
+        let host = compare("", "", "").with("PX_FACT_SERVED_DIFFERS", differs);
+        let host = host
+            .with("PX_HOSTS_MASTER", "")
+            .with("PX_ADDRESSES_MASTER", "");
+        host.run("dcos", "scripts/compare.sh")
+    };
+    assert_eq!(host.run("dcos", "scripts/compare.sh"), (0, String::new()));
+    assert_eq!(said(""), (0, String::new()));
+    let (status, text) = said("dcos_install.sh was changed");
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.starts_with("problem served error")
+            && text.ends_with("in /none/1.8.8/genconf/serve, dcos_install.sh was changed\n"),
+        "{text}"
+    );
 }
 
 #[test]

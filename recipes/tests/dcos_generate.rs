@@ -35,9 +35,13 @@ echo 'the last of its words'
 
 /// A bootstrap node whose files were brought.
 fn bootstrap() -> Host {
-    let host = Host::new(&[("PX_RELEASE", "1.8.8"), ("PX_SETTING_IP_DETECT", "auto")])
-        .says("ss", "")
-        .says("docker", "");
+    let host = Host::new(&[
+        ("PX_RELEASE", "1.8.8"),
+        ("PX_RUN", "20170427-202350-k3wzu"),
+        ("PX_SETTING_IP_DETECT", "auto"),
+    ])
+    .says("ss", "")
+    .says("docker", "");
     let work = host.path("1.8.8");
     fs::create_dir(&work).unwrap();
     fs::write(work.join("config.yaml"), "cluster_name: 'x'\n").unwrap();
@@ -309,6 +313,105 @@ fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
             assert!(!served.join("packages/more.tar.xz").exists());
             assert!(!served.join(".away").exists());
         }
+    }
+}
+
+/// What the first look at a bootstrap node tells of what it serves.
+fn first_look(host: &Host, shell: &[&str]) -> String {
+    let (status, said) = host.run_in(shell, "dcos", "scripts/facts.sh");
+    assert_eq!(status, 0, "{said}");
+    let mut lines = said.lines();
+    let told = lines.find_map(|line| line.strip_prefix("fact served_differs"));
+    told.unwrap().trim().to_owned()
+}
+
+#[test]
+fn each_connection_finds_whether_what_is_served_is_still_what_was_made() {
+    for shell in SHELLS {
+        let host = bootstrap().with("PX_ROLE", "bootstrap");
+        assert_eq!(first_look(&host, shell), "", "nothing is made yet");
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!(status, 0, "{said}");
+        // Nothing has changed: no file is read.
+        let host = host.tool("sha256sum", "[ $# = 0 ] || exit 9; exec /usr/bin/sha256sum");
+        assert_eq!(first_look(&host, shell), "");
+        let host = host.tool("sha256sum", "exec /usr/bin/sha256sum \"$@\"");
+
+        // As a web server's log would never see it: the same length, and the time set back.
+        let served = host.path("1.8.8/genconf/serve");
+        let package = package(&served);
+        let (before, then) = (
+            fs::read(&package).unwrap(),
+            fs::metadata(&package).unwrap().modified().unwrap(),
+        );
+        let put = |text: &[u8]| {
+            let file = fs::OpenOptions::new().write(true).open(&package).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, text, 0).unwrap();
+            file.set_modified(then).unwrap();
+        };
+        put(&vec![b'x'; before.len()]);
+        let name = package.strip_prefix(&served).unwrap().display().to_string();
+        assert_eq!(first_look(&host, shell), format!("{name} was changed"));
+        // What was put back, and what only its owner was told of anew, is what was made.
+        put(&before);
+        assert_eq!(first_look(&host, shell), "");
+        fs::write(served.join("more"), "").unwrap();
+        assert_eq!(first_look(&host, shell), "more was added");
+        fs::remove_file(served.join("more")).unwrap();
+        fs::remove_file(served.join("dcos_install.sh")).unwrap();
+        assert_eq!(first_look(&host, shell), "dcos_install.sh is missing");
+        fs::remove_dir_all(&served).unwrap();
+        assert_eq!(
+            first_look(&host, shell),
+            "what is served cannot be compared"
+        );
+        // With nothing to compare it with it is made anew.
+        fs::remove_dir_all(host.path("1.8.8/sums")).unwrap();
+        assert_eq!(first_look(&host, shell), "");
+    }
+}
+
+#[test]
+fn what_the_first_look_found_stops_those_who_would_install_from_it() {
+    for shell in SHELLS {
+        let host = bootstrap().with("PX_FACT_SERVED_DIFFERS", "dcos_install.sh was changed");
+        let (status, said) = host.run_in(shell, "dcos", "scripts/recheck.sh");
+        assert_eq!(status, 1, "{said}");
+        assert!(said.starts_with("problem served error"), "{said}");
+        assert!(
+            said.ends_with("serve, dcos_install.sh was changed\n"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_credentials_of_registries_go_into_the_configuration_and_into_no_log() {
+    // As `docker login` writes it.
+    let json =
+        "{\n\t\"auths\": {\n\t\t\"https://it'\\''s.example\": {\"auth\": \"b3Blbg==\"}\n\t}\n}";
+    let line = r#"{  "auths": {   "https://it''s.example": {"auth": "b3Blbg=="}  } }"#;
+    for shell in SHELLS {
+        let host = bootstrap();
+        let secrets = host.path("secrets");
+        let handed = format!("PX_SECRET_CLUSTER_DOCKER_CREDENTIALS='{json}'\n");
+        fs::write(&secrets, handed).unwrap();
+        let path = secrets.display().to_string();
+        let tells = INSTALLER.to_owned()
+            + "printf '\\033[31mcluster_docker_credentials: Must be JSON. Got: {\"auth\": \"b3Blbg==\"}\\033[0m\\n'\n\
+               echo '  \"cluster_docker_credentials\": \"b3Blbg==\"'\n";
+        fs::write(host.path("installer.sh"), tells).unwrap();
+        let host = host.with("PX_SECRETS", &path);
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!(status, 0, "{said}");
+        assert!(!said.contains("b3Blbg"), "{said}");
+        assert!(said.contains("cluster_docker_credentials: ***\n"), "{said}");
+        let config = host.path("1.8.8/genconf/config.yaml");
+        assert_eq!(
+            fs::read_to_string(&config).unwrap(),
+            format!("cluster_name: 'x'\ncluster_docker_credentials: '{line}'\n")
+        );
+        assert_eq!(mode(&config) & 0o777, 0o600);
     }
 }
 

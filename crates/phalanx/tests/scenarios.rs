@@ -575,6 +575,34 @@ fn an_installation_that_was_cut_short(site: &Site) {
     let ran = site.install(&["--repair"]);
     assert_eq!(ran.code, 0, "{}", ran.said);
     assert_eq!(ran.stage("agents")["changed"], 1, "{}", ran.said);
+
+    // Somebody has uninstalled one agent, by DC/OS's own hand: systemd still takes its target for active. On
+    // the other one an activation was cut short while it moved one set of links away and another in.
+    let uninstalled = site.place.on(
+        "private1",
+        "/opt/mesosphere/bin/pkgpanda uninstall 2>&1; systemctl is-active dcos.target; ls /etc/mesosphere/roles",
+    );
+    assert!(uninstalled.ends_with("active\nslave\n"), "{uninstalled}");
+    let cut = site.place.on(
+        "public1",
+        "touch /opt/mesosphere/bootstrap; echo CUT_SWAP=yes > /etc/stand-in.conf; \
+         systemctl start dcos-setup 2>&1; rm /etc/stand-in.conf; systemctl start dcos-setup 2>&1; \
+         ls /opt/mesosphere; journalctl -u dcos-setup -n 5 --no-pager",
+    );
+    for words in [
+        "install_progress",
+        "bin.new",
+        "etc.old",
+        "Failed to load environment files",
+    ] {
+        assert!(cut.contains(words), "{words}: {cut}");
+    }
+    let ran = site.install(&[]);
+    ran.found(3, "half_installed", "private1", "cut short");
+    ran.found(3, "half_installed", "public1", "cut short");
+    let ran = site.install(&["--repair"]);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert_eq!(ran.stage("agents")["changed"], 2, "{}", ran.said);
     let verified = site.run(&["verify"]);
     assert_eq!(verified.code, 0, "{}", verified.said);
 }

@@ -4,6 +4,7 @@
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -36,8 +37,24 @@ pub(crate) fn validator(schema: &Value) -> Result<Validator, Vec<SchemaError>> {
     }
     jsonschema::options()
         .should_validate_formats(true)
+        .with_format("ipv4-network", is_ipv4_network)
         .build(schema)
         .map_err(|error| vec![wrong(error)])
+}
+
+/// Whether a text is an IPv4 network by its first address, `9.0.0.0/8`: behind the prefix no bit is set.
+fn is_ipv4_network(text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/') else {
+        return false;
+    };
+    // `+8` and `08` are numbers too, but nobody else takes them for a prefix.
+    let plain = prefix == "0" || prefix.starts_with(|first: char| ('1'..='9').contains(&first));
+    match (address.parse::<Ipv4Addr>(), prefix.parse::<u32>()) {
+        (Ok(address), Ok(prefix @ 0..=32)) if plain => {
+            address.to_bits().trailing_zeros() >= 32 - prefix
+        }
+        _ => false,
+    }
 }
 
 /// The settings of a cluster as its recipe sees them.

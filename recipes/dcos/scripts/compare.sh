@@ -150,4 +150,10 @@ if [ -n "$open" ]; then
         "make it root's alone (chown root $folder; chmod go-w $folder), or set \`bootstrap_folder\` to another one"
 fi
 
+# And what it is now: the first look at this host has compared it.
+if [ -n "${PX_FACT_SERVED_DIFFERS:-}" ]; then
+    problem served error "what the nodes install from is not what was made here: in $work/genconf/serve, $PX_FACT_SERVED_DIFFERS" \
+        "find out who did that: every node would have run it as root; then remove $work/sums/served, and \`phalanx install\` makes all of it anew"
+fi
+
 already "the hosts go together"

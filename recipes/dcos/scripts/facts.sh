@@ -8,6 +8,9 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
+# Who takes part: the end of a run's name is drawn by lot, and is enough to know it by.
+fact in_run "${PX_RUN##*-}"
+
 # The system.
 os=unknown
 os_version=unknown
@@ -122,6 +125,48 @@ if [ "$PX_ROLE" = bootstrap ]; then
     made=
     [ ! -r "$packages" ] || read -r made <"$packages"
     fact cluster_packages "${made:-none}"
+fi
+
+# Whether what nodes install from is still what was made, each time that this host is connected to: also
+# where a run is resumed, in which `generate` is done. Who changes a file, or what a folder holds, moves a time
+# that nobody can set back (%C). Only where one is another, the files themselves are compared.
+served=${packages%/sums/packages}/genconf/serve
+list=${packages%/*}/served
+# What is not as it was made, in lines; nothing where all is.
+differences() (
+    cd "$served" 2>/dev/null || exit
+    export LC_ALL=C
+    if ! said=$(sha256sum -c --quiet "$list" 2>/dev/null); then
+        printf '%s\n' "${said:-the list of checksums cannot be read}" |
+            sed -e 's/^\.\///' -e 's/: FAILED$/ was changed/' -e 's/: FAILED open or read$/ is missing/'
+    fi
+    {
+        cut -c 67- "$list"
+        cat "$list.odd"
+        echo
+        find . -type f
+        find . ! -type d ! -type f -printf '%p -> %l (no plain file)\n'
+    } | awk '
+        !now && $0 == "" { now = 1; next }
+        !now { known[$0]; next }
+        !($0 in known) { sub(/^\.\//, ""); print $0 " was added" }'
+)
+if [ "$PX_ROLE" = bootstrap ]; then
+    differ=
+    if [ -e "$list" ]; then
+        before=
+        [ ! -r "$list.state" ] || read -r before <"$list.state"
+        now=$(cd "$served" 2>/dev/null && find . -printf '%i %C@ %s %m %U %p\n' | LC_ALL=C sort | sha256sum)
+        if [ "$now" != "$before" ]; then
+            differ=$(differences) || differ="what is served cannot be compared"
+        fi
+    fi
+    if [ -n "$differ" ]; then
+        differ=$(printf '%s\n' "$differ" | awk '
+            NR <= 3 { text = text (NR > 1 ? ", " : "") substr($0, 1, 300) }
+            END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')
+    fi
+    fact served_differs "$differ"
 fi
 
 # Name servers. What DC/OS itself puts there, and what only this host can ask, is none for others.

@@ -201,7 +201,14 @@ compose_config() {
         # shellcheck source=/dev/null
         . "$PX_SECRETS"
         # A hash has no quote and no line feed in it.
-        printf "superuser_password_hash: '%s'\n" "$PX_SECRET_SUPERUSER_PASSWORD_HASH"
+        if [ -n "${PX_SECRET_SUPERUSER_PASSWORD_HASH:-}" ]; then
+            printf "superuser_password_hash: '%s'\n" "$PX_SECRET_SUPERUSER_PASSWORD_HASH"
+        fi
+        # JSON, in which a line feed or a tab means nothing, as a text in one line.
+        if [ -n "${PX_SECRET_CLUSTER_DOCKER_CREDENTIALS:-}" ]; then
+            printf "cluster_docker_credentials: '%s'\n" "$(printf '%s' "$PX_SECRET_CLUSTER_DOCKER_CREDENTIALS" |
+                tr '\n\t\r' '   ' | sed "s/'/''/g")"
+        fi
     fi
 }
 if ! (umask 077 && compose_config >genconf/config.yaml.new); then
@@ -258,6 +265,12 @@ differences() (
         !now { known[$0]; next }
         !($0 in known) { sub(/^\.\//, ""); print $0 " was added" }'
 )
+# How all of it lies there, which a connection's first look is compared with: facts.sh.
+note_state() {
+    if ! (cd "$serve" && find . -printf '%i %C@ %s %m %U %p\n' | LC_ALL=C sort | sha256sum) >"$list.state"; then
+        fail "could not write to $work/sums"
+    fi
+}
 # The nodes are told over SSH what they have to find.
 tell() {
     while read -r sum name; do
@@ -313,6 +326,7 @@ if [ -e "$list" ]; then
     fi
     if [ -e generated.from ] && [ "$(cat generated.from)" = "$inputs" ]; then
         open_served
+        note_state
         already "what the nodes install from is there, as it was made"
         tell
         exit 0
@@ -350,6 +364,10 @@ without_secrets() {
         *"Final arguments:{"*)
             inside=in
             echo "(its arguments, which hold secrets, are left out here)"
+            ;;
+        *cluster_docker_credentials:* | *cluster_docker_credentials\"*)
+            # In colour, too: the colours stay behind it.
+            echo "${line%%cluster_docker_credentials*}cluster_docker_credentials: ***"
             ;;
         *://*@* | *\$6\$*)
             # shellcheck disable=SC2016
@@ -392,5 +410,6 @@ if ! mkdir -p "$serve/phalanx" || ! cp genconf/ip-detect "$serve/phalanx/ip-dete
     fail "could not write to $work"
 fi
 open_served
+note_state
 tell
 changed "made what the nodes install from"

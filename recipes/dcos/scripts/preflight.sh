@@ -292,7 +292,7 @@ ports=
 case $PX_ROLE/${PX_FACT_DCOS_STATE:-none} in
 bootstrap/*) ports="$PX_SETTING_BOOTSTRAP_PORT 9000" ;;
 */installed) ;;
-master/*) ports='53 80 443 1050 2181 3888 5050 7070 8080 8101 8123 8181 9000 9942 9990 15055 33107 36771 41281 42819 43911 46839 61053 61420 61421 62053 62080' ;;
+master/*) ports='53 80 443 1050 2181 2888 3888 5050 7070 8080 8101 8123 8181 9000 9942 9990 15055 33107 36771 41281 42819 43911 46839 61053 61420 61421 62053 62080' ;;
 *) ports='53 5051 34451 39851 43995 61001 61420 61421 62053 62080' ;;
 esac
 # The process of dnsmasq.service, which is turned off; libvirt's and NetworkManager's are others.
@@ -473,7 +473,7 @@ targets=
 if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ] && have bash; then
     targets="${PX_ADDRESSES_BOOTSTRAP%% *}:$PX_SETTING_BOOTSTRAP_PORT"
     case $PX_ROLE in
-    master) open='2181 3888 5050 8181' ;;
+    master) open='2181 2888 3888 5050 8181' ;;
     *) open='2181 5050' ;;
     esac
     for master in $PX_ADDRESSES_MASTER; do
@@ -482,27 +482,52 @@ if [ "$PX_ROLE" != bootstrap ] && [ "${PX_FACT_DCOS_STATE:-none}" != installed ]
             targets="$targets $master:$port"
         done
     done
-    # All at the same time. Who has not answered in three seconds is not in the list.
+    # An agent's services ping the masters before they start, and try again until one answers. Where `ping` is
+    # one of the tools that are still to be installed, nobody can tell yet.
+    case $PX_ROLE in
+    private | public)
+        if have ping; then
+            for master in $PX_ADDRESSES_MASTER; do targets="$targets $master:ping"; done
+        fi
+        ;;
+    esac
+    # All at the same time. Who has not answered in three seconds is not in the list. Of ping's statuses 1 says
+    # that nothing came back; with any other it could not even ask, which says nothing of the way.
     # shellcheck disable=SC2086,SC2016
     answered=$(timeout 3 bash -c '
         for target; do
-            { (exec 3<>"/dev/tcp/${target%:*}/${target#*:}") 2>/dev/null; echo "$target"; } &
+            case $target in
+            *:ping)
+                {
+                    ping -n -c 1 -W 1 "${target%:*}" >/dev/null 2>&1
+                    [ $? -ne 1 ] || ping -n -c 1 -W 1 "${target%:*}" >/dev/null 2>&1
+                    [ $? -eq 1 ] || echo "$target"
+                } &
+                ;;
+            *) { (exec 3<>"/dev/tcp/${target%:*}/${target#*:}") 2>/dev/null; echo "$target"; } & ;;
+            esac
         done
         wait' bash $targets)
     silent=
+    deaf=
     for target in $targets; do
         case "
 $answered
-" in
+/$target" in
         *"
 $target
 "*) ;;
+        */*:ping) deaf="$deaf${deaf:+, }${target%:*}" ;;
         *) silent="$silent${silent:+, }${target%:*} port ${target#*:}" ;;
         esac
     done
     if [ -n "$silent" ]; then
         problem firewall error "nothing comes back within 3 s from $silent" \
             "let the cluster's hosts through to each other: a security group or a firewall between them swallows the packets"
+    fi
+    if [ -n "$deaf" ]; then
+        problem ping error "no answer comes back to a ping of the masters $deaf, and DC/OS's services on an agent start only when a master answers one" \
+            "let ICMP through between the cluster's hosts: a security group or a firewall between them swallows it"
     fi
 fi
 

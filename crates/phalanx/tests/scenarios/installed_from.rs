@@ -1,6 +1,8 @@
 //! What nodes install from, and what becomes of them when that or they are not as they should be.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::{Ran, Site};
 
@@ -104,6 +106,54 @@ pub(crate) fn what_nodes_install_from_is_guarded(site: &Site) {
     assert_eq!(ran.stage("agents")["not_run"], 2, "{}", ran.said);
     let run = "test ! -e /opt/mesosphere && echo right";
     assert_eq!(site.place.on("public1", run), "right\n");
+    on(&format!("cp -a /root/packages {served}/"));
+    a_resumed_run_looks_again(site, served);
+}
+
+/// Where a run is resumed, `generate` is done and stays so: what nodes install from is looked at all the same.
+fn a_resumed_run_looks_again(site: &Site, served: &str) {
+    let on = |script: &str| site.place.on("bootstrap", script);
+    let agent = |script: &str| site.place.on("public1", script);
+    // It waits for what the bootstrap node serves, and is killed.
+    agent(
+        "printf '#!/bin/sh\\ncase $* in *phalanx/SHA256SUMS*) touch /root/asked; exit 7 ;; esac\\n\
+         exec /usr/bin/curl \"$@\"\\n' > /usr/local/bin/curl && chmod 755 /usr/local/bin/curl",
+    );
+    let mut child = site
+        .place
+        .command(&["lab", "exec", "--lab", "scenarios", "--", "phalanx"])
+        .args(["install", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while agent("test ! -e /root/asked || echo asked").is_empty() {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    agent("rm /usr/local/bin/curl");
+
+    // As long as before, and with its time set back.
+    let change = format!(
+        "cd {served}/packages/dcos-config && for package in *; do cp -a $package /root/then && \
+         printf x | dd of=$package bs=1 conv=notrunc 2>&1 && touch -r /root/then $package; done"
+    );
+    on(&change);
+    for time in ["the first", "the second"] {
+        let ran = site.run(&["resume", "--yes"]);
+        let words = "packages/dcos-config/dcos-config--setup_";
+        ran.found(ran.code, "served", "bootstrap", words);
+        assert_ne!(ran.code, 0, "{time}: {}", ran.said);
+        assert_eq!(ran.stage("generate")["already"], 1, "{time}: {}", ran.said);
+        assert_eq!(ran.stage("recheck")["failed"], 1, "{time}: {}", ran.said);
+        let waiting = ran.stage("agents")["not_run"].as_u64();
+        assert!(waiting >= Some(1), "{time}: {}", ran.said);
+        assert_eq!(agent("test ! -e /opt/mesosphere && echo right"), "right\n");
+    }
+    let checked = site.run(&["check"]);
+    checked.found(3, "served", "bootstrap", "was changed");
     on(&format!("cp -a /root/packages {served}/"));
 }
 

@@ -89,6 +89,17 @@ def with_byte_code(files, root, folder):
             files[cached(path)] = compiled(os.path.join(root, path), content, folder)
 
 
+def activated(files, package):
+    """The links by which what a package has is found, as an activation makes them: path and target."""
+    root = "packages/%s/" % package
+    links = [("active/" + PACKAGE, "/opt/mesosphere/" + root.rstrip("/"))]
+    for path in files:
+        inner = path[len(root):]
+        if path.startswith(root) and inner.split("/")[0] in ("bin", "lib"):
+            links.append((inner, "/opt/mesosphere/" + path))
+    return links
+
+
 def add(archive, path, content, mode, link=None):
     member = tarfile.TarInfo(path)
     member.mode = mode
@@ -185,17 +196,20 @@ def main(outfile):
     )).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         node = sources(os.path.join(HERE, "node"))
+        # All that the stand-in has of its own is one package; what is active is links into it.
+        package = "%s--%s" % (PACKAGE, commit)
+        node = {path.replace("package/", "packages/%s/" % package, 1): content for path, content in node.items()}
         # The mark of a host on which nothing has been set up yet: pkgpanda acts while it is there.
         node["bootstrap"] = b""
         # A library of DC/OS's that nobody but DC/OS's own programs gets along with.
-        node["lib/libcurl.so.4"] = b""
+        node["packages/%s/lib/libcurl.so.4" % package] = b""
         with_byte_code(node, "/opt/mesosphere", folder)
-        bootstrap = tar_of(node, compression="xz")
+        bootstrap = tar_of(node, activated(node, package), compression="xz")
         bootstrap_id = hashlib.sha1(bootstrap).hexdigest()
         release = {"commit": commit, "bootstrap_id": bootstrap_id}
         artifacts = {
             bootstrap_id + ".bootstrap.tar.xz": bootstrap,
-            bootstrap_id + ".active.json": json.dumps(["%s--%s" % (PACKAGE, commit)]).encode(),
+            bootstrap_id + ".active.json": json.dumps([package]).encode(),
             "release.json": json.dumps(release).encode(),
         }
         artifacts_folder = os.path.join(folder, "artifacts")

@@ -255,6 +255,24 @@ class Generation(InFolder):
         self.assertIn("ignoreusedcount: true", script)
         self.assertIn(f"http://10.0.0.1:9999/bootstrap/{RELEASE['bootstrap_id']}.bootstrap.tar.xz", script)
 
+    def test_the_configuration_is_many_files_some_of_one_role(self):
+        title = 'A "title"'
+        self.config(ui_banner_header_title=json.dumps(title), cluster_name="Bob's")
+        config = self.members(self.generate()["dcos-config"])
+        self.assertGreater(len(config), 60)
+        for folder in ("etc/", "etc_master/", "etc_slave/", "etc_slave_public/", "etc/overlay/config/"):
+            self.assertTrue([path for path in config if path.startswith(folder)], folder)
+        user = yaml.safe_load(config["etc/user.config.yaml"][1])
+        self.assertEqual(user["cluster_name"], "Bob's")
+        self.assertEqual(config["etc/mesos-master-provider"][1], "MESOS_CLUSTER=Bob's\n")
+        shown = json.loads(config["etc/ui-config.json"][1])
+        self.assertEqual(shown["uiConfiguration"]["plugins"]["banner"]["headerTitle"], title)
+        # As it stands: what is no JSON makes none.
+        self.config(ui_banner_header_title="A title")
+        config = self.members(self.generate()["dcos-config"])
+        with self.assertRaises(json.JSONDecodeError):
+            json.loads(config["etc/ui-config.json"][1])
+
     def test_the_same_input_gives_the_same_packages_and_nothing_is_cleaned(self):
         self.config()
         first = self.generate("--genconf")

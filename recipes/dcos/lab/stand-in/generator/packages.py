@@ -9,6 +9,8 @@ import tarfile
 
 import yaml
 
+from config_files import config_files
+
 GENCONF = "genconf"
 
 
@@ -80,6 +82,7 @@ def generate(release, artifacts, templates, user, values, when):
     user_yaml = yaml.dump(user, default_flow_style=False, explicit_start=True)
     contents = {
         "dcos-config": {
+            **{path: (0o644, content) for path, content in config_files(user).items()},
             "bin/detect_ip": (0o755, values["ip_detect_contents"]),
             "bin/detect_ip_public": (0o755, values["ip_detect_contents"]),
             "etc/expanded.config.json": (0o644, json.dumps(values, indent=2, sort_keys=True) + "\n"),

@@ -100,8 +100,9 @@ docker_version() {
     ' | sort -V | head -n 1
 }
 
-# The real script looks for lower-case hexadecimal ports in files that have them in upper case, and
-# so sees only some of them; here every port is looked for, among the sockets that listen.
+# As in the real script, a port whose hexadecimal number has a letter in it is never found: it is looked
+# for in small letters, and the kernel writes capital ones. (The real one takes any connection's own port
+# for one that is in use; this one looks at what listens.)
 check_ports() {
     local busy port service
     # A kernel without IPv6 has only two of the files.
@@ -114,7 +115,7 @@ check_ports() {
         tr '\n' ' ')"
     while read -r port service; do
         local code=0 hexadecimal
-        printf -v hexadecimal %04X "$port"
+        printf -v hexadecimal %04x "$port"
         echo -n "Checking if port $port (required by $service) is in use: "
         [[ $busy != *" $hexadecimal "* ]] || code=1
         print_status "$code"
