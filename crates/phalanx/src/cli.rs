@@ -22,13 +22,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options that are declared once for all commands; which command uses which, [`crate::option_use`] knows.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
     /// The cluster file [default: ./phalanx.yaml, else ./cluster.conf]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) cluster: Option<PathBuf>,
-    /// The recipe of a cluster.conf: a built-in one's name, or a folder
+    /// The recipe, whichever the cluster file names: a built-in one's name, or a folder
     #[arg(long, global = true, value_name = "NAME|DIR")]
     pub(crate) recipe: Option<String>,
     /// Only these hosts, roles or labels
@@ -355,7 +355,7 @@ pub(crate) enum RecipeCommand {
 #[derive(Args, Debug)]
 pub(crate) struct RecipeArgs {
     /// A built-in recipe's name, or a folder [default: the built-in one]
-    #[arg(value_name = "NAME|DIR")]
+    #[arg(id = "named", value_name = "NAME|DIR")]
     pub(crate) recipe: Option<String>,
 }
 
@@ -382,18 +382,11 @@ pub(crate) enum SchemaOf {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
+    use crate::option_use::try_parse;
 
     #[test]
     fn hosts_may_be_listed_or_repeated() {
-        let cli = Cli::try_parse_from(["phalanx", "plan", "--on", "a,b", "--on", "c"]).unwrap();
+        let cli = try_parse(["phalanx", "plan", "--on", "a,b", "--on", "c"]).unwrap();
         assert_eq!(cli.global.on, ["a", "b", "c"]);
     }
 }

@@ -24,6 +24,7 @@ mod load;
 mod logs;
 mod logs_follow;
 mod logs_merge;
+mod option_use;
 mod orders;
 mod plan_cmd;
 mod private_file;
@@ -46,8 +47,6 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use cli::{Cli, Command, RecipeCommand};
 use environment::Environment;
 use exit_code::Exit;
@@ -56,7 +55,7 @@ use trouble::Trouble;
 
 fn main() -> ExitCode {
     // A wrong command line ends here, with exit code 2.
-    let cli = Cli::parse();
+    let cli = option_use::parse();
     let environment = Environment::read();
     program::learn(&environment);
     let terminal = Terminal::look(&environment);
