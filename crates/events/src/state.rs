@@ -100,6 +100,8 @@ pub struct TaskState {
     pub open: bool,
     /// When the first attempt began, in milliseconds of the run.
     pub started_ms: Option<u64>,
+    /// When the last attempt began.
+    pub attempt_ms: Option<u64>,
     /// When the last attempt ended.
     pub ended_ms: Option<u64>,
     /// What it says it waits for.
@@ -207,6 +209,7 @@ impl RunState {
                 task.waiting_for = None;
                 task.reboot = None;
                 task.started_ms.get_or_insert(event.ms);
+                task.attempt_ms = Some(event.ms);
             }
             EventKind::TaskAccepted { task } => self.task(task).accepted = true,
             EventKind::TaskWaiting { task, text } => {

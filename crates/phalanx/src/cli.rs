@@ -22,7 +22,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Options that are declared once for all commands; which command uses which, [`crate::option_use`] knows.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Global {
     /// The cluster file, `-` for standard input [default: ./phalanx.yaml, else ./cluster.conf]
@@ -425,19 +425,13 @@ pub(crate) fn mended(mut error: clap::Error) -> clap::Error {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
+    use crate::option_use::try_parse;
 
     #[test]
     fn a_word_of_another_tool_is_answered_with_what_there_is() {
         let told = |word: &str| {
-            let error = Cli::try_parse_from(["phalanx", word]).unwrap_err();
+            let error = try_parse(["phalanx", word]).unwrap_err();
             mended(error).to_string()
         };
         let run = told("run");
@@ -455,7 +449,7 @@ mod tests {
     fn a_recipe_is_named_with_or_without_the_option() {
         for args in [&["--recipe", "x"][..], &["x"]] {
             let all = [&["phalanx", "recipe", "lint"], args].concat();
-            let cli = Cli::try_parse_from(&all).unwrap();
+            let cli = try_parse(&all).unwrap();
             let Command::Recipe(RecipeCommand::Lint(lint)) = cli.command else {
                 panic!("{all:?}");
             };
@@ -465,7 +459,7 @@ mod tests {
 
     #[test]
     fn hosts_may_be_listed_or_repeated() {
-        let cli = Cli::try_parse_from(["phalanx", "plan", "--on", "a,b", "--on", "c"]).unwrap();
+        let cli = try_parse(["phalanx", "plan", "--on", "a,b", "--on", "c"]).unwrap();
         assert_eq!(cli.global.on, ["a", "b", "c"]);
     }
 }

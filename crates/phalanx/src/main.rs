@@ -25,6 +25,7 @@ mod load;
 mod logs;
 mod logs_follow;
 mod logs_merge;
+mod option_use;
 mod orders;
 mod plan_cmd;
 mod private_file;
@@ -47,8 +48,6 @@ mod when;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use cli::{Cli, Command, RecipeCommand};
 use environment::Environment;
 use exit_code::Exit;
@@ -57,7 +56,7 @@ use trouble::Trouble;
 
 fn main() -> ExitCode {
     // A wrong command line ends here, with exit code 2.
-    let cli = Cli::try_parse().unwrap_or_else(|error| cli::mended(error).exit());
+    let cli = option_use::parse();
     let environment = Environment::read();
     program::learn(&environment);
     inside::learn(&environment);

@@ -160,7 +160,7 @@ pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>)
         colour: true,
         charset: Charset::Unicode,
     };
-    let mut view = LiveView::new(Arc::new(plan), Seat::Working, options);
+    let mut view = LiveView::new(Arc::new(plan), Seat::Picture, options);
     let mut logs = RunLogs::new(folder.clone()).at_moment(replay.moment());
     let screens: Vec<(Buffer, u32)> = (1..=SCREENS)
         .map(|at| {

@@ -8,7 +8,7 @@ use phalanx_events::{ReportedSeverity, RunOutcome};
 use crate::data::{Counts, CriticalPath, FailureReport, HostEnd, HostReport, RunReport};
 use crate::duration::took;
 use crate::folding::{count, host_list};
-use crate::table::{Charset, left, render, right};
+use crate::table::{Charset, NOTHING, left, render, right};
 
 /// More hosts than this are not listed one by one: only those that are not fine.
 const LISTED: usize = 40;
@@ -64,14 +64,14 @@ fn title(text: &mut String, title: &str) {
 
 fn number(number: usize) -> String {
     if number == 0 {
-        "-".into()
+        NOTHING.into()
     } else {
         number.to_string()
     }
 }
 
 fn time(ms: Option<u64>) -> String {
-    ms.map_or_else(|| "-".into(), took)
+    ms.map_or_else(|| NOTHING.into(), took)
 }
 
 fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
@@ -123,11 +123,11 @@ fn stages(text: &mut String, report: &RunReport, options: ClosingOptions) {
         row.push(time(stage.wall_ms));
         row.push(match &stage.slowest {
             Some(slowest) => format!("{} ({})", slowest.host, took(slowest.took_ms)),
-            None => "-".into(),
+            None => NOTHING.into(),
         });
         row
     });
-    text.push_str(&render(&columns, rows.collect(), options.width));
+    text.push_str(&render(&columns, &rows.collect::<Vec<_>>(), options.width));
 }
 
 fn hosts(text: &mut String, report: &RunReport, options: ClosingOptions) {
@@ -174,7 +174,7 @@ fn hosts(text: &mut String, report: &RunReport, options: ClosingOptions) {
                 time(host.wall_ms),
             ]
         });
-        text.push_str(&render(&columns, rows.collect(), options.width));
+        text.push_str(&render(&columns, &rows.collect::<Vec<_>>(), options.width));
     }
     if bad > shown.len() {
         let more = bad - shown.len();
@@ -199,7 +199,7 @@ fn critical_path(text: &mut String, path: &CriticalPath, options: ClosingOptions
     title(text, &format!("Critical path: {}", took(path.sum_ms)));
     let rows = shown.iter().map(|step| {
         let wait = if step.wait_ms == 0 {
-            "-".into()
+            NOTHING.into()
         } else {
             took(step.wait_ms)
         };
@@ -207,7 +207,7 @@ fn critical_path(text: &mut String, path: &CriticalPath, options: ClosingOptions
             format!("{}@{}", step.stage, step.host),
             wait,
             took(step.took_ms),
-            step.host_ms.map_or_else(|| "-".into(), took),
+            step.host_ms.map_or_else(|| NOTHING.into(), took),
         ]
     });
     let columns = [
@@ -216,7 +216,7 @@ fn critical_path(text: &mut String, path: &CriticalPath, options: ClosingOptions
         right("took"),
         right("on the host"),
     ];
-    text.push_str(&render(&columns, rows.collect(), options.width));
+    text.push_str(&render(&columns, &rows.collect::<Vec<_>>(), options.width));
 }
 
 fn notices(text: &mut String, report: &RunReport, options: ClosingOptions) {
@@ -273,13 +273,15 @@ fn failure_text(text: &mut String, failure: &FailureReport, options: ClosingOpti
         "{gap}{BAD}{what}{BAD:#} on {} ({}): {}",
         count(failure.hosts.len(), "host"),
         host_list(&failure.hosts, NAMED),
-        failure.message
+        failure.whole_reason()
     );
     let bar = match options.charset {
         Charset::Unicode => "│",
         Charset::Ascii => "|",
     };
-    for line in &failure.lines {
+    // A line that is the reason is said already.
+    let is_told = matches!(&*failure.lines, [line] if line.trim() == failure.reason);
+    for line in failure.lines.iter().filter(|_| !is_told) {
         let _ = writeln!(text, "  {DIM}{bar}{DIM:#} {line}");
     }
     if let Some(cause) = &failure.cause {

@@ -86,7 +86,8 @@ pub struct StageReport {
     /// Its tasks by outcome.
     #[serde(flatten)]
     pub counts: Counts,
-    /// From its first task's start to its last one's end; `null` where none ran.
+    /// How long it was worked on: a time in which several hosts were at it counts once, one in which none was
+    /// (between attempts, before a resumption) counts not at all; `null` where no task ran.
     pub wall_ms: Option<u64>,
     /// The host that took longest.
     pub slowest: Option<Slowest>,
@@ -97,7 +98,7 @@ pub struct StageReport {
 pub struct Slowest {
     /// Which.
     pub host: HostName,
-    /// How long.
+    /// How long, all its attempts together.
     pub took_ms: u64,
 }
 
@@ -158,7 +159,7 @@ pub struct PathStep {
     /// How much of the wait and of the task the host needed to tell its facts, by its own clock: on
     /// first contact and after a reboot.
     pub facts_ms: u64,
-    /// How long it took, retries included.
+    /// How long it took, attempts that follow each other together. What lies between them was waiting.
     pub took_ms: u64,
     /// How much of that the host measured by its own clock: a job from start to end
     /// and what it needed for the files brought before, a reboot from
@@ -176,6 +177,11 @@ pub struct FailureReport {
     /// What was tried and what became of it. Where hosts differ only by their own name or address,
     /// `HOST` stands for it.
     pub message: String,
+    /// The cause, as far as it was told: the problem that the script has told, else its last line, else the
+    /// message.
+    pub reason: String,
+    /// What to do about it, where a script has said that.
+    pub fix: Option<String>,
     /// What the operator can do.
     pub advice: Option<String>,
     /// What the recipe makes of it, in plain words.
@@ -301,6 +307,16 @@ pub struct PlanStageReport {
     pub at_once: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
+}
+
+impl FailureReport {
+    /// The cause, and in brackets what was seen of it, where that is something else.
+    pub(crate) fn whole_reason(&self) -> String {
+        match self.reason == self.message || self.kind == FailureKind::Problems {
+            true => self.reason.clone(),
+            false => format!("{} ({})", self.reason, self.message),
+        }
+    }
 }
 
 impl Counts {

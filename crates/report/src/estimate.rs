@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use phalanx_events::{Event, Outcome, RunOutcome, RunState};
 use phalanx_plan::{Gate, Plan, StageId, TaskId};
 
-use crate::timeline::{TaskTimes, Timeline};
+use crate::timeline::{Timeline, Try, WorkTime};
 
 /// What earlier runs have taught. What changed something is believed before what found everything right: one who
 /// expects too much is pleased, one who expects nothing waits.
@@ -16,9 +16,6 @@ pub struct Learned {
     stages: BTreeMap<StageId, Took>,
     walls: BTreeMap<StageId, Took>,
 }
-
-/// From when to when something was done.
-type Span = (u64, u64);
 
 /// How long something took, and whether it changed anything.
 #[derive(Clone, Copy, Debug)]
@@ -50,32 +47,31 @@ impl Learned {
     }
 
     fn take(&mut self, timeline: &Timeline) {
-        let mut by_stage: BTreeMap<&StageId, (Vec<Span>, bool)> = BTreeMap::new();
+        let mut by_stage: BTreeMap<&StageId, (Vec<u64>, Vec<&Try>, bool)> = BTreeMap::new();
         for (id, times) in &timeline.tasks {
-            let is_done = times.end.as_ref().is_some_and(|end| end.outcome.is_done());
-            if !is_done {
+            let outcome = times.end.as_ref().map(|end| &end.outcome);
+            let Some(outcome) = outcome.filter(|outcome| outcome.is_done()) else {
                 continue;
-            }
-            let changed = times
-                .end
-                .as_ref()
-                .is_some_and(|end| end.outcome == Outcome::Changed);
-            let ms = times.started.map_or(0, |_| times.took());
+            };
+            let changed = *outcome == Outcome::Changed;
+            let ms = times.worked();
             keep(&mut self.tasks, id.clone(), Took { ms, changed });
-            if let Some(span) = times.span().filter(|_| is_work(times)) {
-                let (spans, any) = by_stage.entry(&id.stage).or_default();
-                spans.push(span);
+            // One that was skipped tells nothing of the others.
+            let ran = !times.tries.is_empty() && !matches!(outcome, Outcome::Skipped { .. });
+            if ran {
+                let (worked, tries, any) = by_stage.entry(&id.stage).or_default();
+                worked.push(ms);
+                tries.extend(&times.tries);
                 *any |= changed;
             }
         }
-        for (stage, (mut spans, changed)) in by_stage {
-            let first = spans.iter().map(|(from, _)| *from).min().unwrap_or(0);
-            let last = spans.iter().map(|(_, to)| *to).max().unwrap_or(0);
-            let ms = last - first;
-            keep(&mut self.walls, stage.clone(), Took { ms, changed });
-            spans.sort_by_key(|(from, to)| to - from);
-            if let Some((from, to)) = spans.get(spans.len() / 2) {
-                let ms = to - from;
+        for (stage, (mut worked, tries, changed)) in by_stage {
+            if let Some(time) = WorkTime::of(tries.into_iter()) {
+                let ms = time.until(timeline.took_ms);
+                keep(&mut self.walls, stage.clone(), Took { ms, changed });
+            }
+            worked.sort_unstable();
+            if let Some(ms) = worked.get(worked.len() / 2).copied() {
                 keep(&mut self.stages, stage.clone(), Took { ms, changed });
             }
         }
@@ -86,7 +82,7 @@ impl Learned {
         self.tasks.is_empty()
     }
 
-    /// How long a stage took, from its first task's start to its last one's end.
+    /// How long a stage's tasks were worked on, by any of its hosts.
     pub(crate) fn wall(&self, stage: &StageId) -> Option<u64> {
         self.walls.get(stage).map(|took| took.ms)
     }
@@ -123,7 +119,7 @@ impl Learned {
             let end = match (over, known) {
                 (Some(over), _) => over.ended_ms.unwrap_or(0),
                 (None, Some(known)) if known.is_running() => {
-                    let started = known.started_ms.unwrap_or(now_ms);
+                    let started = known.attempt_ms.unwrap_or(now_ms);
                     // One that is late already needs a tenth more.
                     let so_far = now_ms.saturating_sub(started);
                     started.saturating_add(
@@ -152,10 +148,4 @@ impl Learned {
         }
         Some(end_of_run)
     }
-}
-
-/// Whether it ran, so that its time means something for others.
-fn is_work(times: &TaskTimes) -> bool {
-    let outcome = times.end.as_ref().map(|end| &end.outcome);
-    times.started.is_some() && !matches!(outcome, Some(Outcome::Skipped { .. }))
 }

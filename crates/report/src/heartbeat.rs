@@ -95,7 +95,7 @@ fn under_way(state: &RunState, plan: &Plan, folding: &Folding, now_ms: u64) -> V
             let Some(task) = state.tasks.get(&id).filter(|task| task.is_running()) else {
                 continue;
             };
-            let running = now_ms.saturating_sub(task.started_ms.unwrap_or(now_ms));
+            let running = now_ms.saturating_sub(task.attempt_ms.unwrap_or(now_ms));
             match words(task, running) {
                 Some(text) => telling.add(folding, &host.name, &text),
                 None => silent.push((host.name.clone(), running)),

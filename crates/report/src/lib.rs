@@ -21,6 +21,7 @@ mod matrix;
 mod notices;
 mod output_lines;
 pub mod plan_view;
+mod reason;
 mod stage_colour;
 mod summary;
 mod table;

@@ -18,8 +18,10 @@ use crate::folding::count;
 use crate::heartbeat::still_waiting;
 use crate::notices::{HeldNotices, Said};
 use crate::output_lines::OutputLines;
+use crate::reason::Reason;
 use crate::table::Charset;
-use crate::terminal_text::{cut, harmless, pad};
+use crate::terminal_text::{harmless, pad};
+use crate::timeline::Timeline;
 
 /// After so much silence a line says what is waited for.
 const SILENCE_MS: u64 = 10_000;
@@ -60,6 +62,7 @@ pub struct LineDisplay<W> {
     out: W,
     options: LineOptions,
     state: RunState,
+    timeline: Timeline,
     /// What was said of a host once and is not said again.
     said: BTreeSet<(HostName, String)>,
     /// What waits a moment for more hosts that say the same.
@@ -97,6 +100,7 @@ impl<W: Write> LineDisplay<W> {
             out,
             options,
             state: RunState::new(),
+            timeline: Timeline::default(),
             said: BTreeSet::new(),
             held_stages: Vec::new(),
             last_line_ms: 0,
@@ -111,6 +115,7 @@ impl<W: Write> LineDisplay<W> {
     pub fn catch_up(&mut self, events: &[Event]) {
         for event in events {
             self.state.apply(event);
+            self.timeline.take(event);
         }
         self.last_line_ms = self.state.ms;
     }
@@ -134,6 +139,7 @@ impl<W: Write> LineDisplay<W> {
         if !self.state.apply(event) {
             return Ok(());
         }
+        self.timeline.take(event);
         self.flush_held_before(event.ms)?;
         match &event.kind {
             EventKind::RunStarted(run) => {
@@ -352,11 +358,11 @@ impl<W: Write> LineDisplay<W> {
             return Ok(());
         }
         self.flush_held(now)?;
-        let known = self.state.tasks.get(task);
-        let duration = known
-            .and_then(|known| known.started_ms)
-            .map(|started| took(now.saturating_sub(started)));
-        let mut reason = reason(end);
+        // Of all its attempts, without what lay between them.
+        let times = self.timeline.tasks.get(task);
+        let worked = times.filter(|times| times.has_worked());
+        let duration = worked.map(|times| took(times.worked()));
+        let mut after_reason = String::new();
         if end.again {
             let tries = self
                 .plan
@@ -365,7 +371,7 @@ impl<W: Write> LineDisplay<W> {
             let of = tries
                 .map(|tries| format!(" of {tries}"))
                 .unwrap_or_default();
-            reason.push_str(&format!("; attempt {attempt}{of}, tried again"));
+            after_reason = format!("; attempt {attempt}{of}, tried again");
         }
         let before = format!("{:>7}  ", clock(now));
         let word = pad(word(end), WORD_WIDTH);
@@ -376,7 +382,7 @@ impl<W: Write> LineDisplay<W> {
             duration.unwrap_or_default(),
         );
         let used = before.width() + word.width() + after.width();
-        let reason = self.fit(&reason, used);
+        let reason = self.fit(&reason(end), &after_reason, used);
         let style = style_of(end);
         writeln!(
             self.out,
@@ -404,38 +410,23 @@ impl<W: Write> LineDisplay<W> {
 
     fn stage_over(&mut self, now: u64, stage: &StageId) -> io::Result<()> {
         let mut counts = Counts::default();
-        let mut span: Option<(u64, u64)> = None;
-        let mut slowest: Option<(u64, &HostName)> = None;
-        for task in self
-            .plan
-            .tasks
-            .iter()
-            .filter(|task| task.id.stage == *stage)
-        {
-            let Some(known) = self.state.tasks.get(&task.id) else {
-                continue;
-            };
+        let tasks = || {
+            let tasks = self.plan.tasks.iter().map(|task| &task.id);
+            tasks.filter(|task| task.stage == *stage)
+        };
+        for known in tasks().filter_map(|task| self.state.tasks.get(task)) {
             if let Some(end) = known.end() {
                 counts.add_outcome(&end.outcome);
             }
-            if let (Some(started), Some(ended)) = (known.started_ms, known.ended_ms) {
-                let time = ended.saturating_sub(started);
-                span = Some(span.map_or((started, ended), |(from, to)| {
-                    (from.min(started), to.max(ended))
-                }));
-                if slowest.is_none_or(|(longest, _)| time > longest) {
-                    slowest = Some((time, &task.id.host));
-                }
-            }
         }
         let mut text = format!("stage {stage}: {}", counts.words());
-        if let Some((from, to)) = span {
-            text.push_str(&format!("; {}", took(to.saturating_sub(from))));
+        if let Some(time) = self.timeline.work_time(tasks()) {
+            text.push_str(&format!("; {}", took(time)));
         }
-        if let Some((time, host)) = slowest
+        if let Some((time, host)) = self.timeline.slowest(tasks()).first()
             && counts.all() > 1
         {
-            text.push_str(&format!(", slowest {host} with {}", took(time)));
+            text.push_str(&format!(", slowest {host} with {}", took(*time)));
         }
         writeln!(self.out, "{:>7}  {STAGE}{text}{STAGE:#}", clock(now))?;
         self.last_line_ms = now;
@@ -502,14 +493,19 @@ impl<W: Write> LineDisplay<W> {
         Ok(())
     }
 
-    fn fit(&self, text: &str, used: usize) -> String {
-        match self.options.width {
-            Some(width) => {
-                let room = usize::from(width).saturating_sub(used).max(20);
-                cut(text, room, self.options.charset.ellipsis())
-            }
-            None => text.to_owned(),
+    /// The reason, and what is said after it: where they have no room, what was seen goes first, then the end of what
+    /// was the cause.
+    fn fit(&self, reason: &Reason, after: &str, used: usize) -> String {
+        let Some(width) = self.options.width else {
+            return format!("{}{after}", reason.whole());
+        };
+        let mark = self.options.charset.ellipsis();
+        let room = usize::from(width).saturating_sub(used).max(20);
+        let for_reason = room.saturating_sub(after.width());
+        if for_reason < 20 {
+            return reason.within(room, mark);
         }
+        format!("{}{after}", reason.within(for_reason, mark))
     }
 }
 
@@ -543,30 +539,23 @@ fn word(end: &TaskEnd) -> &'static str {
 }
 
 /// What is worth saying of an end beside its outcome, in a few words.
-fn reason(end: &TaskEnd) -> String {
+fn reason(end: &TaskEnd) -> Reason {
     let more = |first: Option<&str>, all: usize| match (first, all) {
         (None, _) => String::new(),
         (Some(first), 0 | 1) => first.to_owned(),
         (Some(first), all) => format!("{first} (+{})", all - 1),
     };
     let worst = end.problems.iter().max_by_key(|problem| problem.severity);
-    let problem = more(
-        worst.map(|problem| problem.text.as_str()),
-        end.problems.len(),
-    );
     let text = match &end.outcome {
-        Outcome::Failed if worst.is_some_and(|worst| worst.severity == ReportedSeverity::Error) => {
-            problem
-        }
-        Outcome::Failed => end.failure.as_ref().map_or_else(
-            || "it did not say why".into(),
-            |failure| failure.message.clone(),
-        ),
+        Outcome::Failed => return Reason::of_end(end).harmless(),
         Outcome::Skipped { reason, .. } | Outcome::NotRun { reason } => reason.clone(),
-        _ if worst.is_some() => problem,
+        _ if worst.is_some() => more(
+            worst.map(|problem| problem.text.as_str()),
+            end.problems.len(),
+        ),
         Outcome::Changed => more(end.changed.first().map(String::as_str), end.changed.len()),
         Outcome::Already => more(end.already.first().map(String::as_str), end.already.len()),
         Outcome::Cancelled => String::new(),
     };
-    harmless(&text)
+    Reason::plain(&text).harmless()
 }

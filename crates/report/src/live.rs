@@ -4,6 +4,7 @@
 //! and for one that is over and shown again: all of it is made from events, and from log bytes through
 //! [`LogPort`]. It takes keys and gives [`Wish`]es; it opens nothing and asks no clock.
 
+mod about;
 mod host_rows;
 mod keys;
 mod log_pane;
@@ -23,6 +24,7 @@ use ratatui_core::layout::Rect;
 use crate::estimate::Learned;
 use crate::folding::Folding;
 use crate::table::Charset;
+use crate::timeline::Timeline;
 use host_rows::HostNow;
 use log_pane::LogPane;
 pub use picture::svg;
@@ -103,6 +105,8 @@ pub enum Seat {
         /// Whether it stands still.
         held: bool,
     },
+    /// It is a picture: there are no keys.
+    Picture,
 }
 
 /// What the screen can show.
@@ -129,6 +133,7 @@ pub struct LiveView {
     index: PlanIndex,
     folding: Folding,
     state: RunState,
+    timeline: Timeline,
     options: LiveOptions,
     seat: Seat,
     learned: Option<Learned>,
@@ -175,6 +180,8 @@ struct Now {
     /// Rows of hosts in the order in which they are shown.
     order: Vec<Row>,
     total: StageNow,
+    /// What there is to know of hosts.
+    notes: Vec<String>,
 }
 
 /// One row: a host, and how many more are as it is.
@@ -192,6 +199,7 @@ impl LiveView {
             folding: Folding::new(&plan),
             plan,
             state: RunState::new(),
+            timeline: Timeline::default(),
             options,
             seat,
             learned: None,
@@ -216,6 +224,7 @@ impl LiveView {
     /// Takes in what happened. What was seen already is passed over.
     pub fn event(&mut self, event: &Event) {
         if self.state.apply(event) {
+            self.timeline.take(event);
             self.now = None;
         }
     }
@@ -280,7 +289,10 @@ impl LiveView {
         match &mut self.mode {
             Mode::Log(pane) => {
                 let mut shown = std::mem::take(pane);
-                shown.draw(self, buffer, area, moment, logs);
+                if let Some(now) = self.now.take() {
+                    shown.draw(self, &now, buffer, moment, logs);
+                    self.now = Some(now);
+                }
                 if let Mode::Log(pane) = &mut self.mode {
                     *pane = shown;
                 }
@@ -295,7 +307,7 @@ impl LiveView {
     /// Works out how everything stands, where something happened since.
     fn look(&mut self) {
         if self.now.is_none() {
-            let stages = stage_rows::count(&self.plan, &self.state);
+            let stages = stage_rows::count(&self.plan, &self.state, &self.timeline);
             let mut total = StageNow::default();
             for stage in &stages {
                 total.add(stage);
@@ -306,6 +318,7 @@ impl LiveView {
                 stages,
                 hosts,
                 total,
+                notes: about::notes(self),
             };
             now.order = self.order(&now.hosts);
             // Keys are about what is seen.

@@ -11,6 +11,7 @@ use crate::data::{
     ProblemReport, RunReport, Slowest, StageReport,
 };
 use crate::folding::Folding;
+use crate::reason::Reason;
 use crate::terminal_text::harmless;
 use crate::timeline::{TaskTimes, Timeline};
 
@@ -106,32 +107,23 @@ fn wall<'a>(tasks: impl Iterator<Item = &'a TaskTimes>) -> Option<(u64, u64)> {
 
 fn stage_report(plan: &Plan, stage: &PlannedStage, timeline: &Timeline) -> StageReport {
     let mut counts = Counts::default();
-    let mut slowest: Option<Slowest> = None;
-    let tasks = || plan.tasks.iter().filter(|task| task.id.stage == stage.id);
+    let tasks = || {
+        let tasks = plan.tasks.iter().map(|task| &task.id);
+        tasks.filter(|task| task.stage == stage.id)
+    };
     for task in tasks() {
-        let times = timeline.tasks.get(&task.id);
-        counts.add(times);
-        let took = times
-            .filter(|times| times.started.is_some())
-            .map(TaskTimes::took);
-        if let Some(took_ms) = took
-            && slowest
-                .as_ref()
-                .is_none_or(|slowest| took_ms > slowest.took_ms)
-        {
-            slowest = Some(Slowest {
-                host: task.id.host.clone(),
-                took_ms,
-            });
-        }
+        counts.add(timeline.tasks.get(task));
     }
+    let slowest = timeline.slowest(tasks());
     StageReport {
         id: stage.id.clone(),
         hosts: tasks().count(),
         counts,
-        wall_ms: wall(tasks().filter_map(|task| timeline.tasks.get(&task.id)))
-            .map(|(from, to)| to - from),
-        slowest,
+        wall_ms: timeline.work_time(tasks()),
+        slowest: slowest.first().map(|(took_ms, host)| Slowest {
+            host: (*host).clone(),
+            took_ms: *took_ms,
+        }),
     }
 }
 
@@ -177,9 +169,11 @@ fn host_report(plan: &Plan, host: &PlannedHost, timeline: &Timeline) -> HostRepo
 /// A failure with the host's own names taken out, to compare it with others.
 struct Folded {
     failure: Failure,
+    /// Why, where all of them say the same of it.
+    reason: Option<Reason>,
     stage: Option<StageId>,
     hosts: Vec<HostName>,
-    first: Failure,
+    first: (Failure, Reason),
     /// Whether the first of them has said anything.
     has_log: bool,
 }
@@ -208,7 +202,12 @@ fn failures(
     let mut folded: Vec<Folded> = Vec::new();
     // By a text that two of them must share to be equal: no list is searched for each.
     let mut places: HashMap<(Option<StageId>, String), Vec<usize>> = HashMap::new();
-    let mut add = |stage: Option<&StageId>, host: &HostName, failure: &Failure, has_log: bool| {
+    let mut add = |stage: Option<&StageId>,
+                   host: &HostName,
+                   failure: &Failure,
+                   reason: Reason,
+                   has_log: bool| {
+        let neutral_reason = reason.each(|text| folding.neutral(host, text));
         let neutral = Failure {
             kind: failure.kind,
             message: folding.neutral(host, &failure.message),
@@ -231,22 +230,25 @@ fn failures(
             Some(at) => {
                 if let Some(known) = folded.get_mut(at) {
                     known.hosts.push(host.clone());
+                    // Problems of hosts that differ are told one by one; here stands what they share.
+                    known.reason.take_if(|known| *known != neutral_reason);
                 }
             }
             None => {
                 alike.push(folded.len());
                 folded.push(Folded {
                     failure: neutral,
+                    reason: Some(neutral_reason),
                     stage: stage.cloned(),
                     hosts: vec![host.clone()],
-                    first: failure.clone(),
+                    first: (failure.clone(), reason),
                     has_log,
                 });
             }
         }
     };
     let mut told: BTreeSet<(&HostName, &str)> = BTreeSet::new();
-    let unknown = Failure::new(FailureKind::Script, "it failed and did not say why");
+    let unknown = Failure::new(FailureKind::Script, "it did not say why");
     for task in &plan.tasks {
         let end = timeline
             .tasks
@@ -259,6 +261,7 @@ fn failures(
                 Some(&task.id.stage),
                 &task.id.host,
                 failure,
+                Reason::of_end(end),
                 end.log_bytes > 0,
             );
         }
@@ -272,16 +275,20 @@ fn failures(
             // A host that went away in the middle of a task says the same once more.
             && !told.contains(&(&host.name, failure.message.as_str()))
         {
-            add(None, &host.name, failure, false);
+            let reason = Reason::of_failure(failure);
+            add(None, &host.name, failure, reason, false);
         }
     }
     folded
         .into_iter()
         .map(|folded| {
-            let shown = if folded.hosts.len() == 1 {
+            let (shown, reason) = if folded.hosts.len() == 1 {
                 folded.first
             } else {
-                folded.failure
+                let reason = folded
+                    .reason
+                    .unwrap_or_else(|| Reason::of_failure(&folded.failure));
+                (folded.failure, reason)
             };
             let log = folded
                 .stage
@@ -300,6 +307,8 @@ fn failures(
                 stage: folded.stage,
                 kind: shown.kind,
                 message: harmless(&shown.message),
+                reason: harmless(&reason.says),
+                fix: reason.fix.as_deref().map(harmless),
                 advice: shown.advice.as_deref().map(harmless),
                 cause: cause(plan, &shown),
                 lines: shown.lines.iter().map(|line| harmless(line)).collect(),

@@ -125,6 +125,42 @@ pub fn cut(text: &str, width: usize, mark: &str) -> String {
     out
 }
 
+/// `text` in rows of at most `width` columns, broken at spaces; a word that is longer than a row goes on in the
+/// next. Nothing is left out but the spaces at which it is broken.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(2); // a wide character has to fit
+    let mut rows = Vec::new();
+    let (mut row, mut used) = (String::new(), 0);
+    for word in text.split(' ') {
+        let wide = word.width();
+        let gap = usize::from(!row.is_empty());
+        if used + gap + wide <= width {
+            row.push_str(if gap > 0 { " " } else { "" });
+            row.push_str(word);
+            used += gap + wide;
+            continue;
+        }
+        if word.is_empty() {
+            continue;
+        }
+        if !row.is_empty() {
+            rows.push(std::mem::take(&mut row));
+        }
+        used = 0;
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > width {
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            used += wide;
+            row.push(c);
+        }
+    }
+    rows.push(row);
+    rows
+}
+
 /// `text` with spaces to the right up to `width` columns.
 pub(crate) fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.width());
@@ -178,7 +214,23 @@ mod tests {
         assert_eq!(cut("abc", 0, ""), "");
     }
 
+    #[test]
+    fn rows_are_broken_at_spaces_and_long_words_go_on() {
+        assert_eq!(wrap("ab cd ef", 5), ["ab cd", "ef"]);
+        assert_eq!(wrap("ab abcdefgh c", 4), ["ab", "abcd", "efgh", "c"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+
     proptest! {
+        #[test]
+        fn rows_hold_all_that_is_said(text in "[a-c ]{0,60}|\\PC{0,40}", width in 0usize..30) {
+            let rows = wrap(&text, width);
+            prop_assert!(rows.iter().all(|row| row.width() <= width.max(2)), "{rows:?}");
+            let said = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(said(&rows.concat()), said(&text));
+        }
+
         #[test]
         fn nothing_that_controls_a_terminal_is_left(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let shown = line(&bytes);

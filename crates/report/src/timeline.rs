@@ -23,6 +23,18 @@ pub(crate) struct Timeline {
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) tasks: BTreeMap<TaskId, TaskTimes>,
     pub(crate) hosts: BTreeMap<HostName, HostTimes>,
+    /// When it was resumed: each time.
+    pub(crate) resumed: Vec<u64>,
+    clock: Clock,
+}
+
+/// Makes one time of the events' times.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    seq: u64,
+    /// What the times before this one come to.
+    before: u64,
+    last: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,6 +55,8 @@ pub(crate) struct Try {
     pub(crate) started: u64,
     /// When it ended and how, where it did.
     pub(crate) ended: Option<(u64, Outcome)>,
+    /// Until when it was known to go on, where nobody knows its end: another attempt followed.
+    lost: Option<u64>,
     /// It ended for this program; on the host it may have gone on, and end once more.
     may_run: bool,
 }
@@ -66,23 +80,34 @@ impl TaskTimes {
         Some((self.started.unwrap_or(ended).min(ended), ended))
     }
 
-    /// How long it took from the first attempt's start to the last one's end.
-    pub(crate) fn took(&self) -> u64 {
-        self.span().map_or(0, |(started, ended)| ended - started)
-    }
-
     /// How long its attempts took together, without what lies between them.
     pub(crate) fn worked(&self) -> u64 {
-        let ended = self.tries.iter();
-        let ended = ended.filter_map(|one| Some(one.ended.as_ref()?.0.saturating_sub(one.started)));
-        ended.fold(0, u64::saturating_add)
+        let took = self.tries.iter().filter_map(Try::took);
+        took.fold(0, u64::saturating_add)
     }
 
-    fn try_started(&mut self, attempt: u32, now: u64) {
+    /// Whether an attempt is over that was work.
+    pub(crate) fn has_worked(&self) -> bool {
+        let mut over = self.tries.iter().filter(|one| one.until().is_some());
+        over.any(Try::is_work)
+    }
+
+    /// How long an attempt has taken, up to now where it goes on.
+    pub(crate) fn attempt_took(&self, attempt: u32, now: u64) -> Option<u64> {
+        let one = self.tries.iter().rfind(|one| one.attempt == attempt)?;
+        Some(one.until().unwrap_or(now).saturating_sub(one.started))
+    }
+
+    fn try_started(&mut self, attempt: u32, now: u64, resumed: Option<u64>) {
+        for one in self.tries.iter_mut().filter(|one| one.until().is_none()) {
+            // Whoever followed it had left by then.
+            one.lost = Some(resumed.filter(|at| *at >= one.started).unwrap_or(now));
+        }
         self.tries.push(Try {
             attempt,
             started: now,
             ended: None,
+            lost: None,
             may_run: false,
         });
     }
@@ -101,26 +126,117 @@ impl TaskTimes {
     }
 }
 
+impl Try {
+    /// When it ended, or was lost sight of.
+    pub(crate) fn until(&self) -> Option<u64> {
+        self.ended.as_ref().map(|(at, _)| *at).or(self.lost)
+    }
+
+    fn took(&self) -> Option<u64> {
+        Some(self.until()?.saturating_sub(self.started))
+    }
+
+    /// Whether something was done in it, or is.
+    pub(crate) fn is_work(&self) -> bool {
+        let outcome = self.ended.as_ref().map(|(_, outcome)| outcome);
+        !matches!(
+            outcome,
+            Some(Outcome::Skipped { .. } | Outcome::NotRun { .. })
+        )
+    }
+}
+
+/// How long something was worked on by anybody: what several do at a time counts once, and a time in which
+/// nobody does anything counts not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WorkTime {
+    /// What is over.
+    ms: u64,
+    /// Since when somebody is at it who has not ended.
+    since: Option<u64>,
+}
+
+impl WorkTime {
+    /// Of these attempts; nothing where none of them was work.
+    pub(crate) fn of<'a>(tries: impl Iterator<Item = &'a Try>) -> Option<Self> {
+        let (mut over, mut since) = (Vec::new(), None);
+        for one in tries.filter(|one| one.is_work()) {
+            match one.until() {
+                Some(until) => over.push((one.started, until)),
+                None => since = Some(since.map_or(one.started, |at: u64| at.min(one.started))),
+            }
+        }
+        if over.is_empty() && since.is_none() {
+            return None;
+        }
+        over.sort_unstable();
+        let (mut ms, mut counted) = (0u64, 0u64);
+        let last = since.unwrap_or(u64::MAX);
+        for (from, until) in over {
+            let (from, until) = (from.max(counted), until.min(last));
+            ms = ms.saturating_add(until.saturating_sub(from));
+            counted = counted.max(until);
+        }
+        Some(Self { ms, since })
+    }
+
+    /// Up to now.
+    pub(crate) fn until(self, now: u64) -> u64 {
+        let since = self.since.map_or(0, |since| now.saturating_sub(since));
+        self.ms.saturating_add(since)
+    }
+}
+
 impl Timeline {
     pub(crate) fn new(events: &[Event]) -> Self {
         let mut timeline = Self::default();
-        let (mut seq, mut before, mut last) = (0, 0u64, 0u64);
         for event in events {
-            if event.seq <= seq {
-                continue;
-            }
-            seq = event.seq;
-            if event.ms.saturating_add(JITTER_MS) < last {
-                before = before.saturating_add(last);
-                last = event.ms;
-            }
-            last = last.max(event.ms);
-            let now = before.saturating_add(event.ms);
-            timeline.took_ms = timeline.took_ms.max(now);
-            timeline.started_at.get_or_insert(event.at);
-            timeline.apply(&event.kind, now);
+            timeline.take(event);
         }
         timeline
+    }
+
+    /// Takes in one event more. One that was seen already is passed over.
+    pub(crate) fn take(&mut self, event: &Event) {
+        let clock = &mut self.clock;
+        if event.seq <= clock.seq {
+            return;
+        }
+        clock.seq = event.seq;
+        if event.ms.saturating_add(JITTER_MS) < clock.last {
+            clock.before = clock.before.saturating_add(clock.last);
+            clock.last = event.ms;
+        }
+        clock.last = clock.last.max(event.ms);
+        let now = clock.before.saturating_add(event.ms);
+        self.took_ms = self.took_ms.max(now);
+        self.started_at.get_or_insert(event.at);
+        self.apply(&event.kind, now);
+    }
+
+    /// How long these tasks took, each time in which any of them was worked on counted once; of those that have not
+    /// ended, what is over.
+    pub(crate) fn work_time<'a>(&self, tasks: impl Iterator<Item = &'a TaskId>) -> Option<u64> {
+        let tries = tasks
+            .filter_map(|task| self.tasks.get(task))
+            .flat_map(|times| &times.tries);
+        let over = tries.filter(|one| one.until().is_some());
+        WorkTime::of(over).map(|time| time.until(0))
+    }
+
+    /// How long each of these tasks was worked on, those that were, the longest first.
+    pub(crate) fn slowest<'a>(
+        &self,
+        tasks: impl Iterator<Item = &'a TaskId>,
+    ) -> Vec<(u64, &'a HostName)> {
+        let worked = tasks.filter_map(|task| {
+            let times = self.tasks.get(task)?;
+            times.has_worked().then_some((times.worked(), &task.host))
+        });
+        let mut worked: Vec<(u64, &HostName)> = worked.collect();
+        // Of those that took as long the first in the plan's order.
+        worked.sort_by_key(|(ms, _)| std::cmp::Reverse(*ms));
+        worked
     }
 
     /// What was done stays done, and everything else is open again.
@@ -152,7 +268,10 @@ impl Timeline {
     fn apply(&mut self, kind: &EventKind, now: u64) {
         match kind {
             EventKind::RunStarted(run) => self.run = Some(run.clone()),
-            EventKind::RunResumed(resumed) => self.resume(resumed),
+            EventKind::RunResumed(resumed) => {
+                self.resumed.push(now);
+                self.resume(resumed);
+            }
             EventKind::HostConnected { host, .. } => {
                 let host = self.hosts.entry(host.clone()).or_default();
                 host.connected.get_or_insert(now);
@@ -181,7 +300,7 @@ impl Timeline {
                 let task = self.tasks.entry(task.clone()).or_default();
                 task.started.get_or_insert(now);
                 task.attempts = task.attempts.max(*attempt);
-                task.try_started(*attempt, now);
+                task.try_started(*attempt, now, self.resumed.last().copied());
                 (task.ended, task.end) = (None, None);
             }
             EventKind::TaskEnded { task, attempt, end } => {
@@ -281,7 +400,43 @@ mod tests {
             &[(200, 1, ended(false, true)), (950, 2, done)],
         );
         assert_eq!(spans(&times), [(100, Some(200)), (900, Some(950))]);
-        assert_eq!((times.worked(), times.took()), (150, 850));
+        assert_eq!((times.worked(), times.span()), (150, Some((100, 950))));
+    }
+
+    #[test]
+    fn an_attempt_that_another_follows_is_over_though_nobody_knows_its_end() {
+        let done = TaskEnd::new(Outcome::Changed);
+        let times = tries(&[(100, 1), (900, 2)], &[(950, 2, done)]);
+        assert_eq!(times.worked(), 800 + 50);
+        let open = tries(&[(100, 1), (900, 2)], &[]);
+        assert_eq!(open.attempt_took(2, 1_000), Some(100));
+    }
+
+    #[test]
+    fn time_in_which_several_work_counts_once_and_pauses_not_at_all() {
+        let one = |started, until: Option<u64>| Try {
+            attempt: 1,
+            started,
+            ended: until.map(|at| (at, Outcome::Changed)),
+            lost: None,
+            may_run: false,
+        };
+        let of = |tries: &[Try], now| WorkTime::of(tries.iter()).map(|time| time.until(now));
+        let over = [
+            one(50, Some(60)),
+            one(0, Some(10)),
+            one(5, Some(20)),
+            one(6, Some(7)),
+        ];
+        assert_eq!(of(&over, 1_000), Some(30));
+        let open = [
+            one(0, Some(10)),
+            one(15, None),
+            one(12, Some(30)),
+            one(20, None),
+        ];
+        assert_eq!(of(&open, 40), Some(10 + 3 + 25));
+        assert_eq!(of(&[], 40), None);
     }
 
     #[test]

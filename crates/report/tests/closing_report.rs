@@ -7,7 +7,8 @@
 mod scenario;
 
 use phalanx_events::{
-    Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome, TaskEnd,
+    Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome,
+    RunResumed, TaskEnd,
 };
 use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId};
 use phalanx_report::closing::{ClosingOptions, closing};
@@ -380,4 +381,172 @@ fn the_recipe_says_what_a_failure_means() {
         told.matches("likely:").count(),
         report.failures.iter().filter(|f| f.cause.is_some()).count()
     );
+}
+
+#[test]
+fn no_word_of_the_tables_is_broken() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    for host in ["s1", "w1", "w2"] {
+        story.task(0, 150_000, "prepare", host, changed(&["a"]));
+        story.ended(150_000, "reboot", host, skipped("no"));
+    }
+    story.task(0, 9_000, "prepare", "w3", already());
+    story.task(150_000, 160_000, "serve", "s1", script_failed("no"));
+    for host in ["w1", "w2", "w3"] {
+        story.ended(160_000, "join", host, not_run("serve failed"));
+    }
+    story.sort().over(161_000, RunOutcome::Failed);
+    let report = report(&plan, &story.events);
+    for width in 40..=100 {
+        let text = text(&report, width);
+        let tables = text.split("Critical path").next().unwrap();
+        let words: Vec<&str> = tables
+            .split(|c: char| c.is_whitespace() || ",()".contains(c))
+            .collect();
+        for word in [
+            "prepare", "changed", "already", "skipped", "failed", "slowest", "s1", "2:30",
+        ] {
+            assert!(words.contains(&word), "{word} at {width}:\n{tables}");
+        }
+        for line in tables.lines() {
+            assert!(line.chars().count() <= width.into(), "{width}: {line:?}");
+        }
+    }
+}
+
+/// A task that failed after five seconds, waited two minutes for the run to be resumed, and then took one.
+fn resumed() -> (Plan, Vec<Event>) {
+    let both = ["a"];
+    let plan = plan(
+        &[("h1", "a"), ("h2", "a")],
+        vec![
+            stage("fetch", &both, Action::Put),
+            PlannedStage {
+                after: vec![Gate::All(StageId::from("fetch"))],
+                when: Some("wanted".into()),
+                ..stage("forget", &both, Action::Put)
+            },
+            stage("config", &both, Action::Run("config.sh".into())),
+        ],
+    );
+    let mut story = Story::new(&plan);
+    story.task(0, 2_000, "fetch", "h1", changed(&["a"])).task(
+        0,
+        9_000,
+        "fetch",
+        "h2",
+        changed(&["a"]),
+    );
+    for host in ["h1", "h2"] {
+        story.ended(9_000, "forget", host, skipped("wanted is false"));
+    }
+    story
+        .task(10_000, 15_000, "config", "h1", script_failed("no"))
+        .task(10_000, 130_000, "config", "h2", changed(&["a"]));
+    story.over(130_000, RunOutcome::Failed).sort();
+    story.add(
+        130_100,
+        EventKind::RunResumed(RunResumed {
+            plan: 2,
+            hosts: 2,
+            tasks: 6,
+            again: Vec::new(),
+            forgotten: Vec::new(),
+            version: "0.1.0".into(),
+            origin: None,
+        }),
+    );
+    for host in ["h1", "h2"] {
+        story.ended(131_000, "forget", host, skipped("wanted is false"));
+    }
+    story.attempt(132_000, "config", "h1", 2);
+    story.ended(133_000, "config", "h1", changed(&["a"]));
+    story.over(133_100, RunOutcome::Done);
+    (plan, story.events)
+}
+
+#[test]
+fn what_was_resumed_took_as_long_as_it_was_worked_on() {
+    let (plan, mut events) = resumed();
+    let report_ = report(&plan, &events);
+    let config = &report_.stages[2];
+    // 120 s on h2, on h1 five of these, and one more after the run was resumed.
+    assert_eq!(config.wall_ms, Some(121_000));
+    assert_eq!(config.slowest.as_ref().unwrap().took_ms, 120_000);
+    assert_eq!(report_.hosts[0].busy_ms, 2_000 + 5_000 + 1_000);
+    assert_eq!(report_.stages[1].wall_ms, None, "it was skipped everywhere");
+    // Where nobody else was at it, there is nothing but the two attempts.
+    for event in &mut events {
+        if let EventKind::TaskStarted { task, .. } | EventKind::TaskEnded { task, .. } =
+            &mut event.kind
+            && task.stage.as_str() == "config"
+            && task.host.as_str() == "h2"
+        {
+            task.stage = "other".into();
+        }
+    }
+    assert_eq!(report(&plan, &events).stages[2].wall_ms, Some(6_000));
+}
+
+#[test]
+fn the_critical_path_of_a_resumed_run_goes_through_what_was_done_before() {
+    let (plan, events) = resumed();
+    let story = Story { events };
+    assert_eq!(
+        path(&plan, &story),
+        [
+            ("fetch@h2".into(), 0, 9_000),
+            // Skipped it was, and yet all hosts waited for its gate.
+            ("config@h2".into(), 1_000, 120_000),
+            ("config@h1".into(), 2_000, 1_000),
+        ]
+    );
+}
+
+#[test]
+fn a_retried_task_is_one_step_whose_pauses_are_waiting() {
+    let plan = plan(
+        &[("h1", "a")],
+        vec![stage("config", &["a"], Action::Run("config.sh".into()))],
+    );
+    let mut story = Story::new(&plan);
+    let again = TaskEnd {
+        again: true,
+        ..script_failed("no")
+    };
+    story.task(100, 1_100, "config", "h1", again);
+    story.attempt(11_100, "config", "h1", 2);
+    story.ended(13_100, "config", "h1", changed(&["a"]));
+    assert_eq!(path(&plan, &story), [("config@h1".into(), 10_100, 3_000)]);
+    let report = report(&plan, &story.events);
+    assert_eq!(report.stages[0].wall_ms, Some(3_000));
+}
+
+#[test]
+fn a_problem_is_the_reason_and_comes_before_the_status() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    for host in ["w1", "w2"] {
+        let end = TaskEnd {
+            problems: vec![ReportedProblem {
+                check: "port".into(),
+                severity: ReportedSeverity::Error,
+                text: format!("port 80 of {host} is taken"),
+                fix: "stop what has it".into(),
+            }],
+            ..script_failed("see above")
+        };
+        story.task(0, 10, "join", host, end);
+    }
+    story.sort().over(20, RunOutcome::Failed);
+    let report = report(&plan, &story.events);
+    let told = text(&report, 200);
+    assert!(
+        told.contains(
+            "join failed on 2 hosts (w1, w2): port 80 of HOST is taken (scripts/join.sh ended with status 1)\n"
+        ),
+        "{told}"
+    );
+    assert_eq!(report.failures[0].fix.as_deref(), Some("stop what has it"));
 }

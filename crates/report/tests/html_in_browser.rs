@@ -244,6 +244,33 @@ fn zoom_makes_it_wider_and_names_stay() {
 }
 
 #[test]
+fn words_on_the_axis_do_not_overlap() {
+    for ms in [165_000, 60_000, 4_500, 7_190_000, 11 * 3_600_000] {
+        let plan = scenario::hello();
+        let mut story = scenario::Story::new(&plan);
+        story.connected(100, &["s1"]);
+        story.task(500, ms, "prepare", "s1", scenario::already());
+        let report = scenario::report(&plan, &story.events);
+        let context = HtmlContext { log: &|_, _| None };
+        let page = Page::new(html(&plan, &story.events, &report, &context));
+        for width in [1_400, 1_000, 700, 500] {
+            let found = page.probed(Look { width, ..DESK });
+            let words = list(&found["axis"]);
+            assert!(words.len() >= 2, "{ms} {width}: {words:#?}");
+            for pair in words.windows(2) {
+                assert!(
+                    number(&pair[0]["right"]) + 2.0 < number(&pair[1]["left"]),
+                    "{ms} {width}: {pair:#?}"
+                );
+            }
+            let track = number(&list(&found["rows"])[0]["track"]["right"]);
+            let last = number(&words[words.len() - 1]["right"]);
+            assert!(last <= track + 1.0, "{ms} {width}: {last} of {track}");
+        }
+    }
+}
+
+#[test]
 fn filter_and_search_hide_rows() {
     for (state, hosts) in [
         ("", 8),

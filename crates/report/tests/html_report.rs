@@ -7,7 +7,8 @@
 mod scenario;
 
 use phalanx_events::{
-    Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome, TaskEnd,
+    Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome,
+    RunResumed, TaskEnd,
 };
 use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId, TaskId};
 use phalanx_report::{HtmlContext, html};
@@ -97,6 +98,122 @@ fn everything_is_there_without_scripts() {
             page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
+}
+
+#[test]
+fn long_values_of_facts_are_folded() {
+    let plan = hello();
+    let mut story = Story::new(&plan);
+    story.connected(300, &["s1", "w1"]);
+    let certificate = "MIIB".repeat(100);
+    let facts = [("certificate", &*certificate), ("os", "debian")];
+    story.add(
+        310,
+        EventKind::FactsRead {
+            host: "w1".into(),
+            facts: facts
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            boot: None,
+            host_ms: None,
+        },
+    );
+    let page = page(&plan, &story.events, &|_, _| None);
+    let seen = &certificate[..60];
+    assert!(
+        page.contains(&format!(
+            "<td><details><summary>{seen}… (400 characters)</summary>{certificate}</details></td>"
+        )),
+        "{page}"
+    );
+    assert!(page.contains("<td>debian</td>"));
+}
+
+#[test]
+fn a_resumption_is_marked_and_a_failure_brings_its_fix() {
+    let (plan, mut events) = evil_run();
+    let add = |events: &mut Vec<Event>, ms, kind| {
+        let last = events.last().unwrap().clone();
+        events.push(Event {
+            seq: last.seq + 1,
+            ms,
+            kind,
+            ..last
+        });
+    };
+    assert!(!page(&plan, &events, &|_, _| None).contains("resumed after"));
+    let resumed = RunResumed {
+        plan: 2,
+        hosts: 4,
+        tasks: 12,
+        again: Vec::new(),
+        forgotten: Vec::new(),
+        version: "0.1.0".into(),
+        origin: None,
+    };
+    add(&mut events, 3_000, EventKind::RunResumed(resumed));
+    let task = TaskId::new("prepare", "w1");
+    let started = EventKind::TaskStarted {
+        task: task.clone(),
+        attempt: 2,
+        job: None,
+    };
+    add(&mut events, 5_000, started);
+    let end = TaskEnd {
+        problems: vec![ReportedProblem {
+            check: "disk".into(),
+            severity: ReportedSeverity::Error,
+            text: "the disk is full".into(),
+            fix: "make room on it".into(),
+        }],
+        ..TaskEnd::failed(Failure::new(
+            FailureKind::Script,
+            "the script ended with status 1",
+        ))
+    };
+    let ended = EventKind::TaskEnded {
+        task,
+        attempt: 2,
+        end,
+    };
+    add(&mut events, 6_000, ended);
+    let page = page(&plan, &events, &|_, _| None);
+    for word in [
+        ", resumed after 3.0 s</p>",
+        "<span class=\"resumed\" style=\"left:50.000%\" title=\"resumed after 3.0 s\"></span>",
+        "</i>resumed</span>",
+        "<strong>prepare: the disk is full (the script ended with status 1)</strong>",
+        "<p>Fix: make room on it</p>",
+        // Two seconds, and one more; not from 0.4 s to 6 s.
+        "<td class=\"n\">3.0 s</td>",
+    ] {
+        assert!(page.contains(word), "{word} is not in\n{page}");
+    }
+    assert!(!page.contains("5.6 s"), "{page}");
+}
+
+#[test]
+fn closing_and_page_tell_the_same_times() {
+    let (plan, events) = evil_run();
+    let report = scenario::report(&plan, &events);
+    let page = page(&plan, &events, &|_, _| None);
+    let table = page.split("<h2 id=\"stages\">").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    for stage in &report.stages {
+        let row = table
+            .split("<tr>")
+            .find(|row| row.starts_with(&format!("<td>{}</td>", stage.id)))
+            .unwrap();
+        let slowest = stage.slowest.as_ref().map(|slowest| slowest.took_ms);
+        for time in [stage.wall_ms, slowest].into_iter().flatten() {
+            let cell = format!(
+                "<td class=\"n\">{}</td>",
+                phalanx_report::duration::took(time)
+            );
+            assert!(row.contains(&cell), "{cell} is not in {row}");
+        }
+    }
+    assert_eq!(report.stages[0].wall_ms, Some(2_000));
 }
 
 #[test]

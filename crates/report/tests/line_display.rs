@@ -179,7 +179,7 @@ fn a_run_line_by_line() {
 #[test]
 fn quiet_shows_failures_alone() {
     insta::assert_snapshot!(shown(hello(), Verbosity::Quiet, &eventful()), @r"
-    0:46  failed         serve    s1        14 s  port 7070 is taken
+    0:46  failed         serve    s1        13 s  port 7070 is taken (scripts/serve.sh ended with status 1)
     2:00  host failed    w3: 10.0.0.4:22 does not answer
                          check that the host is up
     ");

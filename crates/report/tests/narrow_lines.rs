@@ -8,10 +8,10 @@ mod scenario;
 
 use std::sync::Arc;
 
-use phalanx_events::{Event, EventKind, Failure, FailureKind, RunOutcome};
+use phalanx_events::{Event, EventKind, Failure, FailureKind, RunOutcome, TaskEnd};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, LineDisplay, LineOptions};
-use scenario::{Story, hello, plain, report};
+use scenario::{Story, changed, hello, plain, report};
 
 const FINGERPRINT: &str = "SHA256:Xd0iRtUr1jTqS3o0ZzQCuTWdIxkE7CSQYTnGr9Qo0+4";
 const FILE: &str = "/home/operator/clusters/example/known_hosts";
@@ -42,6 +42,10 @@ fn events() -> Vec<Event> {
 }
 
 fn lines(width: u16) -> String {
+    lines_of(&events(), width)
+}
+
+fn lines_of(events: &[Event], width: u16) -> String {
     let mut out = Vec::new();
     let options = LineOptions {
         width: Some(width),
@@ -49,7 +53,7 @@ fn lines(width: u16) -> String {
         ..LineOptions::default()
     };
     let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
-    for event in &events() {
+    for event in events {
         display.event(event).unwrap();
     }
     drop(display);
@@ -98,4 +102,38 @@ fn whatever_the_width_nothing_is_cut() {
             assert!(text.contains(REMEDY), "{what} {width}: {text}");
         }
     }
+}
+
+#[test]
+fn the_reason_is_told_before_the_status_and_instead_of_it() {
+    let mut story = Story::new(&hello());
+    let failure = Failure::new(FailureKind::Script, "the script ended with status 1")
+        .lines(vec!["E: no space left on this disk".into()]);
+    story.task(1_000, 3_000, "prepare", "w1", TaskEnd::failed(failure));
+    for (width, told) in [
+        (80, "E: no space left on this disk"),
+        (60, "E: no space left on…"),
+        (
+            120,
+            "E: no space left on this disk (the script ended with status 1)",
+        ),
+    ] {
+        let lines = lines_of(&story.events, width);
+        let line = lines.lines().find(|line| line.contains("failed")).unwrap();
+        assert!(line.ends_with(told), "{width}: {line}");
+    }
+}
+
+#[test]
+fn a_task_that_was_tried_again_took_as_long_as_it_worked() {
+    let mut story = Story::new(&hello());
+    let failure = || Failure::new(FailureKind::Script, "the script ended with status 1");
+    story.task(1_000, 3_000, "serve", "s1", TaskEnd::failed(failure()));
+    story.attempt(129_000, "serve", "s1", 2);
+    story.ended(130_000, "serve", "s1", changed(&[]));
+    let told = lines_of(&story.events, 100);
+    assert!(
+        told.contains("2:10  changed        serve    s1       3.0 s"),
+        "{told}"
+    );
 }

@@ -10,6 +10,7 @@ use super::markup::Markup;
 use super::timeline_rows::{state_of, word_of};
 use crate::data::Counts;
 use crate::duration::took;
+use crate::reason::Reason;
 
 /// A host that took so much longer than the one in the middle is a straggler.
 const STRAGGLES: f64 = 1.5;
@@ -17,6 +18,9 @@ const STRAGGLES: f64 = 1.5;
 const STRAGGLERS: usize = 5;
 /// A fact with more values than this is folded.
 const VALUES: usize = 12;
+/// A value with more characters than this is folded, and so much of it is seen then.
+const LONG_VALUE: usize = 200;
+const SEEN_OF_VALUE: usize = 60;
 /// So many hosts of a failure are named.
 const HOSTS_NAMED: usize = 40;
 
@@ -50,6 +54,10 @@ impl Page<'_> {
         }
         if let Some(file) = &report.cluster_file {
             markup.text(&format!(", of the cluster file {file}"));
+        }
+        let resumed: Vec<String> = self.timeline.resumed.iter().map(|at| took(*at)).collect();
+        if !resumed.is_empty() {
+            markup.text(&format!(", resumed after {}", resumed.join(", ")));
         }
         if let Some(lab) = &report.lab {
             markup.text(&format!(
@@ -104,9 +112,12 @@ impl Page<'_> {
                 .as_ref()
                 .map_or("connecting", |stage| stage.as_str());
             markup
-                .text(&format!("{stage}: {}", failure.message))
+                .text(&format!("{stage}: {}", failure.whole_reason()))
                 .raw("</strong>");
             hosts_line(markup, &failure.hosts);
+            if let Some(fix) = &failure.fix {
+                markup.element("p", &format!("Fix: {fix}"));
+            }
             if let Some(cause) = &failure.cause {
                 markup.element("p", &format!("Likely: {}. {}", cause.says, cause.fix));
             }
@@ -158,7 +169,7 @@ impl Page<'_> {
             );
             hosts_line(markup, &problem.hosts);
             if !problem.fix.is_empty() {
-                markup.element("p", &problem.fix);
+                markup.element("p", &format!("Fix: {}", problem.fix));
             }
             markup.raw("</section>\n");
         }
@@ -216,14 +227,10 @@ impl Page<'_> {
             ],
         );
         for stage in &self.report.stages {
-            let mut times: Vec<(u64, &HostName)> = self
+            let tasks = self.plan.tasks.iter().map(|task| &task.id);
+            let times = self
                 .timeline
-                .tasks
-                .iter()
-                .filter(|(id, task)| id.stage == stage.id && task.started.is_some())
-                .map(|(id, task)| (task.took(), &id.host))
-                .collect();
-            times.sort_by(|one, other| other.cmp(one));
+                .slowest(tasks.filter(|task| task.stage == stage.id));
             let middle = times.get(times.len() / 2).map(|(time, _)| *time);
             let late: Vec<String> = times
                 .iter()
@@ -231,7 +238,7 @@ impl Page<'_> {
                 .take(STRAGGLERS)
                 .map(|(time, host)| format!("{host} ({})", took(*time)))
                 .collect();
-            let slowest = times.first().map(|(time, _)| took(*time));
+            let slowest = stage.slowest.as_ref().map(|slowest| took(slowest.took_ms));
             markup.raw("<tr>").element("td", stage.id.as_str());
             markup.classed("td", "n", &stage.hosts.to_string());
             markup.element("td", &stage.counts.words());
@@ -290,7 +297,9 @@ impl Page<'_> {
                     what.push(format!("attempt {}", task.attempts));
                 }
                 if let Some(end) = &task.end {
-                    what.extend(end.failure.as_ref().map(|failure| failure.message.clone()));
+                    if end.failure.is_some() {
+                        what.push(Reason::of_end(end).whole());
+                    }
                     what.extend(end.changed.clone());
                     if let Outcome::Skipped { reason, .. } | Outcome::NotRun { reason } =
                         &end.outcome
@@ -298,7 +307,7 @@ impl Page<'_> {
                         what.push(reason.clone());
                     }
                 }
-                let ran = task.started.is_some();
+                let ran = task.has_worked();
                 let host_ms = task.end.as_ref().and_then(|end| end.host_ms);
                 markup.raw("<tr>").element("td", stage.id.as_str());
                 let word = outcome.map_or("not ended", word_of);
@@ -308,7 +317,7 @@ impl Page<'_> {
                     "td",
                     "n",
                     &if ran {
-                        took(task.took())
+                        took(task.worked())
                     } else {
                         String::new()
                     },
@@ -354,13 +363,17 @@ impl Page<'_> {
                     .text(&format!("{} values", values.len()))
                     .raw("</summary>");
                 for (value, hosts) in values {
-                    markup.element("div", &format!("{value}: {}", named(&hosts)));
+                    markup.raw("<div>");
+                    fact_value(markup, value);
+                    markup.text(&format!(": {}", named(&hosts))).raw("</div>");
                 }
                 markup.raw("</details></td><td></td></tr>\n");
                 continue;
             }
             for (value, hosts) in values {
-                markup.raw("<tr>").element("td", name).element("td", value);
+                markup.raw("<tr>").element("td", name).raw("<td>");
+                fact_value(markup, value);
+                markup.raw("</td>");
                 let hosts = match hosts.len() == self.report.hosts.len() {
                     true => "all".to_owned(),
                     false => named(&hosts),
@@ -384,6 +397,19 @@ fn columns(markup: &mut Markup, names: &[&str]) {
         markup.close("th");
     }
     markup.raw("</tr></thead><tbody>\n");
+}
+
+/// A fact's value; of a long one its beginning, with the whole of it to be opened.
+fn fact_value(markup: &mut Markup, value: &str) {
+    let characters = value.chars().count();
+    if characters <= LONG_VALUE {
+        markup.text(value);
+        return;
+    }
+    let seen: String = value.chars().take(SEEN_OF_VALUE).collect();
+    markup.raw("<details><summary>");
+    markup.text(&format!("{seen}… ({characters} characters)"));
+    markup.raw("</summary>").text(value).raw("</details>");
 }
 
 fn hosts_line(markup: &mut Markup, hosts: &[HostName]) {

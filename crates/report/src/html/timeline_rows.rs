@@ -13,8 +13,9 @@ use crate::stage_colour::StageColour;
 
 /// Shorter than this share of the run, a gap is not drawn.
 const GAP_SHARE: f64 = 0.001;
-/// Up to this share of the run, a tick's words stand behind it.
+/// Up to this share of the run there is room for a tick's words behind it.
 const LABELLED: f64 = 0.93;
+const LABELLED_NARROW: f64 = 0.8;
 
 impl Page<'_> {
     /// A colour for each stage.
@@ -72,7 +73,13 @@ impl Page<'_> {
             "<span><i class=\"gap\" style=\"position:static\"></i>waiting</span>",
             "<span><i class=\"bar critical\" style=\"position:static\"></i>critical path</span>",
             "<span><i class=\"bar broken\" style=\"position:static\"></i>failed, stopped</span>",
-            "<span><i class=\"bar open\" style=\"position:static\"></i>not ended</span></div>\n",
+            "<span><i class=\"bar open\" style=\"position:static\"></i>not ended</span>",
+        ));
+        if !self.timeline.resumed.is_empty() {
+            markup.raw("<span><i class=\"resumed\" style=\"position:static\"></i>resumed</span>");
+        }
+        markup.raw(concat!(
+            "</div>\n",
             "<div id=\"timeline\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline\">\n<ul id=\"rows\">\n",
         ));
         self.axis(markup, total);
@@ -94,13 +101,22 @@ impl Page<'_> {
         let step = tick(total);
         for at in (0..=total).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
             let left = format!("left:{}", percent(at, total));
-            // Behind the last ones there is no room for words.
-            let class = match at as f64 > total as f64 * LABELLED {
-                true => "tick end",
+            // In a narrow window there is room up to here only.
+            let class = match at as f64 > total as f64 * LABELLED_NARROW {
+                true => "tick late",
                 false => "tick",
             };
             markup.open("span", &[("class", class), ("style", &left)]);
-            markup.text(&took(at)).close("span");
+            if at as f64 <= total as f64 * LABELLED {
+                markup.text(&took(at));
+            }
+            markup.close("span");
+        }
+        for at in &self.timeline.resumed {
+            let left = format!("left:{}", percent(*at, total));
+            let title = format!("resumed after {}", took(*at));
+            let attributes = [("class", "resumed"), ("style", &*left), ("title", &*title)];
+            markup.open("span", &attributes).close("span");
         }
         markup.raw("</span></li>\n");
     }
@@ -161,7 +177,8 @@ impl Page<'_> {
                 attempt: one.attempt,
                 attempts: times.attempts,
                 started: one.started,
-                ended: one.ended.as_ref().map_or(total, |(at, _)| *at),
+                ended: one.until().unwrap_or(total),
+                is_open: one.until().is_none(),
                 outcome: one.ended.as_ref().map(|(_, outcome)| outcome),
             }));
         }
@@ -179,14 +196,19 @@ impl Page<'_> {
     ) {
         let mut class = format!("bar {}", looks(bar.stage_index, &bar.stage.action));
         match bar.outcome {
-            None => class.push_str(" open"),
+            None if bar.is_open => class.push_str(" open"),
+            None => class.push_str(" broken"),
             Some(Outcome::Failed | Outcome::Cancelled) => class.push_str(" broken"),
             Some(_) => {}
         }
         if critical.contains(&(&bar.stage.id, &host.name)) {
             class.push_str(" critical");
         }
-        let word = bar.outcome.map_or("not ended", word_of);
+        let unknown = match bar.is_open {
+            true => "not ended",
+            false => "its end is not known",
+        };
+        let word = bar.outcome.map_or(unknown, word_of);
         let length = took(bar.ended.saturating_sub(bar.started));
         let mut title = format!("{}: {length}, {word}", bar.stage.id);
         if bar.attempts > 1 {
@@ -209,7 +231,9 @@ struct Bar<'a> {
     attempts: u32,
     started: u64,
     ended: u64,
-    /// How it ended, where it did.
+    /// Whether it goes on.
+    is_open: bool,
+    /// How it ended, where that is known.
     outcome: Option<&'a Outcome>,
 }
 

@@ -11,10 +11,14 @@ use super::log_pane;
 use super::paint::Paint;
 use super::{LiveView, LogPort, Moment, Now, PlanIndex};
 use crate::duration::clock;
+use crate::reason::Reason;
 use crate::terminal_text::harmless;
+use crate::timeline::TaskTimes;
 
 const LONGEST_NAME: usize = 24;
 const LONGEST_STAGE: usize = 12;
+/// The column of times, with the space behind it.
+const TIME: u16 = 8;
 
 /// How much a host matters; the first matters most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +39,10 @@ pub(super) struct HostNow {
     pub(super) since_ms: Option<u64>,
     /// What there is to say of it; nothing: what it says itself.
     pub(super) text: Option<String>,
+    /// Why it failed: the same, to be told where there is little room.
+    pub(super) reason: Option<Reason>,
+    /// What the operator can do.
+    pub(super) advice: Vec<String>,
 }
 
 /// Looks at every host, in the plan's order.
@@ -89,6 +97,22 @@ fn look_at(
         task,
         since_ms,
         text,
+        reason: None,
+        advice: Vec::new(),
+    };
+    let failed_for = |task, since_ms, reason: Reason, advice: Option<&str>| HostNow {
+        advice: [reason.fix.as_deref(), advice]
+            .into_iter()
+            .flatten()
+            .map(harmless)
+            .collect(),
+        reason: Some(reason.harmless()),
+        ..of_rank(
+            Rank::Failed,
+            task,
+            since_ms,
+            Some(harmless(&reason.whole())),
+        )
     };
     if host.is_some_and(|host| host.left_out) {
         let text = Some("left out by the operator; r takes it in again".to_owned());
@@ -100,14 +124,20 @@ fn look_at(
         matches!(end.outcome, Outcome::Failed).then_some((at, known, end))
     });
     if let Some((at, known, end)) = failed {
-        let text = end.failure.as_ref().map(|failure| {
-            let last = failure.lines.last().map(|line| format!(": {line}"));
-            harmless(&format!("{}{}", failure.message, last.unwrap_or_default()))
-        });
-        return of_rank(Rank::Failed, Some(at), known.ended_ms, text);
+        let mut reason = Reason::of_end(end);
+        let failure = end.failure.as_ref();
+        let last = failure.and_then(|failure| Some((&failure.message, failure.lines.last()?)));
+        if let Some((message, last)) = last
+            && reason.says == *message
+        {
+            reason.says = format!("{message}: {last}");
+        }
+        let advice = failure.and_then(|failure| failure.advice.as_deref());
+        return failed_for(Some(at), known.ended_ms, reason, advice);
     }
     if let Some(HostStatus::Failed(failure)) = host.map(|host| &host.status) {
-        return of_rank(Rank::Failed, None, None, Some(harmless(&failure.message)));
+        let reason = Reason::of_failure(failure);
+        return failed_for(None, None, reason, failure.advice.as_deref());
     }
     let under_way = tasks.iter().copied().find_map(|at| {
         let known = known(at)?;
@@ -115,7 +145,7 @@ fn look_at(
         is_under_way.then_some((at, known))
     });
     if let Some((at, known)) = under_way {
-        return of_rank(Rank::Working, Some(at), known.started_ms, words(known));
+        return of_rank(Rank::Working, Some(at), known.attempt_ms, words(known));
     }
     if let Some(HostStatus::Retrying { reason }) = host.map(|host| &host.status) {
         let text = format!("no answer yet: {reason}");
@@ -172,11 +202,10 @@ fn words(task: &TaskState) -> Option<String> {
     match &task.status {
         TaskStatus::Detached => return Some("connection lost; the job goes on there".to_owned()),
         TaskStatus::Again(end) => {
-            let why = end.failure.as_ref().map(|failure| failure.message.as_str());
             let text = format!(
                 "attempt {} failed, another follows: {}",
                 task.attempt,
-                why.unwrap_or("?")
+                Reason::of_end(end).whole()
             );
             return Some(harmless(&text));
         }
@@ -247,16 +276,8 @@ pub(super) fn biggest_gate(view: &LiveView, now: &Now) -> Option<String> {
     ))
 }
 
-/// Paints the rows that fit.
-pub(super) fn draw(
-    view: &LiveView,
-    now: &Now,
-    buffer: &mut Buffer,
-    area: Rect,
-    moment: Moment,
-    logs: &mut dyn LogPort,
-) {
-    let paint = Paint::new(view.options);
+/// How wide the columns of names and stages are, and where the text begins.
+fn columns(view: &LiveView, width: u16) -> (u16, u16, u16) {
     let widest = |names: &mut dyn Iterator<Item = usize>, most| names.max().unwrap_or(4).min(most);
     let name = widest(
         &mut view.plan.hosts.iter().map(|host| host.name.as_str().len()),
@@ -270,10 +291,32 @@ pub(super) fn draw(
         u16::try_from(name).unwrap_or(24),
         u16::try_from(stage).unwrap_or(12),
     );
-    let (name, stage) = match area.width {
+    let (name, stage) = match width {
         0..50 => (name.min(14), 0),
         _ => (name, stage),
     };
+    let behind_stage = if stage > 0 { stage + 1 } else { 0 };
+    (name, stage, 2 + name + 1 + behind_stage + TIME)
+}
+
+/// Whether a row of this width cuts what there is to say of a host.
+pub(super) fn is_cut(view: &LiveView, host: &HostNow, width: u16) -> bool {
+    let (_, _, from) = columns(view, width);
+    let text = host.text.as_deref().unwrap_or_default();
+    unicode_width::UnicodeWidthStr::width(text) > usize::from(width.saturating_sub(from))
+}
+
+/// Paints the rows that fit.
+pub(super) fn draw(
+    view: &LiveView,
+    now: &Now,
+    buffer: &mut Buffer,
+    area: Rect,
+    moment: Moment,
+    logs: &mut dyn LogPort,
+) {
+    let paint = Paint::new(view.options);
+    let (name, stage, text_from) = columns(view, area.width);
     let rows = usize::from(area.height);
     for (row, shown) in now.order.iter().skip(view.top).take(rows).enumerate() {
         let at = shown.host;
@@ -290,57 +333,66 @@ pub(super) fn draw(
         let is_selected = view.selected.as_ref() == Some(&planned.name);
         paint.put(buffer, (area.x, y), 1, mark, style);
         let name_style = if is_selected { paint.cursor() } else { style };
-        paint.put(
-            buffer,
-            (area.x + 2, y),
-            name,
-            planned.name.as_str(),
-            name_style,
-        );
-        let mut x = area.x + 2 + name + 1;
+        let names = (area.x + 2, y);
+        paint.put(buffer, names, name, planned.name.as_str(), name_style);
         let task = host.task.and_then(|at| view.plan.tasks.get(at));
         if stage > 0 {
             let text = task.map_or("", |task| task.id.stage.as_str());
-            paint.put(buffer, (x, y), stage, text, paint.plain());
-            x += stage + 1;
+            let stages = (area.x + 2 + name + 1, y);
+            paint.put(buffer, stages, stage, text, paint.plain());
         }
+        let x = area.x + text_from;
         let time = host.since_ms.map(|since| match host.rank {
             // How long it took until it failed.
             Rank::Failed => {
-                let known = task.and_then(|task| view.state.tasks.get(&task.id));
-                let started = known.and_then(|known| known.started_ms);
-                clock(since.saturating_sub(started.unwrap_or(since)))
+                let known = task.and_then(|task| view.timeline.tasks.get(&task.id));
+                clock(known.map_or(0, TaskTimes::worked))
             }
             _ => clock(moment.run_ms.saturating_sub(since)),
         });
-        paint.put_right(buffer, (x, y), 7, &time.unwrap_or_default(), paint.dim());
-        x += 8;
-        let text = match (&host.text, task) {
-            (Some(text), _) => text.clone(),
-            (None, Some(task)) => {
-                let attempt = view
-                    .state
-                    .tasks
-                    .get(&task.id)
-                    .map_or(1, |known| known.attempt);
-                let last = log_pane::last_line(logs, &task.id, attempt);
-                last.unwrap_or_else(|| match attempt {
-                    0 | 1 => String::new(),
-                    attempt => format!("attempt {attempt}"),
-                })
-            }
-            (None, None) => String::new(),
-        };
-        let text = match shown.more {
-            0 => text,
-            more => format!("and {more} more: {text}"),
-        };
+        let times = (x - TIME, y);
+        paint.put_right(
+            buffer,
+            times,
+            TIME - 1,
+            &time.unwrap_or_default(),
+            paint.dim(),
+        );
         let style = match host.rank {
             Rank::Failed => paint.bad(),
             Rank::Working => paint.plain(),
             Rank::Waiting | Rank::Done => paint.dim(),
         };
         let width = area.right().saturating_sub(x);
-        paint.put(buffer, (x, y), width, &text, style);
+        let more = match shown.more {
+            0 => String::new(),
+            more => format!("and {more} more: "),
+        };
+        let text = match &host.reason {
+            Some(reason) => {
+                let room = usize::from(width).saturating_sub(more.len());
+                reason.within(room, paint.pick("…", "~"))
+            }
+            None => text_of(view, host, logs),
+        };
+        paint.put(buffer, (x, y), width, &format!("{more}{text}"), style);
+    }
+}
+
+/// What there is to say of a host, else what it said last.
+fn text_of(view: &LiveView, host: &HostNow, logs: &mut dyn LogPort) -> String {
+    let task = host.task.and_then(|at| view.plan.tasks.get(at));
+    match (&host.text, task) {
+        (Some(text), _) => text.clone(),
+        (None, Some(task)) => {
+            let known = view.state.tasks.get(&task.id);
+            let attempt = known.map_or(1, |known| known.attempt);
+            let last = log_pane::last_line(logs, &task.id, attempt);
+            last.unwrap_or_else(|| match attempt {
+                0 | 1 => String::new(),
+                attempt => format!("attempt {attempt}"),
+            })
+        }
+        (None, None) => String::new(),
     }
 }

@@ -4,11 +4,13 @@ use phalanx_events::{CancelLevel, Control};
 use phalanx_plan::{Gate, HostName, TaskId};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
 
 use super::host_rows::Rank;
 use super::log_pane::LogPane;
 use super::paint::Paint;
-use super::{Key, LiveView, Mode, Seat, Wish};
+use super::{Key, LiveView, Mode, Now, Seat, Wish};
+use crate::terminal_text::wrap;
 
 /// Takes a key; gives what the operator wants, if that is more than another view.
 pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
@@ -245,18 +247,19 @@ fn move_by(view: &mut LiveView, by: isize) {
 }
 
 fn open_log(view: &mut LiveView) {
-    let first = view
-        .now
-        .as_ref()
-        .and_then(|now| now.order.get(view.top))
-        .map(|row| row.host);
-    let Some(host) = view.selected_host().or(first) else {
+    let Some(pane) = view.now.as_ref().and_then(|now| log_of(view, now)) else {
         return;
     };
-    if let Some(planned) = view.plan.hosts.get(host) {
+    if let Some(planned) = view.plan.hosts.get(pane.host) {
         view.selected = Some(planned.name.clone());
     }
-    let now = view.now.as_ref().and_then(|now| now.hosts.get(host));
+    view.mode = Mode::Log(pane);
+}
+
+/// The log of the chosen host, else of the first that is seen.
+pub(super) fn log_of(view: &LiveView, now: &Now) -> Option<LogPane> {
+    let first = now.order.get(view.top).map(|row| row.host);
+    let host = view.selected_host().or(first)?;
     let tasks = view.index.of_host.get(host).map_or(&[][..], Vec::as_slice);
     // One that is done shows what it did last.
     let begun = |task: &&usize| {
@@ -264,49 +267,63 @@ fn open_log(view: &mut LiveView) {
         id.and_then(|id| view.state.tasks.get(id))
             .is_some_and(|known| known.attempt > 0)
     };
-    let current = now.and_then(|now| now.task).filter(|task| begun(&task));
+    let current = now.hosts.get(host).and_then(|host| host.task);
+    let current = current.filter(|task| begun(&task));
     let task = current.or_else(|| tasks.iter().rev().find(begun).copied());
-    view.mode = Mode::Log(LogPane::new(host, task.or_else(|| tasks.first().copied())));
+    Some(LogPane::new(host, task.or_else(|| tasks.first().copied())))
 }
 
-/// The last row: a question, a message, or the keys.
-pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
-    if area.height == 0 {
-        return;
-    }
+/// What the last rows say: a question, a message, or the keys. Of these alone the end is cut.
+fn footer(view: &LiveView, width: u16) -> (Vec<String>, Style) {
     let paint = Paint::new(view.options);
-    let at = (area.x, area.y);
+    let whole = |text: &str| (wrap(text, width.into()), paint.warn());
     let keys = match (&view.mode, &view.message, view.seat) {
-        (Mode::Asking(question, _), ..) => {
-            let text = format!("[y/n] {question}");
-            paint.put(buffer, at, area.width, &text, paint.warn());
-            return;
+        (Mode::Asking(question, _), ..) => return whole(&format!("[y/n] {question}")),
+        (Mode::Searching, ..) => {
+            "type a part of a host's name, Enter keeps it, Esc takes it back".to_owned()
         }
-        (Mode::Searching, ..) => "type a part of a host's name, Enter keeps it, Esc takes it back",
-        (Mode::Log(_), ..) => "Esc back  ↑↓ PgUp PgDn scroll  End follow  ←→ stage  [ ] attempt",
-        (_, Some((message, _)), _) => {
-            paint.put(buffer, at, area.width, message, paint.warn());
-            return;
+        (Mode::Log(_), ..) => {
+            "Esc back  ↑↓ PgUp PgDn scroll  End follow  ←→ stage  [ ] attempt".to_owned()
         }
+        (_, Some((message, _)), _) => return whole(message),
+        (_, None, Seat::Picture) => return (Vec::new(), paint.plain()),
         (_, None, Seat::Replaying { speed, held }) => {
             let how = if held {
                 "held".to_owned()
             } else {
                 format!("{speed}x")
             };
-            let text = format!("replay {how}: + - speed  space hold  ? help  Enter log  q close");
-            paint.put(buffer, at, area.width, &arrows(paint, &text), paint.dim());
-            return;
+            format!("replay {how}: + - speed  space hold  ? help  Enter log  q close")
         }
-        (_, None, _) if view.is_over() => "? help  Enter log  f failed only  / find  q close",
-        (_, None, Seat::Working) => {
-            "? help  q leave  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
+        (_, None, _) if view.is_over() => {
+            "? help  Enter log  f failed only  / find  q close".to_owned()
         }
-        (_, None, Seat::Watching) => {
-            "? help  q close  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
+        (_, None, seat) => {
+            let leave = match seat {
+                Seat::Working => "leave",
+                _ => "close",
+            };
+            format!(
+                "? help  q {leave}  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
+            )
         }
     };
-    paint.put(buffer, at, area.width, &arrows(paint, keys), paint.dim());
+    (vec![arrows(paint, &keys)], paint.dim())
+}
+
+/// How many rows the footer takes, up to `most`.
+pub(super) fn footer_height(view: &LiveView, width: u16, most: u16) -> u16 {
+    let (rows, _) = footer(view, width);
+    u16::try_from(rows.len()).unwrap_or(most).min(most)
+}
+
+/// The last rows: a question, a message, or the keys.
+pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
+    let paint = Paint::new(view.options);
+    let (lines, style) = footer(view, area.width);
+    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        paint.put(buffer, (area.x, y), area.width, line, style);
+    }
 }
 
 /// The same without what the terminal has no character for.

@@ -1,13 +1,13 @@
 //! One task's output, followed or looked through.
 
-use phalanx_events::{TaskState, TaskStatus};
+use phalanx_events::TaskStatus;
 use phalanx_plan::TaskId;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::paint::Paint;
-use super::{Key, LiveView, LogPort, Moment, keys, rows};
+use super::{Key, LiveView, LogPort, Moment, Now, about, keys, rows};
 use crate::duration::clock;
 use crate::terminal_text;
 
@@ -77,28 +77,42 @@ impl LogPane {
         }
     }
 
+    /// Paints it on the whole screen.
     pub(super) fn draw(
         &mut self,
         view: &LiveView,
+        now: &Now,
+        buffer: &mut Buffer,
+        moment: Moment,
+        logs: &mut dyn LogPort,
+    ) {
+        let area = buffer.area;
+        let foot = keys::footer_height(view, area.width, area.height / 2);
+        let above = rows(area, 0, area.height - foot);
+        self.draw_in(view, now, buffer, above, moment, logs);
+        keys::draw_footer(view, buffer, rows(area, area.height - foot, foot));
+    }
+
+    /// Paints a heading, what there is to know of the host, and the log.
+    pub(super) fn draw_in(
+        &mut self,
+        view: &LiveView,
+        now: &Now,
         buffer: &mut Buffer,
         area: Rect,
         moment: Moment,
         logs: &mut dyn LogPort,
     ) {
+        if area.height == 0 {
+            return;
+        }
         let paint = Paint::new(view.options);
-        let host = view
-            .plan
-            .hosts
-            .get(self.host)
-            .map_or("?", |host| host.name.as_str());
+        let host = view.plan.hosts.get(self.host);
+        let host = host.map_or("?", |host| host.name.as_str());
+        let at = (area.x, area.y);
         let Some(task) = self.task.and_then(|task| view.plan.tasks.get(task)) else {
-            paint.put(
-                buffer,
-                (area.x, area.y),
-                area.width,
-                &format!("{host}: no task"),
-                paint.strong(),
-            );
+            let text = format!("{host}: no task");
+            paint.put(buffer, at, area.width, &text, paint.strong());
             return;
         };
         let known = view.state.tasks.get(&task.id);
@@ -106,11 +120,9 @@ impl LogPane {
         let attempt = last.saturating_sub(self.back).max(1);
         self.back = last - attempt;
         let size = logs.size(&task.id, attempt);
-        let time = known.and_then(|known| {
-            let started = known.started_ms?;
-            let ended = known.end().and(known.ended_ms).unwrap_or(moment.run_ms);
-            Some(format!(", {}", clock(ended.saturating_sub(started))))
-        });
+        let times = view.timeline.tasks.get(&task.id);
+        let time = times.and_then(|times| times.attempt_took(attempt, moment.run_ms));
+        let time = time.map(|time| format!(", {}", clock(time)));
         let has_failed = known.is_some_and(|known| matches!(known.status, TaskStatus::Again(_)));
         let word = match known.map(|known| (known.end(), known.is_running())) {
             Some((Some(end), _)) => end.outcome.word(),
@@ -128,47 +140,40 @@ impl LogPane {
             task.id.stage,
             time.unwrap_or_default()
         );
-        paint.put(buffer, (area.x, area.y), area.width, &text, paint.strong());
-        let body = rows(area, 1, area.height.saturating_sub(2));
+        let behind = paint.put(buffer, at, area.width, &text, paint.strong());
+        // What there is to say of the host is of the task that its row is about.
+        let is_of_row = now
+            .hosts
+            .get(self.host)
+            .is_some_and(|host| host.task.is_none() || host.task == self.task);
+        let about = about::rows_of(&about::of_host(view, now, self.host, is_of_row), area.width);
+        let body = rows(area, 1, area.height - 1);
+        let most = match size {
+            0 => body.height.saturating_sub(1),
+            _ => (body.height / 2).max(body.height.saturating_sub(4)),
+        };
+        let for_about = u16::try_from(about.len()).unwrap_or(most).min(most);
+        let more = paint.pick("…", "...");
+        about::draw(paint, buffer, rows(body, 0, for_about), &about, more);
+        let body = rows(body, for_about, body.height - for_about);
         self.page = body.height;
-        if size == 0 {
-            self.silence(view, paint, buffer, body, known);
+        if size == 0 && body.height > 0 {
+            let is_over = known.is_some_and(|known| known.end().is_some());
+            let said = match is_over {
+                true => "it has said nothing",
+                false => "it has said nothing so far",
+            };
+            let at = (body.x, body.y);
+            paint.put(buffer, at, body.width, said, paint.dim());
         }
         self.body(paint, buffer, body, (&task.id, attempt), size, logs);
         let place = match self.bottom {
             None => "following".to_owned(),
             Some(at) => format!("{} %", at * 100 / size.max(1)),
         };
-        paint.put_right(buffer, (area.x, area.y), area.width, &place, paint.dim());
-        keys::draw_footer(view, buffer, rows(area, area.height.saturating_sub(1), 1));
-    }
-
-    /// Where it has said nothing: that, and what else is known of it.
-    fn silence(
-        &self,
-        view: &LiveView,
-        paint: Paint,
-        buffer: &mut Buffer,
-        area: Rect,
-        known: Option<&TaskState>,
-    ) {
-        let is_over = known.is_some_and(|known| known.end().is_some());
-        let said = match is_over {
-            true => "it has said nothing",
-            false => "it has said nothing so far",
-        };
-        let host = view.now.as_ref().and_then(|now| now.hosts.get(self.host));
-        let text = host.and_then(|host| host.text.clone()).unwrap_or_default();
-        let lines = screen_lines(text.as_bytes(), 0, area.width.into());
-        let texts = lines.iter().map(|line| line.text.as_str());
-        for (row, text) in (0..area.height).zip([said, ""].into_iter().chain(texts)) {
-            paint.put(
-                buffer,
-                (area.x, area.y + row),
-                area.width,
-                text,
-                paint.dim(),
-            );
+        let wide = u16::try_from(place.len()).unwrap_or(0);
+        if behind + wide < area.right() {
+            paint.put_right(buffer, at, area.width, &place, paint.dim());
         }
     }
 
@@ -181,7 +186,7 @@ impl LogPane {
         size: u64,
         logs: &mut dyn LogPort,
     ) {
-        if size == 0 {
+        if size == 0 || area.height == 0 {
             return;
         }
         let width = usize::from(area.width).max(1);

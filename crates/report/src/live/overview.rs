@@ -5,16 +5,19 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
 use super::paint::Paint;
-use super::{LiveView, LogPort, Mode, Moment, Now, Seat, host_rows, keys, rows, stage_rows};
+use super::{LiveView, LogPort, Mode, Moment, Now, Seat, about, host_rows, keys, rows, stage_rows};
 use crate::duration::clock;
 use crate::folding::count;
-use crate::terminal_text::harmless;
+use crate::terminal_text::{harmless, wrap};
 
 /// Lower or narrower than this there is one line only.
 const LOWEST: u16 = 7;
 const NARROWEST: u16 = 30;
-/// Rows that are always there: two of heading, one each over stages and hosts, the gate, the keys.
-const FIXED: u16 = 6;
+/// From so many columns on the chosen host's log stands beside the hosts, which keep so many.
+const SIDE_FROM: u16 = 120;
+const MAIN: u16 = 80;
+/// From so many rows on, what everyone waits for may take two.
+const TALL: u16 = 30;
 
 pub(super) fn draw(
     view: &mut LiveView,
@@ -26,43 +29,131 @@ pub(super) fn draw(
     let Some(now) = view.now.take() else {
         return;
     };
-    if area.height < LOWEST || area.width < NARROWEST {
-        heading(view, &now, buffer, rows(area, 0, 1), moment);
-        progress(view, &now, buffer, rows(area, 1, 1));
-        keys::draw_footer(
-            view,
-            buffer,
-            rows(area, area.height.saturating_sub(1).max(2), 1),
-        );
-        view.now = Some(now);
-        return;
-    }
     heading(view, &now, buffer, rows(area, 0, 1), moment);
     progress(view, &now, buffer, rows(area, 1, 1));
-    let room = area.height - FIXED;
+    let foot = keys::footer_height(view, area.width, area.height / 2);
+    let foot = rows(area, area.height.saturating_sub(foot).max(2), foot);
+    keys::draw_footer(view, buffer, foot);
+    if area.height >= LOWEST && area.width >= NARROWEST {
+        let body = rows(area, 2, foot.y.saturating_sub(area.y + 2));
+        draw_body(view, &now, buffer, body, moment, logs);
+    }
+    view.now = Some(now);
+}
+
+/// Stages, hosts, and what everyone waits for; beside them, where there is room, the chosen host's log.
+fn draw_body(
+    view: &mut LiveView,
+    now: &Now,
+    buffer: &mut Buffer,
+    body: Rect,
+    moment: Moment,
+    logs: &mut dyn LogPort,
+) {
+    let waits = wrap(&gate(view, now).unwrap_or_default(), body.width.into());
+    let most = if body.height >= TALL { 2 } else { 1 };
+    let for_gate = waits.len().min(most);
+    let paint = Paint::new(view.options);
+    let for_gate = u16::try_from(for_gate).unwrap_or(1);
+    let gate_from = body.height.saturating_sub(for_gate);
+    for (at, text) in (0..for_gate).zip(&waits) {
+        // What has no row is left out with a mark.
+        let rest = match at + 1 == for_gate {
+            true => waits.get(usize::from(at)..).unwrap_or_default().join(" "),
+            false => text.clone(),
+        };
+        let y = body.y + gate_from + at;
+        paint.put(buffer, (body.x, y), body.width, &rest, paint.warn());
+    }
+    let above = rows(body, 0, gate_from);
+    let Some((main, side)) = beside(above) else {
+        return draw_main(view, now, buffer, above, moment, logs, true);
+    };
+    draw_main(view, now, buffer, main, moment, logs, false);
+    let bar = paint.pick("│", "|");
+    for y in side.top()..side.bottom() {
+        paint.put(buffer, (side.x - 2, y), 1, bar, paint.dim());
+    }
+    if let Some(mut pane) = keys::log_of(view, now) {
+        pane.draw_in(view, now, buffer, side, moment, logs);
+    }
+}
+
+/// Where there is room for two, the place of each.
+fn beside(area: Rect) -> Option<(Rect, Rect)> {
+    if area.width < SIDE_FROM {
+        return None;
+    }
+    let width = MAIN.max(area.width / 2);
+    let main = Rect { width, ..area };
+    let side = Rect {
+        x: area.x + width + 3,
+        width: area.width - width - 3,
+        ..area
+    };
+    Some((main, side))
+}
+
+/// Stages and hosts; below them what there is to know of the chosen host, where that is not shown elsewhere, else
+/// what there is to know of all.
+fn draw_main(
+    view: &mut LiveView,
+    now: &Now,
+    buffer: &mut Buffer,
+    area: Rect,
+    moment: Moment,
+    logs: &mut dyn LogPort,
+    is_alone: bool,
+) {
+    let paint = Paint::new(view.options);
+    // One row each over stages and hosts.
+    let room = area.height.saturating_sub(2);
+    let chosen = view.selected_host().filter(|_| is_alone);
+    let about = chosen.map(|host| {
+        let is_cut = now
+            .hosts
+            .get(host)
+            .is_some_and(|host| host_rows::is_cut(view, host, area.width));
+        about::rows_of(&about::of_host(view, now, host, is_cut), area.width)
+    });
+    let about = about.unwrap_or_default();
+    let for_about = u16::try_from(about.len()).unwrap_or(room).min(room / 2);
+    let room = room - for_about;
     // Hosts get the half at least, if there are so many.
     let hosts = u16::try_from(now.order.len()).unwrap_or(u16::MAX).max(1);
     let all_stages = u16::try_from(now.stages.len()).unwrap_or(u16::MAX);
     let for_stages = all_stages.min(room.saturating_sub(hosts.min(room / 2)));
     let shown = stage_rows::window(&now.stages, for_stages.into());
-    let stages_area = rows(area, 2, for_stages + 1);
+    let stages_area = rows(area, 0, for_stages + 1);
     stage_rows::draw(view, buffer, stages_area, shown, &now.stages, moment);
-    let from = 3 + for_stages;
-    let for_hosts = area.height - from - 3;
+    let from = 1 + for_stages;
+    let for_hosts = room - for_stages;
     view.page = usize::from(for_hosts).max(1);
     view.top = view.top.min(now.order.len().saturating_sub(view.page));
-    over_hosts(view, &now, buffer, rows(area, from, 1));
-    host_rows::draw(
-        view,
-        &now,
-        buffer,
-        rows(area, from + 1, for_hosts),
-        moment,
-        logs,
-    );
-    gate(view, &now, buffer, rows(area, area.height - 2, 1));
-    keys::draw_footer(view, buffer, rows(area, area.height - 1, 1));
-    view.now = Some(now);
+    if chosen.is_some() {
+        bring_into_sight(view, now);
+    }
+    over_hosts(view, now, buffer, rows(area, from, 1));
+    let hosts_area = rows(area, from + 1, for_hosts);
+    host_rows::draw(view, now, buffer, hosts_area, moment, logs);
+    let below = rows(area, from + 1 + for_hosts, for_about);
+    let more = paint.pick("… Enter shows all", "... Enter shows all");
+    about::draw(paint, buffer, below, &about, more);
+    // A row between hosts and notes.
+    let used = hosts.min(for_hosts);
+    if for_about == 0 && for_hosts > used + 1 && !now.notes.is_empty() {
+        let free = rows(hosts_area, used + 1, for_hosts - used - 1);
+        about::draw_notes(view, &now.notes, buffer, free);
+    }
+}
+
+/// What there is to know of the chosen host takes rows from the list: it is not to be among those that go.
+fn bring_into_sight(view: &mut LiveView, now: &Now) {
+    let chosen = view.selected_host();
+    let at = chosen.and_then(|host| now.order.iter().position(|row| row.host == host));
+    if let Some(at) = at.filter(|at| *at >= view.top + view.page) {
+        view.top = at + 1 - view.page;
+    }
 }
 
 /// What runs, and for how long.
@@ -187,14 +278,10 @@ fn over_hosts(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
 }
 
 /// What everyone waits for.
-fn gate(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
-    let paint = Paint::new(view.options);
-    let text = match (view.is_over(), &view.seat) {
-        (true, Seat::Replaying { .. }) => None,
+fn gate(view: &LiveView, now: &Now) -> Option<String> {
+    match (view.is_over(), &view.seat) {
+        (true, Seat::Replaying { .. } | Seat::Picture) => None,
         (true, _) => Some("the run is over".to_owned()),
         (false, _) => host_rows::biggest_gate(view, now),
-    };
-    if let Some(text) = text {
-        paint.put(buffer, (area.x, area.y), area.width, &text, paint.warn());
     }
 }

@@ -8,6 +8,7 @@ use ratatui_core::layout::Rect;
 use super::paint::Paint;
 use super::{LiveView, Moment};
 use crate::duration::clock;
+use crate::timeline::{Timeline, Try, WorkTime};
 
 /// From so many columns on there is a bar.
 const BAR_FROM: u16 = 72;
@@ -22,8 +23,7 @@ pub(super) struct StageNow {
     pub(super) skipped: usize,
     pub(super) failed: usize,
     pub(super) not_run: usize,
-    first_ms: Option<u64>,
-    last_ms: Option<u64>,
+    work: Option<WorkTime>,
 }
 
 impl StageNow {
@@ -45,20 +45,16 @@ impl StageNow {
         self.done + self.skipped + self.failed + self.not_run
     }
 
-    /// From its first task's start to its last one's end, or to now.
+    /// How long it has been worked on.
     fn wall(&self, now_ms: u64) -> Option<u64> {
-        let first = self.first_ms?;
-        let last = match self.over() == self.tasks {
-            true => self.last_ms.unwrap_or(now_ms),
-            false => now_ms,
-        };
-        Some(last.saturating_sub(first))
+        Some(self.work?.until(now_ms))
     }
 }
 
 /// Counts every stage's tasks, in the plan's order.
-pub(super) fn count(plan: &Plan, state: &RunState) -> Vec<StageNow> {
+pub(super) fn count(plan: &Plan, state: &RunState, timeline: &Timeline) -> Vec<StageNow> {
     let mut stages = vec![StageNow::default(); plan.stages.len()];
+    let mut tries: Vec<Vec<&Try>> = vec![Vec::new(); plan.stages.len()];
     for task in &plan.tasks {
         let Some(stage) = stages.get_mut(task.stage) else {
             continue;
@@ -67,24 +63,24 @@ pub(super) fn count(plan: &Plan, state: &RunState) -> Vec<StageNow> {
         let Some(known) = state.tasks.get(&task.id) else {
             continue;
         };
-        if let Some(started) = known.started_ms {
-            stage.first_ms = Some(stage.first_ms.map_or(started, |first| first.min(started)));
+        if let Some(times) = timeline.tasks.get(&task.id)
+            && let Some(tries) = tries.get_mut(task.stage)
+        {
+            tries.extend(&times.tries);
         }
         match &known.status {
             TaskStatus::Pending => {}
             TaskStatus::Running | TaskStatus::Detached | TaskStatus::Again(_) => stage.running += 1,
-            TaskStatus::Ended(end) => {
-                match end.outcome {
-                    Outcome::Changed | Outcome::Already => stage.done += 1,
-                    Outcome::Skipped { .. } => stage.skipped += 1,
-                    Outcome::Failed | Outcome::Cancelled => stage.failed += 1,
-                    Outcome::NotRun { .. } => stage.not_run += 1,
-                }
-                if known.started_ms.is_some() {
-                    stage.last_ms = stage.last_ms.max(known.ended_ms);
-                }
-            }
+            TaskStatus::Ended(end) => match end.outcome {
+                Outcome::Changed | Outcome::Already => stage.done += 1,
+                Outcome::Skipped { .. } => stage.skipped += 1,
+                Outcome::Failed | Outcome::Cancelled => stage.failed += 1,
+                Outcome::NotRun { .. } => stage.not_run += 1,
+            },
         }
+    }
+    for (stage, tries) in stages.iter_mut().zip(tries) {
+        stage.work = WorkTime::of(tries.into_iter());
     }
     stages
 }

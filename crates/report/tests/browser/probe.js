@@ -57,6 +57,12 @@
     const track = box(row.querySelector(".track"));
     return all(".bar, .gap", row).some((part) => box(part).left < track.left - 1 || box(part).right > track.right + 1.5 || box(part).width < 0.5);
   }).length;
+  // The words on the axis, as far as they are seen.
+  found.axis = all(".axis .tick").filter((tick) => parseFloat(getComputedStyle(tick).fontSize) > 0 && tick.textContent).map((tick) => {
+    const range = document.createRange();
+    range.selectNodeContents(tick);
+    return { text: tick.textContent, ...box(range) };
+  });
   found.legend = all(".legend i").map((e) => ({ class: e.className, text: e.parentElement.textContent, ...style(e) }));
 
   // Text that is hard to read: too little contrast to what is behind it.
