@@ -35,13 +35,9 @@ echo 'the last of its words'
 
 /// A bootstrap node whose files were brought.
 fn bootstrap() -> Host {
-    let host = Host::new(&[
-        ("PX_RELEASE", "1.8.8"),
-        ("PX_RUN", "20170427-202350-k3wzu"),
-        ("PX_SETTING_IP_DETECT", "auto"),
-    ])
-    .says("ss", "")
-    .says("docker", "");
+    let host = Host::new(&[("PX_RELEASE", "1.8.8"), ("PX_SETTING_IP_DETECT", "auto")])
+        .says("ss", "")
+        .says("docker", "");
     let work = host.path("1.8.8");
     fs::create_dir(&work).unwrap();
     fs::write(work.join("config.yaml"), "cluster_name: 'x'\n").unwrap();
