@@ -333,6 +333,13 @@ fn each_connection_finds_whether_what_is_served_is_still_what_was_made() {
         assert_eq!(first_look(&host, shell), "");
         let host = host.tool("sha256sum", "exec /usr/bin/sha256sum \"$@\"");
 
+        // Another run that finds nothing to make touches none of it.
+        let state = |host: &Host| fs::read(host.path("1.8.8/sums/served.state")).unwrap();
+        let noted = state(&host);
+        let (status, said) = host.run_in(shell, "dcos", "scripts/generate.sh");
+        assert_eq!((status, calls(&host)), (0, 1), "{said}");
+        assert_eq!(state(&host), noted);
+
         // As a web server's log would never see it: the same length, and the time set back.
         let served = host.path("1.8.8/genconf/serve");
         let package = package(&served);
