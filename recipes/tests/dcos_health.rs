@@ -65,11 +65,6 @@ fn asked(role: &str, stage: &str, answer: &str) -> Host {
         ("PX_HOSTS_PUBLIC", "p"),
         ("PX_SETTING_ENTERPRISE", "false"),
         ("PX_SETTING_OAUTH_ENABLED", "true"),
-        ("PX_RUN", "20170427-202350-k3wzu"),
-        (
-            "PX_FACTS_IN_RUN",
-            "m1 k3wzu\nm2 k3wzu\nm3 k3wzu\na k3wzu\nb k3wzu\nc k3wzu\nd k3wzu\ne k3wzu\np k3wzu\n",
-        ),
         ("PX_WAITED", "5"),
         ("PX_WITHIN", "120"),
     ]);
@@ -328,32 +323,31 @@ fn only_the_agents_of_this_run_are_counted() {
     let (private, public) = ((false, true), (true, true));
     let healthy = (0, "fact ui_url http://54.0.0.1/\n".to_owned());
     let here = exhibitor(3, "serving", 1) + &metrics("1.0", "1.0");
-    let asked = |list: &[(bool, bool)], in_run: &str, waited: &str| {
+    let asked = |list: &[(bool, bool)], left_out: &str| {
         asked("master", "verify", &(here.clone() + &agents(list)))
-            .with("PX_FACTS_IN_RUN", in_run)
-            .with("PX_WAITED", waited)
-            .with("PX_FACTS_CLUSTER_PACKAGES", "bootstrap none\n")
+            .with("PX_LEFT_OUT", left_out)
             .run("dcos", "scripts/health.sh")
     };
-    // Masters first: `--on bootstrap,master`. What an earlier run knew of the others is none of this one.
-    let masters = "m1 k3wzu\nm2 k3wzu\nm3 k3wzu\n";
-    let before = format!("{masters}a 222ab\nb 222ab\np 222ab\n");
-    for in_run in [masters, &before] {
-        assert_eq!(asked(&[], in_run, "5"), healthy);
-        // A moment is given to those that are still being connected to.
-        let waits = "6 agents have not been connected to yet\n".to_owned();
-        assert_eq!(asked(&[], in_run, "4"), (1, waits));
+    // Masters first: `--on bootstrap,master`. Agents that are there already are no matter.
+    for list in [&[][..], &[private, public]] {
+        assert_eq!(asked(list, "a b c d e p"), healthy);
     }
-    // Agents that are there already are no matter.
-    assert_eq!(asked(&[private, public], masters, "5"), healthy);
+    let waits = |text: &str| (1, format!("{text}\n"));
     // Of those that take part, a fifth may be missing: of two none.
-    let two = format!("{masters}a k3wzu\nb k3wzu\n");
-    assert_eq!(asked(&[private, private], &two, "5"), healthy);
-    let waits = "1 private agents are registered, and 2 have to be\n".to_owned();
-    assert_eq!(asked(&[private], &two, "5"), (1, waits));
-    // Nobody waits for any of that where the quorum alone is asked for.
-    let quorum = probe("master", "quorum", &here);
-    assert_eq!(quorum, (0, String::new()));
+    assert_eq!(asked(&[private, private], "c d e p bootstrap"), healthy);
+    assert_eq!(
+        asked(&[private], "c d e p bootstrap"),
+        waits("1 private agents are registered, and 2 have to be")
+    );
+    assert_eq!(
+        asked(&[private], "a b c d e"),
+        waits("0 public agents are registered, and 1 have to be")
+    );
+    // With nobody left out, all of them are meant.
+    assert_eq!(
+        asked(&[private, public], ""),
+        waits("1 private agents are registered, and 4 have to be")
+    );
 }
 
 #[test]

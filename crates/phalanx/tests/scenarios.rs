@@ -321,6 +321,12 @@ fn with_docker(site: &Site) {
     site.refuses("containers", "private1", "1 containers run here");
     on("private1", "docker rm -f guest");
 
+    // Agents that ping a master in vain never start their services.
+    let rule = "OUTPUT -d 10.77.0.12 -p icmp -j DROP";
+    on("private1", &format!("iptables -A {rule}"));
+    site.refuses("ping", "private1", "the masters 10.77.0.12, and");
+    on("private1", &format!("iptables -D {rule}"));
+
     // An installer with another checksum than was promised.
     let sum = site
         .conf

@@ -8,9 +8,6 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-# Who takes part: the end of a run's name is drawn by lot, and is enough to know it by.
-fact in_run "${PX_RUN##*-}"
-
 # The system.
 os=unknown
 os_version=unknown

@@ -233,14 +233,17 @@ if ! (umask 077 && mkdir -p sums) || ! mkdir -p "$serve" genconf/state; then
 fi
 chmod 700 genconf sums || fail "could not change the modes of $work/genconf and $work/sums"
 
-# The generator takes its umask away: everybody can write to what it makes.
+# The generator takes its umask away: everybody can write to what it makes. What is right is not touched:
+# a file's time of change tells whether anybody else was there.
 close_all() {
-    if ! chown -R "$(id -u):$(id -g)" genconf || ! chmod -R go-w genconf; then
+    if ! find genconf '(' ! -uid "$(id -u)" -o ! -gid "$(id -g)" ')' -exec chown -h "$(id -u):$(id -g)" {} + ||
+        ! find genconf ! -type l -perm /022 -exec chmod go-w {} +; then
         fail "could not change owners and modes of $work/genconf"
     fi
 }
 open_served() {
-    chmod -R u+rwX,go+rX "$serve" || fail "could not change the modes of $serve"
+    find "$serve" ! -type l '(' ! -perm -644 -o -type d ! -perm -755 -o -perm /111 ! -perm -111 ')' \
+        -exec chmod u+rwX,go+rX {} + || fail "could not change the modes of $serve"
 }
 # What is neither file nor folder has no checksum: it is known by its name and where it leads.
 odd_files() {

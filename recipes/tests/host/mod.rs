@@ -17,6 +17,7 @@ fact() { echo \"fact $1 $2\"; }
 problem() { echo \"problem $1 $2 $3\"; }
 already() { :; }
 changed() { echo \"changed $1\"; }
+px_left_out() { echo \"${PX_LEFT_OUT:-}\"; }
 px_facts() { eval \"printf '%s\\n' \\\"\\${PX_FACTS_$(echo \"$1\" | tr a-z A-Z)-}\\\"\"; }
 ";
 
