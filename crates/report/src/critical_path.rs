@@ -18,6 +18,7 @@ struct Link<'a> {
     attempt: Option<usize>,
     started: u64,
     ended: u64,
+    host_ms: Option<u64>,
 }
 
 /// Walks back from the attempt that ended last, each time to what ended last of all that it waited for: the
@@ -64,6 +65,7 @@ fn links<'a>(at: usize, task: &'a PlannedTask, times: &TaskTimes) -> Vec<Link<'a
             attempt: None,
             started: ended,
             ended,
+            host_ms: None,
         }];
     }
     let tries = times.tries.iter().enumerate();
@@ -76,6 +78,7 @@ fn links<'a>(at: usize, task: &'a PlannedTask, times: &TaskTimes) -> Vec<Link<'a
                 attempt: Some(attempt),
                 started: one.started,
                 ended: one.until()?.max(one.started),
+                host_ms: one.host_ms,
             })
         })
         .collect()
@@ -136,6 +139,8 @@ fn steps(plan: &Plan, timeline: &Timeline, chain: &[Link<'_>]) -> Vec<PathStep> 
             step.wait_ms = step.wait_ms.saturating_add(wait_ms);
             step.took_ms = step.took_ms.saturating_add(took_ms);
             step.facts_ms = step.facts_ms.saturating_add(facts_ms);
+            let told = [step.host_ms, link.host_ms].into_iter().flatten();
+            step.host_ms = told.reduce(u64::saturating_add);
             continue;
         }
         last = Some(link.at);
@@ -148,10 +153,7 @@ fn steps(plan: &Plan, timeline: &Timeline, chain: &[Link<'_>]) -> Vec<PathStep> 
                 .is_some_and(|stage| matches!(stage.action, Action::Until(_))),
             facts_ms,
             took_ms,
-            host_ms: timeline
-                .tasks
-                .get(id)
-                .and_then(|times| times.end.as_ref()?.host_ms),
+            host_ms: link.host_ms,
         });
     }
     steps

@@ -57,6 +57,8 @@ pub(crate) struct Try {
     pub(crate) ended: Option<(u64, Outcome)>,
     /// Until when it was known to go on, where nobody knows its end: another attempt followed.
     lost: Option<u64>,
+    /// How much of it the host measured by its own clock.
+    pub(crate) host_ms: Option<u64>,
     /// It ended for this program; on the host it may have gone on, and end once more.
     may_run: bool,
 }
@@ -86,6 +88,12 @@ impl TaskTimes {
         took.fold(0, u64::saturating_add)
     }
 
+    /// How much of its attempts the host measured, where it could tell.
+    pub(crate) fn host_ms(&self) -> Option<u64> {
+        let told = self.tries.iter().filter_map(|one| one.host_ms);
+        told.reduce(u64::saturating_add)
+    }
+
     /// Whether an attempt is over that was work.
     pub(crate) fn has_worked(&self) -> bool {
         let mut over = self.tries.iter().filter(|one| one.until().is_some());
@@ -108,6 +116,7 @@ impl TaskTimes {
             started: now,
             ended: None,
             lost: None,
+            host_ms: None,
             may_run: false,
         });
     }
@@ -121,6 +130,7 @@ impl TaskTimes {
             && (one.ended.is_none() || one.may_run)
         {
             one.ended = Some((now, end.outcome.clone()));
+            one.host_ms = end.host_ms;
             one.may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
         }
     }
@@ -419,6 +429,7 @@ mod tests {
             started,
             ended: until.map(|at| (at, Outcome::Changed)),
             lost: None,
+            host_ms: None,
             may_run: false,
         };
         let of = |tries: &[Try], now| WorkTime::of(tries.iter()).map(|time| time.until(now));

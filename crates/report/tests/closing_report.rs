@@ -511,16 +511,22 @@ fn a_retried_task_is_one_step_whose_pauses_are_waiting() {
         vec![stage("config", &["a"], Action::Run("config.sh".into()))],
     );
     let mut story = Story::new(&plan);
+    let told = |host_ms, end| TaskEnd {
+        host_ms: Some(host_ms),
+        ..end
+    };
     let again = TaskEnd {
         again: true,
-        ..script_failed("no")
+        ..told(900, script_failed("no"))
     };
     story.task(100, 1_100, "config", "h1", again);
     story.attempt(11_100, "config", "h1", 2);
-    story.ended(13_100, "config", "h1", changed(&["a"]));
+    story.ended(13_100, "config", "h1", told(1_900, changed(&["a"])));
     assert_eq!(path(&plan, &story), [("config@h1".into(), 10_100, 3_000)]);
     let report = report(&plan, &story.events);
     assert_eq!(report.stages[0].wall_ms, Some(3_000));
+    let path = report.critical_path.unwrap();
+    assert_eq!(path.steps[0].host_ms, Some(2_800));
 }
 
 #[test]

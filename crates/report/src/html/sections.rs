@@ -308,7 +308,7 @@ impl Page<'_> {
                     }
                 }
                 let ran = task.has_worked();
-                let host_ms = task.end.as_ref().and_then(|end| end.host_ms);
+                let host_ms = task.host_ms();
                 markup.raw("<tr>").element("td", stage.id.as_str());
                 let word = outcome.map_or("not ended", word_of);
                 markup.classed("td", word.split(' ').next().unwrap_or_default(), word);

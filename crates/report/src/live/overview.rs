@@ -16,6 +16,9 @@ const NARROWEST: u16 = 30;
 /// From so many columns on the chosen host's log stands beside the hosts, which keep so many.
 const SIDE_FROM: u16 = 120;
 const MAIN: u16 = 80;
+/// Below so many columns it stands below them instead, where so many rows are free for it.
+const BESIDE_FROM: u16 = 160;
+const BELOW: u16 = 12;
 /// From so many rows on, what everyone waits for may take two.
 const TALL: u16 = 30;
 
@@ -66,32 +69,45 @@ fn draw_body(
         paint.put(buffer, (body.x, y), body.width, &rest, paint.warn());
     }
     let above = rows(body, 0, gate_from);
-    let Some((main, side)) = beside(above) else {
+    let Some((main, pane, is_beside)) = places(now, above) else {
         return draw_main(view, now, buffer, above, moment, logs, true);
     };
     draw_main(view, now, buffer, main, moment, logs, false);
-    let bar = paint.pick("│", "|");
-    for y in side.top()..side.bottom() {
-        paint.put(buffer, (side.x - 2, y), 1, bar, paint.dim());
+    if is_beside {
+        for y in pane.top()..pane.bottom() {
+            let at = (pane.x - 2, y);
+            paint.put(buffer, at, 1, paint.pick("│", "|"), paint.dim());
+        }
+    } else {
+        let line = paint.pick("─", "-").repeat(pane.width.into());
+        let at = (pane.x, pane.y - 1);
+        paint.put(buffer, at, pane.width, &line, paint.dim());
     }
-    if let Some(mut pane) = keys::log_of(view, now) {
-        pane.draw_in(view, now, buffer, side, moment, logs);
+    if let Some(mut log) = keys::log_of(view, now) {
+        log.draw_in(view, now, buffer, pane, moment, logs);
     }
 }
 
-/// Where there is room for two, the place of each.
-fn beside(area: Rect) -> Option<(Rect, Rect)> {
+/// Where there is room for a log too: the place of the stages and hosts, that of the log, and whether it is beside them.
+/// Where rows enough are free it is below them: whole lines are read more easily.
+fn places(now: &Now, area: Rect) -> Option<(Rect, Rect, bool)> {
     if area.width < SIDE_FROM {
         return None;
     }
+    let needs = u16::try_from(now.stages.len() + now.order.len() + 2).unwrap_or(u16::MAX);
+    let free = area.height.saturating_sub(needs);
+    if area.width < BESIDE_FROM && free >= BELOW {
+        let main = rows(area, 0, needs);
+        return Some((main, rows(area, needs + 1, free - 1), false));
+    }
     let width = MAIN.max(area.width / 2);
     let main = Rect { width, ..area };
-    let side = Rect {
+    let pane = Rect {
         x: area.x + width + 3,
         width: area.width - width - 3,
         ..area
     };
-    Some((main, side))
+    Some((main, pane, true))
 }
 
 /// Stages and hosts; below them what there is to know of the chosen host, where that is not shown elsewhere, else

@@ -5,6 +5,8 @@ pub(crate) mod all_outcomes;
 
 pub(crate) mod big;
 
+pub(crate) mod screen;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
