@@ -107,8 +107,8 @@ pub enum LabError {
         /// The end of what was said.
         said: String,
     },
-    /// The sshd of this machine cannot be made to do what was asked for.
-    #[error("this machine's sshd cannot do that: {what}")]
+    /// This machine, or its sshd, cannot be made to do what was asked for.
+    #[error("this machine cannot do that: {what}")]
     Unsupported {
         /// What was asked for.
         what: String,

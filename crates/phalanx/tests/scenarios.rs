@@ -346,9 +346,7 @@ fn with_docker(site: &Site) {
         .find_map(|line| line.strip_prefix("DOWNLOAD_URL="));
     let url = url.unwrap();
     let as_file = format!("DOWNLOAD_URL={url}");
-    let installer = site.place.folder().join("installer.sh");
-    let of_ours = format!("DOWNLOAD_FILE={}", installer.display());
-    site.conf(&[(&as_file, &of_ours)]);
+    site.conf(&[(&as_file, "DOWNLOAD_FILE=installer.sh")]);
     let ran = site.install(&["--to", "generate"]);
     assert_eq!(ran.code, 2, "{}", ran.said);
     assert!(
@@ -369,7 +367,7 @@ fn with_docker(site: &Site) {
         url,
     ]);
     assert!(fetched.stdout.len() > 1_000_000, "{fetched:?}");
-    fs::write(&installer, fetched.stdout).unwrap();
+    fs::write(site.place.folder().join("installer.sh"), fetched.stdout).unwrap();
     // Nothing on the hosts reaches the server any more.
     on(
         "bootstrap",
@@ -403,7 +401,7 @@ fn with_docker(site: &Site) {
         assert!(said.contains("\n10.77.0.11\n"), "{said}");
         assert!(said.contains("# No REX-Ray"), "{said}");
     }
-    site.conf(&[(&as_file, &of_ours)]);
+    site.conf(&[(&as_file, "DOWNLOAD_FILE=installer.sh")]);
 
     // The image's file is there, and Docker has not loaded it: left alone, the installer would fail.
     on(

@@ -72,10 +72,11 @@ impl Place {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}\n{text}"))
     }
 
-    /// Where the lab's hosts can be reached.
+    /// Where the lab's hosts can be reached, in the folder with its cluster file.
     pub(crate) fn inside(&self, args: &[&str]) -> Output {
         let enter = ["lab", "exec", "--lab", self.lab, "--", "phalanx"];
-        self.phalanx(&[&enter, args].concat())
+        let mut command = self.command(&[&enter, args].concat());
+        command.current_dir(self.folder()).output().unwrap()
     }
 
     /// On a host, as root; it has to end well.
