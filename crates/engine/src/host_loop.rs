@@ -133,8 +133,13 @@ impl Executor {
         tokio::select! {
             biased;
             () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
-            read = self.read_facts(connection) => read.map(drop),
+            read = self.read_and_compare(connection) => read,
         }
+    }
+
+    async fn read_and_compare(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
+        let boot = self.read_facts(connection).await?;
+        self.is_another_machine(connection, boot).await
     }
 
     /// Fetches again what this machine has lost of the logs of jobs that are over. Where that fails, the

@@ -111,6 +111,8 @@ struct HostScript {
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
+    /// The names that its processes were given.
+    marks: Vec<String>,
 }
 
 /// All scripted hosts.

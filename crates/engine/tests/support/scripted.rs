@@ -19,6 +19,32 @@ impl Scripted {
         }
     }
 
+    /// A process that is marked stays for a while, and whoever comes to the same machine sees it.
+    async fn marked(
+        &self,
+        mark: String,
+        looking: bool,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let seen = self.world.with(&self.host, |host| {
+            let seen = host.marks.contains(&mark);
+            if !looking {
+                host.marks.push(mark);
+            }
+            seen
+        });
+        if !looking {
+            output.output(b"77\n").map_err(ProbeError::Output)?;
+            sleep(Duration::from_secs(10)).await;
+        }
+        Ok(ProbeEnd {
+            status: i32::from(!seen),
+            result: String::new(),
+            boot: self.boot_identity().await?,
+            took: None,
+        })
+    }
+
     /// Waits until the connection is gone.
     async fn gone(&self) -> LostError {
         let down = async {
@@ -56,6 +82,15 @@ impl Connection for Scripted {
         script: &Script,
         output: &mut dyn OutputSink,
     ) -> Result<ProbeEnd, ProbeError> {
+        let given = |name| {
+            let mut env = script.env.iter();
+            env.find_map(|(given, value)| (given == name).then(|| value.clone()))
+        };
+        if let Some(mark) = given("PX_MARK") {
+            return self
+                .marked(mark, given("PX_MARKED").is_some(), output)
+                .await;
+        }
         let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
         let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
         let answer = self.world.with(&self.host, |host| {
