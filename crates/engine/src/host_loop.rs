@@ -119,7 +119,7 @@ impl Executor {
             let connection = self.link.get().await?;
             match self.hold_and_read(&*connection).await {
                 Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
-                    self.link.after_loss(false).await?;
+                    self.link.after_loss(false, &lost.message).await?;
                 }
                 other => return other,
             }
@@ -393,8 +393,8 @@ impl Executor {
             let connection = self.link.get().await?;
             match connection.cancel_job(&job, self.fence(), GRACE).await {
                 Ok(()) => return Ok(()),
-                Err(JobError::Lost(_) | JobError::Stalled(_)) => {
-                    self.link.after_loss(false).await?;
+                Err(error @ (JobError::Lost(_) | JobError::Stalled(_))) => {
+                    self.link.after_loss(false, &error.to_string()).await?;
                 }
                 Err(error) => return Err(failure::job(&error).into()),
             }

@@ -299,7 +299,8 @@ async fn two_hosts_that_are_one_machine_are_told() {
     let ran = world.run(plan(&["a", "b", "c"])).await;
     for host in ["a", "b"] {
         let failure = failure(&ran, host);
-        let said = "a and b are one machine: 192.0.2.1 port 22 and 192.0.2.1 port 22 both lead to it";
+        let said =
+            "a and b are one machine: 192.0.2.1 port 22 and 192.0.2.1 port 22 both lead to it";
         assert_eq!(failure.message, said);
         let advice = failure.advice.as_deref().unwrap();
         assert!(

@@ -50,9 +50,10 @@ pub(crate) fn resume(
         }
     };
     // All that is read back is read here, to its end, before anything is written or anybody is asked.
-    let journal = folder
-        .journal_to_continue()
-        .map_err(|error| run_list::unreadable(&error))?;
+    let journal = match folder.journal_to_continue() {
+        Err(_) if folder.never_began() => return Err(never_began(folder.id(), None)),
+        journal => journal.map_err(|error| run_list::unreadable(&error))?,
+    };
     let state = RunState::of(&journal.events);
     let before = plans(&folder, &state)?;
     let Some(old) = before.get(&state.plan) else {
@@ -112,6 +113,7 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
     let cluster = &loaded.cluster.name.value;
     let mut found: Option<RunFolder> = None;
     let mut others: Vec<RunId> = Vec::new();
+    let mut empty: Option<RunId> = None;
     for run in run_list::list(&loaded.home)? {
         let folder = run_list::open(&loaded.home, &run)?;
         let state = match of_cluster(&folder, cluster) {
@@ -119,6 +121,11 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
             Ok(None) => continue,
             // It is older than the one that was found.
             Err(_) if found.is_some() => break,
+            // Nobody was contacted by it, so that it stands in nobody's way.
+            Err(_) if folder.never_began() => {
+                empty.get_or_insert(run);
+                continue;
+            }
             Err(error) => return Err(passed_over(&folder, &error)),
         };
         if is_unfinished(&state) {
@@ -132,10 +139,20 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
         }
     }
     let found = found.ok_or_else(|| {
+        if let Some(empty) = &empty {
+            return never_began(empty, Some(cluster));
+        }
         let text = format!("no run of {cluster} is unfinished");
         Trouble::new("resume::nothing", text)
             .help("`phalanx runs` lists all; `phalanx install` begins a new one")
     })?;
+    if let Some(empty) = empty {
+        terminal.remark(&format!(
+            "the run {empty} is newer and never began: its journal is empty, so no host was contacted; {} is gone on \
+             with",
+            folder_words(&found)
+        ));
+    }
     if let Some(other) = others.first() {
         let more = match others.len() {
             1 => String::new(),
@@ -152,6 +169,18 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
 
 fn folder_words(folder: &RunFolder) -> String {
     format!("the run {}", folder.id())
+}
+
+/// That a run has nothing to go on with; where a cluster is given, that none of its runs has.
+fn never_began(run: &RunId, cluster: Option<&str>) -> Trouble {
+    let no_other =
+        cluster.map(|cluster| format!("; no other run of {cluster} is to be gone on with"));
+    let text = format!(
+        "the run {run} never began: its journal is empty, so no host was contacted{}",
+        no_other.unwrap_or_default()
+    );
+    Trouble::new("resume::empty", text)
+        .help("`phalanx install` begins a new one; `phalanx runs` lists those before it")
 }
 
 /// What a run's journal says, where it is one of this cluster that changes hosts, and began.

@@ -16,7 +16,9 @@ pub mod result;
 mod same_machine;
 pub mod ssh;
 
-pub use error::{ConnectError, FenceError, JobError, LostError, ProbeError, PutError};
+pub use error::{
+    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, is_out_of_files,
+};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,

@@ -29,7 +29,7 @@ pub async fn is_same_machine(
 ) -> Result<bool, ProbeError> {
     let mark = mark();
     let (tell, told) = oneshot::channel();
-    let mut sink = FirstLine {
+    let mut sink = BeforeDot {
         line: Vec::new(),
         tell: Some(tell),
     };
@@ -76,18 +76,19 @@ fn mark() -> String {
     mark
 }
 
-/// Hands on the first line, where that is a process' number.
-struct FirstLine {
+/// Hands on what comes before the first dot, where that is a process' number. (A line end would be held back: it may
+/// begin an answer.)
+struct BeforeDot {
     line: Vec<u8>,
     tell: Option<oneshot::Sender<String>>,
 }
 
-impl OutputSink for FirstLine {
+impl OutputSink for BeforeDot {
     fn output(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.tell.is_none() {
             return Ok(());
         }
-        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = bytes.iter().position(|byte| *byte == b'.');
         let part = bytes.get(..end.unwrap_or(bytes.len()));
         self.line.extend_from_slice(part.unwrap_or_default());
         if end.is_none() && self.line.len() < 20 {
@@ -112,7 +113,7 @@ mod tests {
 
     fn told(pieces: &[&str]) -> Option<String> {
         let (tell, mut told) = oneshot::channel();
-        let mut sink = FirstLine {
+        let mut sink = BeforeDot {
             line: Vec::new(),
             tell: Some(tell),
         };
@@ -123,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_a_number_on_a_line_of_its_own() {
-        assert_eq!(told(&["12", "34\nmore\n"]).as_deref(), Some("1234"));
-        assert_eq!(told(&["7\n"]).as_deref(), Some("7"));
+    fn a_process_is_a_number_before_a_dot() {
+        assert_eq!(told(&["12", "34.more."]).as_deref(), Some("1234"));
+        assert_eq!(told(&["7."]).as_deref(), Some("7"));
         for bad in [
             "",
             "\n",

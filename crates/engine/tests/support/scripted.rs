@@ -34,7 +34,7 @@ impl Scripted {
             seen
         });
         if !looking {
-            output.output(b"77\n").map_err(ProbeError::Output)?;
+            output.output(b"77.").map_err(ProbeError::Output)?;
             sleep(Duration::from_secs(10)).await;
         }
         Ok(ProbeEnd {
@@ -119,6 +119,12 @@ impl Connection for Scripted {
 
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
         self.allowed(call.fence)?;
+        if let Some(error) = self
+            .world
+            .with(&self.host, |host| host.job_errors.pop_front())
+        {
+            return Err(error);
+        }
         let id = call.id.clone();
         let stage = id.as_str().split('.').nth(1).unwrap_or_default().to_owned();
         let started = self.world.with(&self.host, |host| {
@@ -147,7 +153,10 @@ impl Connection for Scripted {
         watch.accepted();
         // Half of its output comes at once.
         let output = job.output.as_bytes();
-        let told = (output.len() / 2).max(call.offset as usize);
+        let told = match job.drips {
+            true => (call.offset as usize + 1).min(output.len()),
+            false => (output.len() / 2).max(call.offset as usize),
+        };
         watch
             .output(&output[call.offset as usize..told])
             .map_err(JobError::Output)?;
@@ -176,7 +185,8 @@ impl Connection for Scripted {
             size: output.len() as u64,
             result: job.result.clone(),
             took: Some(job.takes),
-            left: 0,
+            left: job.left.len() as u32,
+            left_names: job.left.clone(),
             full: false,
         })
     }
