@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use phalanx_events::{EventKind, Failure, FailureKind, RunOutcome};
+use phalanx_events::{Control, EventKind, Failure, FailureKind, RunOutcome};
 use phalanx_plan::{Allowance, Plan};
 use phalanx_remote::Stance;
 use proptest::prelude::*;
@@ -134,6 +134,28 @@ async fn who_is_ahead_waits_for_the_other_to_let_go() {
     assert_eq!(ran.outcome, RunOutcome::Done);
     let after = ran.started("one@a");
     assert!((7_000..7_500).contains(&after), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_somebody_else_takes_and_that_is_left_out_is_not_waited_for() {
+    let world = holding();
+    world.held_by_one("b", OTHER, Some(10), Stance::Taking, 0);
+    for host in ["a", "b", "c"] {
+        jobs(&world, host, 1);
+    }
+    world.says(3, Control::Drop { host: "b".into() });
+    let ran = world.run(plan(&["a", "b", "c"])).await;
+    assert_eq!(world.answers().len(), 1);
+    assert!(world.answers()[0].is_ok(), "{:?}", world.answers());
+    let after = ran.started("one@a");
+    assert!((3_000..3_500).contains(&after), "{after}");
+    for task in ["two@a", "two@c"] {
+        assert!(ran.outcome_of(task).is_done());
+    }
+    assert!(ran.never_started("one@b"));
+    // It stays the other one's, and none of ours is held.
+    assert!(world.is_held("b") && !world.is_held("a") && !world.is_held("c"));
+    assert_ne!(ran.outcome, RunOutcome::Held);
 }
 
 #[tokio::test(start_paused = true)]

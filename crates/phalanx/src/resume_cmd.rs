@@ -121,7 +121,7 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
             Ok(None) => continue,
             // It is older than the one that was found.
             Err(_) if found.is_some() => break,
-            // Nobody was contacted by it, so that it stands in nobody's way.
+            // Nobody was contacted by it: the one before it is looked for.
             Err(_) if folder.never_began() => {
                 empty.get_or_insert(run);
                 continue;
@@ -138,21 +138,15 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
             break;
         }
     }
+    // It is said, not passed over: whoever knows better can tell.
+    if let Some(empty) = &empty {
+        return Err(never_began(empty, found.as_ref().map(RunFolder::id)));
+    }
     let found = found.ok_or_else(|| {
-        if let Some(empty) = &empty {
-            return never_began(empty, Some(cluster));
-        }
         let text = format!("no run of {cluster} is unfinished");
         Trouble::new("resume::nothing", text)
             .help("`phalanx runs` lists all; `phalanx install` begins a new one")
     })?;
-    if let Some(empty) = empty {
-        terminal.remark(&format!(
-            "the run {empty} is newer and never began: its journal is empty, so no host was contacted; {} is gone on \
-             with",
-            folder_words(&found)
-        ));
-    }
     if let Some(other) = others.first() {
         let more = match others.len() {
             1 => String::new(),
@@ -171,16 +165,16 @@ fn folder_words(folder: &RunFolder) -> String {
     format!("the run {}", folder.id())
 }
 
-/// That a run has nothing to go on with; where a cluster is given, that none of its runs has.
-fn never_began(run: &RunId, cluster: Option<&str>) -> Trouble {
-    let no_other =
-        cluster.map(|cluster| format!("; no other run of {cluster} is to be gone on with"));
-    let text = format!(
-        "the run {run} never began: its journal is empty, so no host was contacted{}",
-        no_other.unwrap_or_default()
-    );
-    Trouble::new("resume::empty", text)
-        .help("`phalanx install` begins a new one; `phalanx runs` lists those before it")
+/// That a run has nothing to go on with, and which one before it has.
+fn never_began(run: &RunId, before: Option<&RunId>) -> Trouble {
+    let text =
+        format!("the run {run} never began: its journal is empty, so no host was contacted by it");
+    Trouble::new("resume::empty", text).help(match before {
+        Some(before) => {
+            format!("`phalanx resume {before}` goes on with the one before; `phalanx install` begins a new one")
+        }
+        None => "`phalanx install` begins a new one; `phalanx runs` lists those before it".to_owned(),
+    })
 }
 
 /// What a run's journal says, where it is one of this cluster that changes hosts, and began.

@@ -695,7 +695,7 @@ fn times_that_cannot_be_break_nothing() {
 }
 
 #[test]
-fn a_newer_run_that_never_began_does_not_stand_in_the_way() {
+fn a_newer_run_that_never_began_is_told_with_the_one_before_it() {
     let past = past();
     let empty = "20260102-000000-none";
     let newer = RunFolder::create(&past.home(), &RunId::new(empty), &plan()).unwrap();
@@ -704,12 +704,17 @@ fn a_newer_run_that_never_began_does_not_stand_in_the_way() {
             fs::write(newer.journal_path(), torn).unwrap();
         }
         let explained = past.sandbox.run(&["resume", "--explain"]);
-        assert_eq!(explained.code, 0, "{torn:?}: {explained:?}");
-        assert!(explained.stdout.contains(RUN), "{explained:?}");
-        let says = format!("the run {empty} is newer and never began: its journal is empty");
-        assert!(one_line(&explained.stderr).contains(&says), "{explained:?}");
+        assert_eq!(explained.code, 2, "{torn:?}: {explained:?}");
+        let said = one_line(&explained.stderr);
+        let says =
+            format!("the run {empty} never began: its journal is empty, so no host was contacted");
+        assert!(said.contains(&says), "{said}");
+        let proposes = format!("`phalanx resume {RUN}` goes on with the one before");
+        assert!(said.contains(&proposes), "{said}");
         let named = past.sandbox.run(&["resume", empty, "--explain"]);
         assert_eq!(named.code, 2, "{named:?}");
         assert!(one_line(&named.stderr).contains("never began"), "{named:?}");
+        let before = past.sandbox.run(&["resume", RUN, "--explain"]);
+        assert_eq!(before.code, 0, "{before:?}");
     }
 }

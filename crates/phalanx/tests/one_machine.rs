@@ -102,6 +102,7 @@ fn this_machines_own_limit_of_files_is_told_as_that() {
                 "this machine may have no more than {files} files open at once"
             ));
             assert!(!line.contains("does not answer"), "{files}: {said}");
+            assert!(!line.contains("panicked"), "{files}: {said}");
             if is_told {
                 // It tries again for a while: others may let go of some.
                 let _ = child.kill();

@@ -381,3 +381,26 @@ fn the_recipe_says_what_a_failure_means() {
         report.failures.iter().filter(|f| f.cause.is_some()).count()
     );
 }
+
+#[test]
+fn why_a_host_took_no_part_is_told_by_its_kind() {
+    for (kind, says) in [
+        (FailureKind::Unreachable, "not reached on 1 host (w1): why"),
+        (FailureKind::Login, "login failed on 1 host (w1): why"),
+        (FailureKind::Sudo, "login failed on 1 host (w1): why"),
+        (FailureKind::Held, "held by another run on 1 host (w1): why"),
+        (FailureKind::Protocol, "given up on 1 host (w1): why"),
+    ] {
+        let plan = hello();
+        let mut story = Story::new(&plan);
+        story.add(
+            500,
+            EventKind::HostFailed {
+                host: "w1".into(),
+                failure: Failure::new(kind, "why"),
+            },
+        );
+        let text = text(&report(&plan, &story.events), 100);
+        assert!(text.contains(says), "{kind:?}: {text}");
+    }
+}

@@ -33,7 +33,16 @@ pub(super) fn wants_processes(said: &str) -> bool {
 
 /// A host that has no room for another process cannot serve us; that may pass.
 pub(super) fn no_processes(said: &str) -> LostError {
-    let said = Said::new(said);
+    // bash says it again and again.
+    let ends = [
+        "temporarily unavailable",
+        "Cannot fork",
+        "Cannot allocate memory",
+    ];
+    let ends = ends
+        .iter()
+        .filter_map(|end| Some(said.find(end)? + end.len()));
+    let said = Said::new(said.get(..ends.min().unwrap_or(said.len())).unwrap_or(said));
     LostError {
         reason: format!(
             "the host cannot start another process (its shell {said}): see what runs there, and its limits \
@@ -239,5 +248,31 @@ impl Talk {
         // Closing says the same once more, also to a terminal, which has no end of input.
         let _ = timeout(END_WITHIN, self.channel.end_input()).await;
         self.channel.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_room_for_a_process_is_known_by_the_words_of_its_shell() {
+        let bash = "/root/.bashrc: fork: retry: Resource temporarily unavailable";
+        for (said, told) in [
+            ("sh: 0: Cannot fork".to_owned(), "sh: 0: Cannot fork"),
+            (format!("{bash} {bash} {bash}"), bash),
+            (
+                "sh: can't fork: Resource temporarily unavailable".to_owned(),
+                "sh: can't fork: Resource temporarily unavailable",
+            ),
+        ] {
+            assert!(wants_processes(&said));
+            let reason = no_processes(&said).reason;
+            let begins =
+                format!("the host cannot start another process (its shell said {told:?}): ");
+            assert!(reason.starts_with(&begins), "{reason}");
+        }
+        assert!(!wants_processes("sudo: a password is required"));
+        assert!(!wants_processes(""));
     }
 }
