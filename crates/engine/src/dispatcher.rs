@@ -90,6 +90,8 @@ pub(crate) struct Dispatcher {
     stance: watch::Sender<Stance>,
     /// Whether another run holds a host, or has taken one over.
     held: bool,
+    /// Whether nothing may begin, since the plan is not of the hosts that are there.
+    amiss: bool,
     /// Attempts that an earlier process has left without an end.
     cut: Vec<(TaskId, u32)>,
     /// Whether any attempt of any task changed anything.
@@ -131,6 +133,7 @@ impl Dispatcher {
             settling: Settling::new(hosts, false),
             stance: watch::Sender::new(Stance::Working),
             held: false,
+            amiss: false,
             cut: Vec::new(),
             changed: false,
             plan,
@@ -276,6 +279,11 @@ impl Dispatcher {
             }
             Report::Away { host } => self.away(host),
             Report::Yields { host, failure } => self.yields(host, failure),
+            Report::OneMachine {
+                host,
+                other,
+                failure,
+            } => self.one_machine(host, other, failure),
             Report::Gone { host, failure } => self.gone(host, failure),
             Report::Announce {
                 task,
@@ -494,6 +502,9 @@ impl Dispatcher {
         }
         if self.held {
             return RunOutcome::Held;
+        }
+        if self.amiss {
+            return RunOutcome::Failed;
         }
         if self.cancel.is_some() {
             return RunOutcome::Interrupted;

@@ -21,6 +21,7 @@ use crate::link::{Link, NoLink};
 use crate::log_file::LogFile;
 use crate::message::Report;
 use crate::notices::Notices;
+use crate::one_machine::Machines;
 use crate::permits::Permits;
 use crate::resume::Begin;
 use crate::run_folder::RunFolder;
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) stance: watch::Receiver<Stance>,
     /// What all hosts have told so far.
     pub(crate) told: Mutex<ToldFacts>,
+    /// Which hosts may be one machine.
+    pub(crate) machines: Machines,
 }
 
 impl Shared {

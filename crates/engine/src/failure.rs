@@ -3,7 +3,7 @@
 use phalanx_events::{Failure, FailureKind};
 use phalanx_remote::{
     ConnectError, FenceError, JobError, LoginError, ProbeError, PutError, SudoError,
-    UnsafeSpoolError,
+    UnsafeSpoolError, is_out_of_files,
 };
 
 /// An error and its sources, in one sentence.
@@ -26,16 +26,25 @@ pub(crate) fn connect(error: &ConnectError) -> Failure {
         | ConnectError::HostKeyRevoked { .. }
         | ConnectError::HostKeyOther { .. }
         | ConnectError::HostKeyUnknown { .. } => FailureKind::Login,
-        ConnectError::KnownHosts { .. } => FailureKind::Storage,
+        ConnectError::KnownHosts { .. } | ConnectError::OwnFiles { .. } => FailureKind::Storage,
         _ => FailureKind::Unreachable,
     };
     Failure::new(kind, chain(error)).advice(error.advice())
 }
 
 /// A failure to store output on this machine.
-fn storage(error: &dyn std::error::Error) -> Failure {
-    Failure::new(FailureKind::Storage, chain(error))
-        .advice("free some space on this machine, then run again")
+fn storage(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let mut sources = std::iter::successors(Some(error), |error| error.source());
+    let of_files = sources.any(|error| {
+        let error: Option<&std::io::Error> = error.downcast_ref();
+        error.is_some_and(is_out_of_files)
+    });
+    Failure::new(FailureKind::Storage, chain(error)).advice(match of_files {
+        true => {
+            "raise this machine's limit of open files where phalanx is started (`ulimit -n 4096`), then run again"
+        }
+        false => "free some space on this machine, then run again",
+    })
 }
 
 fn sudo(error: &SudoError) -> Failure {
@@ -58,11 +67,15 @@ fn fence(error: &FenceError) -> Failure {
         FenceError::Removed { .. } => FailureKind::Died,
         FenceError::Damaged { .. } => FailureKind::Spool,
     };
-    Failure::new(kind, chain(error)).advice(error.advice())
+    Failure::new(kind, chain(error))
+        .advice(error.advice())
+        .lasting()
 }
 
 fn unsafe_spool(error: &UnsafeSpoolError) -> Failure {
-    Failure::new(FailureKind::Spool, chain(error)).advice(error.advice())
+    Failure::new(FailureKind::Spool, chain(error))
+        .advice(error.advice())
+        .lasting()
 }
 
 pub(crate) fn probe(error: &ProbeError) -> Failure {
@@ -90,12 +103,14 @@ pub(crate) fn job(error: &JobError) -> Failure {
         JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
         JobError::Fenced { .. } => FailureKind::Fenced,
         JobError::Absent | JobError::OutputShrank { .. } => FailureKind::Died,
-        JobError::Spool { .. } | JobError::NoSpace { .. } | JobError::NoSystemd => {
-            FailureKind::Spool
-        }
+        JobError::Spool { .. }
+        | JobError::NoSpace { .. }
+        | JobError::NoFlock { .. }
+        | JobError::NoSystemd => FailureKind::Spool,
         JobError::Protocol(_) => FailureKind::Protocol,
     };
-    let failure = Failure::new(kind, chain(error));
+    let mut failure = Failure::new(kind, chain(error));
+    failure.lasts = matches!(error, JobError::NoFlock { .. } | JobError::NoSystemd);
     match error.advice() {
         Some(advice) => failure.advice(advice),
         None => failure,

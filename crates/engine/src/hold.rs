@@ -92,7 +92,14 @@ impl Executor {
                     return Ok(());
                 }
                 Err(error) => return Err(failure::job(&error).into()),
-                Ok(Hold::Twice { host }) => return Err(self.one_machine(&host).into()),
+                Ok(Hold::Twice { host: name }) => {
+                    let hosts = &self.shared.plan.hosts;
+                    let other = hosts.iter().position(|host| host.name.as_str() == name);
+                    return Err(match other {
+                        Some(other) => self.one_machine(other).await,
+                        None => unknown_twin(&name).into(),
+                    });
+                }
                 Ok(Hold::Jobs(jobs)) => {
                     self.send(Report::Contended { host }).await;
                     let since = *found.jobs_since.get_or_insert_with(Instant::now);
@@ -170,15 +177,6 @@ impl Executor {
             Stance::Taking => LOOK_SOON,
             Stance::Working => LOOK,
         })
-    }
-
-    /// Two hosts of the plan turn out to be one.
-    fn one_machine(&self, other: &str) -> Failure {
-        let name = &self.planned().name;
-        let text =
-            format!("{other} and {name} are one machine: this run holds it already, as {other}");
-        Failure::new(FailureKind::Protocol, text)
-            .advice("look at the addresses of both in the cluster file, and remove one of them")
     }
 
     /// The number that the host knows this run by; 0 for one that only looks.
@@ -280,6 +278,12 @@ fn left_running(jobs: &[LeftJob]) -> Failure {
 fn held(them: &HolderWords) -> Failure {
     Failure::new(FailureKind::Held, whose(them, "holds"))
         .advice("wait for that run to end, or stop it where it was started")
+}
+
+/// What our own process calls the host is not in the plan.
+fn unknown_twin(name: &str) -> Failure {
+    let text = format!("this run holds the host already, under the name {name}");
+    Failure::new(FailureKind::Protocol, text)
 }
 
 /// Both were started at the same moment.

@@ -33,7 +33,7 @@ pub enum HomeError {
         what: &'static str,
     },
     /// It is somebody else's.
-    #[error("{} belongs to the user with the number {owner}, and we are {us}", path.display())]
+    #[error("{} belongs to {}, and this is {}", path.display(), user(*owner), user(*us))]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -52,12 +52,15 @@ pub enum HomeError {
     },
     /// Everybody may rename what is in a folder above it.
     #[error(
-        "everybody may write in {} (its mode is {mode:04o}), and so put another folder in the place of {}",
-        path.display(), home.display()
+        "everybody may write in {}, which belongs to {} (its mode is {mode:04o}), and so put another folder in the \
+         place of {}",
+        path.display(), user(*owner), home.display()
     )]
     Above {
         /// The folder above.
         path: PathBuf,
+        /// Whose it is.
+        owner: u32,
         /// Its permission bits.
         mode: u32,
         /// The folder that is not safe there.
@@ -74,21 +77,49 @@ impl HomeError {
                 "look what it is, then move {} away: a new one is made",
                 path.display()
             )),
-            Self::Foreign { path, .. } => Some(format!(
-                "work as its owner or with sudo from there; or, if you trust all that is in it, make it yours: \
-                 chown -R \"$(id -u)\" {}",
-                path.display()
+            // A login shell of root's (`su`, a container) does not say who began it, as sudo does.
+            Self::Foreign { path, owner, us } => Some(format!(
+                "run phalanx as {}, or with sudo from a shell of that user (in a container: `--user {owner}`); or, if \
+                 you trust all that is in it, make it yours: chown -R {us} {}",
+                user(*owner),
+                word(path)
             )),
             Self::Writable { path, .. } => Some(format!(
                 "look whether somebody has changed what is in it, then: chmod -R go-w {}",
-                path.display()
+                word(path)
             )),
-            Self::Above { path, .. } => Some(format!(
-                "keep the cluster file in a folder of your own (not on a file system that has no modes), or: \
-                 chmod o-w {}",
-                path.display()
+            Self::Above { path, owner, .. } => Some(format!(
+                "as {} or as root: chmod o-w {path}, or chmod +t {path} where all are to write there still; or keep the \
+                 cluster file in a folder of your own (on a file system that has modes)",
+                user(*owner),
+                path = word(path)
             )),
         }
+    }
+}
+
+/// A user by name, as far as this machine knows it, and number.
+fn user(number: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let is_it = fields.nth(1)?.parse() == Ok(number);
+        is_it.then_some(name)
+    });
+    match name {
+        Some(name) => format!("{name} (user {number})"),
+        None => format!("user {number}, whom this machine does not know"),
+    }
+}
+
+/// A path as one word of a command that is to be typed.
+fn word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@%".contains(c);
+    match text.chars().all(is_plain) && !text.starts_with('-') {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -168,10 +199,12 @@ fn above(home: &Path) -> Result<(), HomeError> {
     };
     let whole = folder.canonicalize().map_err(failed(folder))?;
     for path in whole.ancestors() {
-        let mode = fs::metadata(path).map_err(failed(path))?.mode() & 0o7777;
+        let metadata = fs::metadata(path).map_err(failed(path))?;
+        let mode = metadata.mode() & 0o7777;
         if mode & EVERYBODY != 0 && mode & STICKY == 0 {
             return Err(HomeError::Above {
                 path: path.to_owned(),
+                owner: metadata.uid(),
                 mode,
                 home: home.to_owned(),
             });
@@ -261,9 +294,24 @@ mod tests {
                 matches!(error, HomeError::Foreign { owner: 4711, .. }),
                 "{error}"
             );
+            let path = home.join(name);
+            let path = path.display().to_string();
+            let path = path.trim_end_matches('/');
+            let told = format!("{error}; {}", error.advice().unwrap());
+            let says = format!(
+                "{path} belongs to user 4711, whom this machine does not know, and this is root (user 0)"
+            );
+            assert!(told.starts_with(&says), "{told}");
+            assert!(told.ends_with(&format!("chown -R 0 {path}")), "{told}");
             assert!(check_home(&home, Some(4712)).is_err());
             prepare_home(&home, Some(4711)).unwrap();
         }
+    }
+
+    #[test]
+    fn a_path_in_a_command_is_one_word() {
+        assert_eq!(word(Path::new("/a/b-c.d")), "/a/b-c.d");
+        assert_eq!(word(Path::new("/a b/it's;x")), r"'/a b/it'\''s;x'");
     }
 
     #[test]
@@ -276,6 +324,17 @@ mod tests {
             mode(&path, 0o777);
             let error = prepare_home(&home, None).unwrap_err();
             assert!(matches!(error, HomeError::Above { .. }), "{error}");
+            let (owner, path) = (
+                user(rustix::process::geteuid().as_raw()),
+                path.canonicalize().unwrap(),
+            );
+            let says = format!(
+                "everybody may write in {}, which belongs to {owner} (its mode",
+                path.display()
+            );
+            assert!(error.to_string().starts_with(&says), "{error}");
+            let advises = format!("as {owner} or as root: chmod o-w {}, ", path.display());
+            assert!(error.advice().unwrap().starts_with(&advises));
             assert!(!home.exists());
             mode(&path, 0o1777);
             check_home(&home, None).unwrap();

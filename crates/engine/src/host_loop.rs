@@ -119,7 +119,7 @@ impl Executor {
             let connection = self.link.get().await?;
             match self.hold_and_read(&*connection).await {
                 Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
-                    self.link.after_loss(false).await?;
+                    self.link.after_loss(false, &lost.message).await?;
                 }
                 other => return other,
             }
@@ -133,8 +133,13 @@ impl Executor {
         tokio::select! {
             biased;
             () = at_least(&mut cancel, CancelLevel::NoNewTasks) => Err(Cut::Cancelled),
-            read = self.read_facts(connection) => read.map(drop),
+            read = self.read_and_compare(connection) => read,
         }
+    }
+
+    async fn read_and_compare(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
+        let boot = self.read_facts(connection).await?;
+        self.is_another_machine(connection, boot).await
     }
 
     /// Fetches again what this machine has lost of the logs of jobs that are over. Where that fails, the
@@ -388,8 +393,8 @@ impl Executor {
             let connection = self.link.get().await?;
             match connection.cancel_job(&job, self.fence(), GRACE).await {
                 Ok(()) => return Ok(()),
-                Err(JobError::Lost(_) | JobError::Stalled(_)) => {
-                    self.link.after_loss(false).await?;
+                Err(error @ (JobError::Lost(_) | JobError::Stalled(_))) => {
+                    self.link.after_loss(false, &error.to_string()).await?;
                 }
                 Err(error) => return Err(failure::job(&error).into()),
             }

@@ -37,14 +37,15 @@ pub(crate) fn longer(pause: Duration) -> Duration {
 /// Whether time alone may mend it. What a check has found, a login that is refused, a reboot that did not
 /// come about and a job of which nobody knows what became of it wait for the operator.
 pub(crate) fn may_pass(failure: &Failure) -> bool {
-    matches!(
-        failure.kind,
-        FailureKind::Unreachable
-            | FailureKind::Script
-            | FailureKind::TimedOut
-            | FailureKind::Spool
-            | FailureKind::Put
-    )
+    !failure.lasts
+        && matches!(
+            failure.kind,
+            FailureKind::Unreachable
+                | FailureKind::Script
+                | FailureKind::TimedOut
+                | FailureKind::Spool
+                | FailureKind::Put
+        )
 }
 
 #[cfg(test)]

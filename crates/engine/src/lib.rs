@@ -23,6 +23,7 @@ mod log_file;
 mod log_times_file;
 mod message;
 mod notices;
+mod one_machine;
 mod password_hash;
 mod permits;
 pub mod plain_file;

@@ -17,6 +17,8 @@ use crate::message::Report;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A connection that was there this long was no failed attempt.
 const STEADY: Duration = Duration::from_secs(30);
+/// Connections to a host that break are made no more often than this.
+const LEAST_APART: Duration = Duration::from_secs(1);
 /// How long a host that never answered is tried; one that did answer gets its own
 /// `reconnect_for`.
 const FIRST_CONTACT_FOR: Duration = Duration::from_secs(30);
@@ -225,16 +227,20 @@ impl Link {
 
     /// Lets a lost connection go. Where connections break again and again without anything getting
     /// further, each time is waited for longer, and after `reconnect_for` the host is given up.
-    pub(crate) async fn after_loss(&mut self, got_further: bool) -> Result<(), NoLink> {
-        self.drop_connection().await;
+    pub(crate) async fn after_loss(&mut self, got_further: bool, why: &str) -> Result<(), NoLink> {
         let now = Instant::now();
+        // One that breaks at once each time is not made again at once each time, however far it got.
+        let lived = self.since().map(|since| now.duration_since(since));
+        let rest = lived.map_or(Duration::ZERO, |lived| LEAST_APART.saturating_sub(lived));
+        self.drop_connection().await;
         let (since, pause) = match self.fruitless {
             Some(fruitless) if !got_further => fruitless,
-            _ => (now, Duration::ZERO),
+            _ => (now, rest),
         };
         if now.duration_since(since) > self.host.ssh.reconnect_for {
-            let text =
-                "the connection is made and breaks again and again, and nothing gets further";
+            let text = format!(
+                "the connection is made and breaks again and again, and nothing gets further: {why}"
+            );
             return Err(NoLink::Failed(Failure::new(FailureKind::Unreachable, text)));
         }
         let next = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);

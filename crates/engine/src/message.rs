@@ -25,6 +25,12 @@ pub(crate) enum Report {
     /// Somebody else takes hosts at the same moment as we do, this one among them, and stays by the lot that
     /// each has drawn: we give way, unless we have begun.
     Yields { host: usize, failure: Failure },
+    /// Both hosts turn out to be one machine.
+    OneMachine {
+        host: usize,
+        other: usize,
+        failure: Failure,
+    },
     /// The host is connected and has told its facts: it takes tasks.
     Ready { host: usize },
     /// The host is given up.

@@ -55,8 +55,9 @@ impl Executor {
                     attempt.put_took += took;
                     break;
                 }
-                Err(PutError::Lost(_) | PutError::Stalled(_)) => {
-                    self.link.after_loss(!done.is_empty()).await?;
+                Err(error @ (PutError::Lost(_) | PutError::Stalled(_))) => {
+                    let why = error.to_string();
+                    self.link.after_loss(!done.is_empty(), &why).await?;
                 }
                 Err(error) => return Err(failure::put(&error).into()),
             }

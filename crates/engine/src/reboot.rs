@@ -161,8 +161,8 @@ impl Executor {
             }
             match connection.boot_identity().await {
                 Ok(before) => return Ok((connection, before)),
-                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
-                    self.link.after_loss(false).await?;
+                Err(error @ (ProbeError::Lost(_) | ProbeError::Stalled(_))) => {
+                    self.link.after_loss(false, &error.to_string()).await?;
                 }
                 Err(error) => return Err(failure::probe(&error).into()),
             }

@@ -27,6 +27,7 @@ use crate::link::Link;
 
 use crate::message::Report;
 use crate::notices::Notices;
+use crate::one_machine::Machines;
 use crate::permits::Permits;
 use crate::process_token;
 use crate::resume::Resumption;
@@ -294,6 +295,7 @@ pub async fn run(
         holder,
         stance,
         told: Mutex::new(ToldFacts::of(&known)),
+        machines: Machines::default(),
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();

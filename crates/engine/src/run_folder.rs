@@ -312,6 +312,25 @@ impl RunFolder {
         read(bytes).map_err(|source| RunFolderError::Journal { path, source })
     }
 
+    /// Whether the run ended before it began. A journal's first line is on the disk before any host is contacted,
+    /// so where it has none, nobody was; and then there is nothing here but what a run brings with it.
+    pub fn never_began(&self) -> bool {
+        let begun = match self.journal() {
+            Err(RunFolderError::Journal { source, .. }) => !matches!(source, JournalError::Empty),
+            Err(RunFolderError::Io { source, .. }) => source.kind() != io::ErrorKind::NotFound,
+            _ => true,
+        };
+        let brought = [
+            self.journal_path(),
+            self.plan_path(1),
+            self.path.join(succession::FILE),
+        ];
+        let is_brought = |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| brought.contains(&entry.path()))
+        };
+        !begun && fs::read_dir(&self.path).is_ok_and(|mut entries| entries.all(is_brought))
+    }
+
     /// The journal's format, where a newer program has written it.
     pub fn newer_format(&self) -> Option<u32> {
         let mut head = Vec::new();

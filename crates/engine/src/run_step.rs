@@ -119,12 +119,14 @@ impl Executor {
                             reason: error.to_string(),
                         })
                         .await;
+                    } else {
+                        self.notice(format!("{error}; trying again")).await;
                     }
                     let now = (watch.accepted, attempt.log.offset());
                     // A job may be silent for long: that its connection held counts as well.
                     let held_on = matches!(error, JobError::Lost(_)) && self.link.was_steady();
                     let got_further = std::mem::replace(&mut held, now) != now || held_on;
-                    match self.link.after_loss(got_further).await {
+                    match self.link.after_loss(got_further, &error.to_string()).await {
                         Err(NoLink::Failed(failure)) => return Err(may_run(failure).into()),
                         other => other?,
                     }
@@ -226,6 +228,10 @@ impl Executor {
     /// What the end of the job means for the task.
     async fn job_end(&mut self, job: JobEnd, attempt: &mut Attempt) -> TaskEnd {
         if let Some(text) = attempt.log.cut_to_tell() {
+            self.notice(text).await;
+        }
+        if let (JobState::Ended(_), 1..) = (&job.state, job.left) {
+            let text = left_behind(attempt.id.stage.as_str(), &job);
             self.notice(text).await;
         }
         let lines = attempt.log.last_lines();
@@ -424,6 +430,23 @@ pub(crate) fn errors_among(problems: &[ReportedProblem]) -> Option<Failure> {
         _ => format!("it found {errors} problems that have to be solved first"),
     };
     Some(Failure::new(FailureKind::Problems, text))
+}
+
+/// What a script has left running ends with it, which it may not have expected.
+fn left_behind(stage: &str, job: &JobEnd) -> String {
+    let (count, them) = match job.left {
+        1 => ("a process".to_owned(), "it was"),
+        left => (format!("{left} processes"), "they were"),
+    };
+    let names = match job.left_names.as_slice() {
+        [] => String::new(),
+        names if names.len() < job.left as usize => format!(" ({}, ...)", names.join(", ")),
+        names => format!(" ({})", names.join(", ")),
+    };
+    format!(
+        "the script of {stage} ended and left {count} running{names}; {them} ended too: what is to stay has to be \
+         a service of the host"
+    )
 }
 
 /// `the script ended with status 4`, or what the status means where it is a signal's.

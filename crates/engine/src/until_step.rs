@@ -158,8 +158,9 @@ impl Executor {
                         self.progress(EventKind::TaskWaiting { task, text }).await;
                     }
                 }
-                Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => {
-                    self.link.after_loss(std::mem::take(&mut answered)).await?;
+                Err(error @ (ProbeError::Lost(_) | ProbeError::Stalled(_))) => {
+                    let answered = std::mem::take(&mut answered);
+                    self.link.after_loss(answered, &error.to_string()).await?;
                     continue;
                 }
                 Err(error) => return Err(failure::probe(&error).into()),

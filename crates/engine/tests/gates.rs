@@ -5,6 +5,7 @@ mod support;
 
 use phalanx_events::{EventKind, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{Allowance, FactKind, Plan};
+use phalanx_remote::{FenceError, JobError, Said, UnsafeSpoolError};
 use support::{Dial, Job, PlanMaker, World, script, until};
 
 #[tokio::test(start_paused = true)]
@@ -505,4 +506,77 @@ async fn a_host_that_the_others_cannot_do_without_is_not_waited_for() {
     let ran = world.run(plan).await;
     assert_eq!(ran.outcome, RunOutcome::Failed);
     assert!(ran.never_started("long@w1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_time_does_not_mend_is_given_up_at_once_with_its_advice() {
+    let spool = || "/var/lib/phalanx".to_owned();
+    for (error, says, advises) in [
+        (
+            JobError::UnsafeSpool(UnsafeSpoolError {
+                spool: spool(),
+                reason: "/var/lib/phalanx/j belongs to user 42 and has mode 755".into(),
+            }),
+            "/var/lib/phalanx/j belongs to user 42",
+            "chown root",
+        ),
+        (
+            JobError::Fence(FenceError::Damaged {
+                spool: spool(),
+                file: "/var/lib/phalanx/fence".into(),
+            }),
+            "/var/lib/phalanx/fence is damaged",
+            "remove /var/lib/phalanx/fence",
+        ),
+        (
+            JobError::NoFlock {
+                said: Said("flock: not found".into()),
+            },
+            "its `flock` said \"flock: not found\"",
+            "install util-linux",
+        ),
+    ] {
+        let world = World::default();
+        let plan = five_workers(&world);
+        world.job_error("w2", error);
+        let ran = world.run(plan).await;
+        assert_eq!(ran.outcome, RunOutcome::Failed);
+        let (_, end) = ran.end("one@w2");
+        let failure = end.failure.as_ref().unwrap();
+        assert_eq!(failure.kind, FailureKind::Spool);
+        assert!(failure.lasts);
+        assert!(failure.message.contains(says), "{}", failure.message);
+        let advice = failure.advice.as_deref().unwrap();
+        assert!(advice.contains(advises), "{advice}");
+        // Nobody came back to it, though the others went on for long.
+        assert_eq!(world.started("w2"), Vec::<String>::new());
+        assert!(ran.outcome_of("last@w1").is_done());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_script_leaves_running_is_told() {
+    let world = World::default();
+    let mut job = Job::ok(1);
+    job.left = vec!["sleep".into(), "nginx".into()];
+    world.job("a", "one", job);
+    let plan = PlanMaker::new(&["a:w"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = world.run(plan).await;
+    let notices: Vec<&str> = ran
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::HostNotice { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notices,
+        [
+            "the script of one ended and left 2 processes running (sleep, nginx); they were ended too: what is to \
+             stay has to be a service of the host"
+        ]
+    );
 }

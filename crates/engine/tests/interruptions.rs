@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, RebootPhase, RunOutcome};
 use phalanx_plan::Action;
-use phalanx_remote::{JobState, LoginError};
+use phalanx_remote::{JobError, JobState, LoginError, LostError};
 use support::{Dial, Job, PlanMaker, Ran, World, script, until};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -501,4 +501,53 @@ async fn nothing_runs_beside_what_another_run_left_running() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_at_once_each_time_is_made_once_a_second() {
+    let world = World::default();
+    // Each of them gets one byte further.
+    let mut job = Job::ok(30).says(&"x".repeat(1_000));
+    job.drips = true;
+    world
+        .job("a", "one", job)
+        .breaks_each("a", Duration::from_millis(10));
+    let plan = PlanMaker::new(&["a:m"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = world.run(plan).await;
+    assert_eq!(ran.outcome, RunOutcome::Done);
+    let connections = world.connections("a");
+    assert!((10..40).contains(&connections), "{connections}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_nothing_gets_further_is_told() {
+    let world = World::default();
+    let lost = || {
+        JobError::Lost(LostError {
+            reason: "the host cannot start another process".into(),
+        })
+    };
+    for _ in 0..10_000 {
+        world.job_error("a", lost());
+    }
+    let plan = PlanMaker::new(&["a:m"])
+        .stage("one", "", script(), &[])
+        .plan();
+    let ran = world.run(plan).await;
+    let (_, end) = ran.end("one@a");
+    let said = &end.failure.as_ref().unwrap().message;
+    assert!(
+        said.contains(
+            "nothing gets further: the connection was lost: the host cannot start another process"
+        ),
+        "{said}"
+    );
+    // And before: not only after all that time.
+    let early = |kind: &EventKind| matches!(kind, EventKind::HostNotice { text, .. } if text.contains("cannot start another process"));
+    assert_eq!(
+        ran.events.iter().filter(|event| early(&event.kind)).count(),
+        1
+    );
 }

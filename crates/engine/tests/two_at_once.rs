@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use phalanx_events::{EventKind, Failure, FailureKind, RunOutcome};
+use phalanx_events::{Control, EventKind, Failure, FailureKind, RunOutcome};
 use phalanx_plan::{Allowance, Plan};
 use phalanx_remote::Stance;
 use proptest::prelude::*;
@@ -134,6 +134,28 @@ async fn who_is_ahead_waits_for_the_other_to_let_go() {
     assert_eq!(ran.outcome, RunOutcome::Done);
     let after = ran.started("one@a");
     assert!((7_000..7_500).contains(&after), "{after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_somebody_else_takes_and_that_is_left_out_is_not_waited_for() {
+    let world = holding();
+    world.held_by_one("b", OTHER, Some(10), Stance::Taking, 0);
+    for host in ["a", "b", "c"] {
+        jobs(&world, host, 1);
+    }
+    world.says(3, Control::Drop { host: "b".into() });
+    let ran = world.run(plan(&["a", "b", "c"])).await;
+    assert_eq!(world.answers().len(), 1);
+    assert!(world.answers()[0].is_ok(), "{:?}", world.answers());
+    let after = ran.started("one@a");
+    assert!((3_000..3_500).contains(&after), "{after}");
+    for task in ["two@a", "two@c"] {
+        assert!(ran.outcome_of(task).is_done());
+    }
+    assert!(ran.never_started("one@b"));
+    // It stays the other one's, and none of ours is held.
+    assert!(world.is_held("b") && !world.is_held("a") && !world.is_held("c"));
+    assert_ne!(ran.outcome, RunOutcome::Held);
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,16 +316,56 @@ async fn two_hosts_that_are_one_machine_are_told() {
     for host in ["a", "b"] {
         jobs(&world, host, 1);
     }
+    jobs(&world, "c", 1);
     world.is_also("b", "a");
-    let ran = world.run(plan(&["a", "b"])).await;
-    let names = ["a", "b"].map(|host| {
-        let failed = |kind: &EventKind| matches!(kind, EventKind::HostFailed { host: name, .. } if name.as_str() == host);
-        ran.events.iter().any(|event| failed(&event.kind))
-    });
-    assert_eq!(names.iter().filter(|failed| **failed).count(), 1);
-    let failed = if names[0] { "a" } else { "b" };
-    let said = &failure(&ran, failed).message;
-    assert!(said.contains("are one machine"), "{said}");
+    let ran = world.run(plan(&["a", "b", "c"])).await;
+    for host in ["a", "b"] {
+        let failure = failure(&ran, host);
+        let said =
+            "a and b are one machine: 192.0.2.1 port 22 and 192.0.2.1 port 22 both lead to it";
+        assert_eq!(failure.message, said);
+        let advice = failure.advice.as_deref().unwrap();
+        assert!(
+            advice.starts_with("give a or b its own address"),
+            "{advice}"
+        );
+    }
+    // The plan is of other hosts than are there: nothing begins, nobody else is blamed, and all is let go.
+    assert_eq!(ran.outcome, RunOutcome::Failed);
+    assert!(!began(&ran));
+    assert!(!world.is_held("a") && !world.is_held("c"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_tells_two_hosts_that_are_one_machine_and_only_these() {
+    // All hosts of the world say the same boot of themselves.
+    for twins in [true, false] {
+        let mut world = World::default();
+        if twins {
+            world.is_also("b", "a");
+        }
+        for host in ["a", "b", "c"] {
+            jobs(&world, host, 1);
+        }
+        let mut plan = plan(&["a", "b", "c"]);
+        plan.flow = "check".to_owned();
+        let ran = world.run(plan).await;
+        let failed = |host: &str| {
+            let failed = |kind: &EventKind| matches!(kind, EventKind::HostFailed { host: name, .. } if name.as_str() == host);
+            ran.events.iter().any(|event| failed(&event.kind))
+        };
+        assert!(!failed("c"));
+        let failed: Vec<_> = ["a", "b"].into_iter().filter(|host| failed(host)).collect();
+        assert_eq!(failed.len(), usize::from(twins), "{failed:?}");
+        if let [host] = failed[..] {
+            let said = &failure(&ran, host).message;
+            assert!(
+                said.starts_with("a and b are one machine: 192.0.2.1 port 22 "),
+                "{said}"
+            );
+            assert_eq!(ran.outcome, RunOutcome::Failed);
+        }
+    }
 }
 
 /// Some controllers, and what they find.

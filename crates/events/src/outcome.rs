@@ -63,6 +63,9 @@ pub struct Failure {
     /// that ended so may end once more, when the host has told how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_run: bool,
+    /// Whether time alone does not mend it, whatever its kind: it waits for the operator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lasts: bool,
     /// The last lines of output that matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<String>,
@@ -76,6 +79,7 @@ impl Failure {
             message: message.into(),
             advice: None,
             may_run: false,
+            lasts: false,
             lines: Vec::new(),
         }
     }
@@ -84,6 +88,13 @@ impl Failure {
     #[must_use]
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
+        self
+    }
+
+    /// Says that time alone does not mend it.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.lasts = true;
         self
     }
 

@@ -16,9 +16,21 @@ const USER_KNOWN_HOSTS: [&str; 2] = [".ssh/known_hosts", ".ssh/known_hosts2"];
 /// ssh's own known_hosts of the whole machine.
 const MACHINE_KNOWN_HOSTS: [&str; 2] = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
 
+/// Without any connection the program has about as many files open.
+const FEWEST_FILES: u64 = 12;
+
 /// What hosts are talked to in. One thread: that is the cheapest for each host, and enough to fill a network. More
 /// threads mostly wake each other.
 pub(crate) fn runtime() -> Result<Runtime, Trouble> {
+    // Each connection takes a file; where the limit can't be raised, connecting tells.
+    let files = phalanx_remote::raise_fd_limit();
+    if let Some(files) = files.filter(|files| *files < FEWEST_FILES) {
+        let text = format!(
+            "this machine lets the program have only {files} files open at once, which is too few"
+        );
+        return Err(Trouble::new("command::files", text)
+            .help("raise the limit where phalanx is started: `ulimit -n 4096`"));
+    }
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -29,8 +41,6 @@ pub(crate) fn runtime() -> Result<Runtime, Trouble> {
 
 /// A transport to all hosts of the plan.
 pub(crate) fn transport(plan: &Plan, environment: &Environment) -> SshTransport {
-    // Each connection takes a file; where the limit can't be raised, connecting tells.
-    let _ = phalanx_remote::raise_fd_limit();
     let targets = plan.hosts.iter().map(|host| target(host, environment));
     SshTransport::new(targets.collect(), SshOptions::default())
 }

@@ -51,9 +51,10 @@ pub(crate) fn resume(
         }
     };
     // All that is read back is read here, to its end, before anything is written or anybody is asked.
-    let journal = folder
-        .journal_to_continue()
-        .map_err(|error| run_list::unreadable(&error))?;
+    let journal = match folder.journal_to_continue() {
+        Err(_) if folder.never_began() => return Err(never_began(folder.id(), None)),
+        journal => journal.map_err(|error| run_list::unreadable(&error))?,
+    };
     let state = RunState::of(&journal.events);
     let before = plans(&folder, &state)?;
     let Some(old) = before.get(&state.plan) else {
@@ -114,6 +115,7 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
     let cluster = &loaded.cluster.name.value;
     let mut found: Option<RunFolder> = None;
     let mut others: Vec<RunId> = Vec::new();
+    let mut empty: Option<RunId> = None;
     for run in run_list::list(&loaded.home)? {
         let folder = run_list::open(&loaded.home, &run)?;
         let state = match of_cluster(&folder, cluster) {
@@ -121,6 +123,11 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
             Ok(None) => continue,
             // It is older than the one that was found.
             Err(_) if found.is_some() => break,
+            // Nobody was contacted by it: the one before it is looked for.
+            Err(_) if folder.never_began() => {
+                empty.get_or_insert(run);
+                continue;
+            }
             Err(error) => return Err(passed_over(&folder, &error)),
         };
         if is_unfinished(&state) {
@@ -132,6 +139,10 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
             // What came before it was finished by it; not by one that came to nothing.
             break;
         }
+    }
+    // It is said, not passed over: whoever knows better can tell.
+    if let Some(empty) = &empty {
+        return Err(never_began(empty, found.as_ref().map(RunFolder::id)));
     }
     let found = found.ok_or_else(|| {
         let text = format!("no run of {cluster} is unfinished");
@@ -178,6 +189,18 @@ pub(crate) fn unfinished(loaded: &Loaded) -> Option<String> {
 
 fn folder_words(folder: &RunFolder) -> String {
     format!("the run {}", folder.id())
+}
+
+/// That a run has nothing to go on with, and which one before it has.
+fn never_began(run: &RunId, before: Option<&RunId>) -> Trouble {
+    let text =
+        format!("the run {run} never began: its journal is empty, so no host was contacted by it");
+    Trouble::new("resume::empty", text).help(match before {
+        Some(before) => {
+            format!("`phalanx resume {before}` goes on with the one before; `phalanx install` begins a new one")
+        }
+        None => "`phalanx install` begins a new one; `phalanx runs` lists those before it".to_owned(),
+    })
 }
 
 /// What a run's journal says, where it is one of this cluster that changes hosts, and began.

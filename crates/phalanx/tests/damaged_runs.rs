@@ -287,11 +287,21 @@ fn a_first_line_that_is_damaged_is_refused_and_no_older_run_is_taken() {
         assert!(explained.stderr.contains(RUN), "{explained:?}");
     }
     past.set("");
-    let said = past.refused("an empty file");
-    assert!(said.contains("the journal is empty"), "{said}");
-    fs::remove_file(past.folder.journal_path()).unwrap();
-    let said = past.refused("no file");
-    assert!(said.contains(&format!("{RUN}/journal.jsonl")), "{said}");
+    for what in ["an empty file", "no file"] {
+        match what {
+            "no file" => fs::remove_file(past.folder.journal_path()).unwrap(),
+            _ => past.set(""),
+        }
+        let said = past.refused(what);
+        let says = format!("the run {RUN} never began: its journal is empty");
+        assert!(said.contains(&says), "{said}");
+        // Where it has left anything, it may have been more.
+        let logs = past.folder.path().join("logs");
+        fs::create_dir(&logs).unwrap();
+        let said = past.refused(what);
+        assert!(said.contains(&format!("{RUN}/journal.jsonl")), "{said}");
+        fs::remove_dir(&logs).unwrap();
+    }
     past.set(JOURNAL.replacen(RUN, "20260101-000000-else", 1));
     let named = past.sandbox.run(&["resume", RUN, "--yes"]);
     assert_eq!((named.code, past.door.rung()), (2, 0), "{named:?}");
@@ -681,5 +691,30 @@ fn times_that_cannot_be_break_nothing() {
                 "{number}: {command:?}: {ran:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_newer_run_that_never_began_is_told_with_the_one_before_it() {
+    let past = past();
+    let empty = "20260102-000000-none";
+    let newer = RunFolder::create(&past.home(), &RunId::new(empty), &plan()).unwrap();
+    for torn in [None, Some(""), Some("{\"phalanx_journal\":1,\"ru")] {
+        if let Some(torn) = torn {
+            fs::write(newer.journal_path(), torn).unwrap();
+        }
+        let explained = past.sandbox.run(&["resume", "--explain"]);
+        assert_eq!(explained.code, 2, "{torn:?}: {explained:?}");
+        let said = one_line(&explained.stderr);
+        let says =
+            format!("the run {empty} never began: its journal is empty, so no host was contacted");
+        assert!(said.contains(&says), "{said}");
+        let proposes = format!("`phalanx resume {RUN}` goes on with the one before");
+        assert!(said.contains(&proposes), "{said}");
+        let named = past.sandbox.run(&["resume", empty, "--explain"]);
+        assert_eq!(named.code, 2, "{named:?}");
+        assert!(one_line(&named.stderr).contains("never began"), "{named:?}");
+        let before = past.sandbox.run(&["resume", RUN, "--explain"]);
+        assert_eq!(before.code, 0, "{before:?}");
     }
 }

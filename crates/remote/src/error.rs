@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use thiserror::Error;
 
-use crate::refusal::{LoginError, SudoError, UnsafeSpoolError};
+use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 
 /// The connection is gone.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -45,6 +47,18 @@ pub enum ConnectError {
         /// Address and port.
         address: String,
         /// Why.
+        source: std::io::Error,
+    },
+    /// This machine may not open another file, which a connection is.
+    #[error(
+        "{address} was not asked: this machine may have no more than {limit} files open at once"
+    )]
+    OwnFiles {
+        /// Address and port.
+        address: String,
+        /// How many.
+        limit: String,
+        /// What the system said.
         source: std::io::Error,
     },
     /// No answer in time.
@@ -149,11 +163,30 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// The same error; but where this machine is out of files, that is said, and not something of the host.
+    pub(crate) fn of_own_limit(self, address: String) -> Self {
+        match self {
+            Self::Tcp { source, .. }
+            | Self::Resolve { source, .. }
+            | Self::KnownHosts { source, .. }
+                if is_out_of_files(&source) =>
+            {
+                Self::OwnFiles {
+                    address,
+                    limit: open_files(&source),
+                    source,
+                }
+            }
+            other => other,
+        }
+    }
+
     /// Whether trying again may help: the host may be booting, or busy. A wrong key stays wrong.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Tcp { .. }
+                | Self::OwnFiles { .. }
                 | Self::ConnectTimeout { .. }
                 | Self::AuthTimeout { .. }
                 | Self::ClosedEarly { .. }
@@ -174,12 +207,18 @@ impl ConnectError {
                  or security group is in the way"
                     .into()
             }
+            Self::OwnFiles { .. } => {
+                "each host takes one, and the program a dozen: raise the limit where phalanx is started \
+                 (`ulimit -n 4096`; as root, or in /etc/security/limits.conf, where the hard limit is \
+                 lower), or work on fewer hosts at once"
+                    .into()
+            }
             Self::AuthTimeout { .. } => {
                 "the host may be overloaded, or its sshd waits for DNS (UseDNS); try `ssh` by hand".into()
             }
             Self::ClosedEarly { .. } => {
                 "either no SSH server listens there, or it has too many logins in progress \
-                 (MaxStartups); try `ssh` by hand"
+                 (MaxStartups), or the host can start no more processes; try `ssh` by hand"
                     .into()
             }
             Self::Handshake { .. } => "the host's sshd may be very old or restricted; see its sshd_config".into(),
@@ -332,6 +371,12 @@ pub enum JobError {
         /// The folder.
         spool: String,
     },
+    /// The host has no program that locks files, or another one than is needed.
+    #[error("the host cannot lock its spool: its `flock` {said}")]
+    NoFlock {
+        /// What it said.
+        said: Said,
+    },
     /// The host has no systemd, and the cluster file does not allow to do without.
     #[error("the host has no running systemd to keep jobs alive")]
     NoSystemd,
@@ -407,6 +452,9 @@ impl JobError {
                 Some(format!("check the file system that holds {spool} on the host"))
             }
             Self::NoSpace { spool } => Some(format!("free some space below {spool} on the host")),
+            Self::NoFlock { .. } => Some(
+                "install util-linux on the host (the `flock` of busybox has no time limit, `-w`)".into(),
+            ),
             Self::NoSystemd => Some(
                 "set `jobs: session` under `ssh` in the cluster file if jobs may do without systemd there"
                     .into(),
@@ -414,6 +462,21 @@ impl JobError {
             _ => None,
         }
     }
+}
+
+/// Whether this process, or this machine, may open no more files.
+pub fn is_out_of_files(error: &std::io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(number, Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// How many files may be open: of this process, or of all.
+fn open_files(error: &std::io::Error) -> String {
+    if error.raw_os_error() == Some(Errno::NFILE.raw_os_error()) {
+        return "all its processes together have".to_owned();
+    }
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or("some".to_owned(), |limit| limit.to_string())
 }
 
 /// `10 s`, `1 min 30 s`, `250 ms`.

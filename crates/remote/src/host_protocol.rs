@@ -51,6 +51,7 @@ use crate::error::{FenceError, ProbeError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
 use environment::Environment;
+pub(crate) use request::nonce;
 use request::{PIECES, Request};
 use talk::{Ended, TalkError};
 

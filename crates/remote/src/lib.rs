@@ -13,9 +13,12 @@ pub mod host_protocol;
 pub mod port;
 pub mod refusal;
 pub mod result;
+mod same_machine;
 pub mod ssh;
 
-pub use error::{ConnectError, FenceError, JobError, LostError, ProbeError, PutError};
+pub use error::{
+    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, is_out_of_files,
+};
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
     BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
@@ -26,6 +29,7 @@ pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{
     RECORDS_KEPT, RESULT_KEPT, ReportedProblem, ResultLines, Severity, TEXT_KEPT, parse_result,
 };
+pub use same_machine::is_same_machine;
 pub use ssh::{
     HostKeyPolicy, SshOptions, SshSession, SshTarget, SshTransport, is_public_key, raise_fd_limit,
 };

@@ -280,6 +280,8 @@ pub struct JobEnd {
     pub took: Option<Duration>,
     /// How many processes it left running, which were then ended.
     pub left: u32,
+    /// What some of them are called, each a plain name.
+    pub left_names: Vec<String>,
     /// Whether the host had no room left at the end, so that output may be missing.
     pub full: bool,
 }

@@ -254,6 +254,7 @@ async fn children_left_behind_are_ended() {
     for host in Host::each() {
         let (end, seen) = host.run(&id("left"), "sleep 1000 & echo $!; exit 4").await;
         assert_eq!((end.state, end.left), (JobState::Ended(4), 1));
+        assert_eq!(end.left_names, ["sleep"]);
         let process = format!("/proc/{}", seen.text().trim());
         until("the child is gone", || {
             !std::path::Path::new(&process).exists()

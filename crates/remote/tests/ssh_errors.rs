@@ -247,7 +247,7 @@ async fn a_server_that_closes_early() {
     let target = server(drop);
     assert_snapshot!(why(&target, Path::new("FOLDER")).await, @"
     ADDRESS:PORT closed the connection before the login
-    advice: either no SSH server listens there, or it has too many logins in progress (MaxStartups); try `ssh` by hand
+    advice: either no SSH server listens there, or it has too many logins in progress (MaxStartups), or the host can start no more processes; try `ssh` by hand
     (may pass)
     ");
     // The same after a name, as an sshd with too many logins does it.

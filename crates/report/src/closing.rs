@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use phalanx_events::{ReportedSeverity, RunOutcome};
+use phalanx_events::{FailureKind, ReportedSeverity, RunOutcome};
 
 use crate::data::{Counts, CriticalPath, FailureReport, HostEnd, HostReport, RunReport};
 use crate::duration::took;
@@ -266,7 +266,12 @@ fn failure_text(text: &mut String, failure: &FailureReport, options: ClosingOpti
     let gap = if text.is_empty() { "" } else { "\n" };
     let what = match &failure.stage {
         Some(stage) => format!("{stage} failed"),
-        None => "not reached".into(),
+        None => match failure.kind {
+            FailureKind::Unreachable => "not reached".into(),
+            FailureKind::Login | FailureKind::Sudo => "login failed".into(),
+            FailureKind::Held => "held by another run".into(),
+            _ => "given up".into(),
+        },
     };
     let _ = writeln!(
         text,

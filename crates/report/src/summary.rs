@@ -216,6 +216,7 @@ fn failures(
                 .as_deref()
                 .map(|text| folding.neutral(host, text)),
             may_run: failure.may_run,
+            lasts: failure.lasts,
             lines: failure
                 .lines
                 .iter()

@@ -556,3 +556,26 @@ fn a_problem_is_the_reason_and_comes_before_the_status() {
     );
     assert_eq!(report.failures[0].fix.as_deref(), Some("stop what has it"));
 }
+
+#[test]
+fn why_a_host_took_no_part_is_told_by_its_kind() {
+    for (kind, says) in [
+        (FailureKind::Unreachable, "not reached on 1 host (w1): why"),
+        (FailureKind::Login, "login failed on 1 host (w1): why"),
+        (FailureKind::Sudo, "login failed on 1 host (w1): why"),
+        (FailureKind::Held, "held by another run on 1 host (w1): why"),
+        (FailureKind::Protocol, "given up on 1 host (w1): why"),
+    ] {
+        let plan = hello();
+        let mut story = Story::new(&plan);
+        story.add(
+            500,
+            EventKind::HostFailed {
+                host: "w1".into(),
+                failure: Failure::new(kind, "why"),
+            },
+        );
+        let text = text(&report(&plan, &story.events), 100);
+        assert!(text.contains(says), "{kind:?}: {text}");
+    }
+}

@@ -77,7 +77,12 @@ impl Dispatcher {
         } else if failure.kind == FailureKind::Held && !self.settling.holds_most() {
             self.stop_for_another()?;
         }
-        let reason = format!("{name} could not be reached");
+        let reason = match failure.kind {
+            FailureKind::Unreachable => format!("{name} could not be reached"),
+            FailureKind::Login | FailureKind::Sudo => format!("the login on {name} failed"),
+            FailureKind::Held => format!("another run holds {name}"),
+            _ => format!("{name} was given up"),
+        };
         let parked = failure.kind == FailureKind::Unreachable
             && !self.board.is_left_out(host)
             && self.park(host, &reason, None);
@@ -119,9 +124,32 @@ impl Dispatcher {
         }
     }
 
+    /// Two hosts turn out to be one machine, as which of them the plan does not know: a run that has not begun
+    /// does not begin, not even on the others. Where it has, the other one of the two is at work.
+    pub(super) fn one_machine(
+        &mut self,
+        host: usize,
+        other: usize,
+        failure: Failure,
+    ) -> std::io::Result<()> {
+        let left_out = [host, other].map(|host| self.board.is_left_out(host));
+        if !self.settling.is_settled() && !left_out.contains(&true) {
+            if self.board.host_stopped(other).is_none() {
+                self.gone(other, failure.clone())?;
+            }
+            self.amiss = true;
+            self.begin_nothing()?;
+        }
+        self.gone(host, failure)
+    }
+
     /// What is under way ends; nothing more begins anywhere, and nobody is waited for.
     fn stop_for_another(&mut self) -> std::io::Result<()> {
         self.held = true;
+        self.begin_nothing()
+    }
+
+    fn begin_nothing(&mut self) -> std::io::Result<()> {
         self.cancel = self.cancel.max(Some(CancelLevel::NoNewTasks));
         self.raise_all(CancelLevel::NoNewTasks);
         self.refuse_withheld()

@@ -24,9 +24,10 @@ pub(crate) use plan_maker::{PlanMaker, script, until};
 
 use phalanx_plan::Plan;
 use phalanx_remote::{
-    BootIdentity, ConnectError, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall,
-    JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError, OutputSink,
-    ProbeEnd, ProbeError, PutError, PutOutcome, Script, Stance, Transport,
+    BootIdentity, ConnectError, Connection, FenceError, FileToPut, Greeting, Hold, HolderWords,
+    JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError,
+    OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Said, Script, Stance, Transport,
+    UnsafeSpoolError,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +40,10 @@ pub(crate) struct Job {
     pub(crate) output: String,
     pub(crate) result: String,
     pub(crate) state: JobState,
+    /// The processes that it leaves running.
+    pub(crate) left: Vec<String>,
+    /// Whether its output comes byte by byte, one each time that somebody attaches to it.
+    pub(crate) drips: bool,
 }
 
 impl Job {
@@ -48,6 +53,8 @@ impl Job {
             output: String::new(),
             result: String::new(),
             state: JobState::Ended(0),
+            left: Vec::new(),
+            drips: false,
         }
     }
 
@@ -111,6 +118,12 @@ struct HostScript {
     /// When the present connection breaks.
     breaks_at: VecDeque<Instant>,
     connections: usize,
+    /// How long each connection holds.
+    breaks_each: Option<Duration>,
+    /// Why jobs cannot be followed any more, and how often that is said.
+    job_errors: VecDeque<JobError>,
+    /// The names that its processes were given.
+    marks: Vec<String>,
 }
 
 /// All scripted hosts.
@@ -271,6 +284,18 @@ impl World {
             let at = |s: &u64| Instant::now() + Duration::from_secs(*s);
             script.breaks_at.extend(seconds.iter().map(at));
         });
+        self
+    }
+
+    /// Each connection of this host breaks after that time.
+    pub(crate) fn breaks_each(&self, host: &str, holds: Duration) -> &Self {
+        self.with(host, |script| script.breaks_each = Some(holds));
+        self
+    }
+
+    /// The next job that is asked of the host ends so, once.
+    pub(crate) fn job_error(&self, host: &str, error: JobError) -> &Self {
+        self.with(host, |script| script.job_errors.push_back(error));
         self
     }
 
@@ -601,7 +626,8 @@ impl Transport for World {
         self.lag(host).await;
         let breaks_at = self.with(host, |script| {
             script.connections += 1;
-            script.breaks_at.pop_front()
+            let each = script.breaks_each.map(|holds| Instant::now() + holds);
+            script.breaks_at.pop_front().or(each)
         });
         Ok(Box::new(Scripted {
             world: self.clone(),

@@ -19,6 +19,32 @@ impl Scripted {
         }
     }
 
+    /// A process that is marked stays for a while, and whoever comes to the same machine sees it.
+    async fn marked(
+        &self,
+        mark: String,
+        looking: bool,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let seen = self.world.with(&self.host, |host| {
+            let seen = host.marks.contains(&mark);
+            if !looking {
+                host.marks.push(mark);
+            }
+            seen
+        });
+        if !looking {
+            output.output(b"77.").map_err(ProbeError::Output)?;
+            sleep(Duration::from_secs(10)).await;
+        }
+        Ok(ProbeEnd {
+            status: i32::from(!seen),
+            result: String::new(),
+            boot: self.boot_identity().await?,
+            took: None,
+        })
+    }
+
     /// Waits until the connection is gone.
     async fn gone(&self) -> LostError {
         let down = async {
@@ -56,6 +82,15 @@ impl Connection for Scripted {
         script: &Script,
         output: &mut dyn OutputSink,
     ) -> Result<ProbeEnd, ProbeError> {
+        let given = |name| {
+            let mut env = script.env.iter();
+            env.find_map(|(given, value)| (given == name).then(|| value.clone()))
+        };
+        if let Some(mark) = given("PX_MARK") {
+            return self
+                .marked(mark, given("PX_MARKED").is_some(), output)
+                .await;
+        }
         let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
         let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
         let answer = self.world.with(&self.host, |host| {
@@ -84,6 +119,12 @@ impl Connection for Scripted {
 
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
         self.allowed(call.fence)?;
+        if let Some(error) = self
+            .world
+            .with(&self.host, |host| host.job_errors.pop_front())
+        {
+            return Err(error);
+        }
         let id = call.id.clone();
         let stage = id.as_str().split('.').nth(1).unwrap_or_default().to_owned();
         let started = self.world.with(&self.host, |host| {
@@ -112,7 +153,10 @@ impl Connection for Scripted {
         watch.accepted();
         // Half of its output comes at once.
         let output = job.output.as_bytes();
-        let told = (output.len() / 2).max(call.offset as usize);
+        let told = match job.drips {
+            true => (call.offset as usize + 1).min(output.len()),
+            false => (output.len() / 2).max(call.offset as usize),
+        };
         watch
             .output(&output[call.offset as usize..told])
             .map_err(JobError::Output)?;
@@ -141,7 +185,8 @@ impl Connection for Scripted {
             size: output.len() as u64,
             result: job.result.clone(),
             took: Some(job.takes),
-            left: 0,
+            left: job.left.len() as u32,
+            left_names: job.left.clone(),
             full: false,
         })
     }

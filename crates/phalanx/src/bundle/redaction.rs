@@ -263,7 +263,8 @@ impl Redactor {
         let open = text.get(from..).unwrap_or_default();
         let cut = self.secrets.iter().filter_map(|Known { name, value, .. }| {
             let value = value.reveal().as_bytes();
-            let lengths = (CUT_VALUE..value.len()).rev();
+            // No more of it than there is text: a journal's texts are short and many, and a key is long.
+            let lengths = (CUT_VALUE..value.len().min(open.len() + 1)).rev();
             let mut lengths = lengths.filter(|length| open.ends_with(&value[..*length]));
             lengths.next().map(|length| Span {
                 range: text.len() - length..text.len(),

@@ -125,7 +125,7 @@ bring() {
   [ "$bytes" = "$size" ] || exit 4
   mend "$fresh" || refuse "$why"
   # It may have taken long: whoever took over meanwhile wants no file of ours.
-  ! overtaken || refuse "another run has taken over this host"
+  ! overtaken || refuse "$why"
   if [ -z "$den" ]; then
     why=$(mv -fT "$fresh" "./$name" 2>&1) || refuse "$why"
   else

@@ -32,7 +32,13 @@ cannot() {
 # Not `: >>`, here and below: a failed redirection of a special builtin ends dash without an answer.
 { true >>"$spool/lock"; } 2>/dev/null || cannot ''
 exec 8>>"$spool/lock"
-flock -x -w 60 8 || fail 'spool its lock has been held for a minute'
+# Where it cannot be locked, and not because somebody has it, what flock says then tells why.
+flock -x -w 60 8 2>/dev/null || why=$(flock -x -w 1 8 2>&1) || {
+  set -f
+  set -- $why
+  [ $# = 0 ] || fail "flock $*"
+  fail 'spool its lock has been held for a minute'
+}
 may_work
 # Sets `state`; for an ended job also `record`. Call it with the global lock held. In the states
 # staged, died and cancelled the job's lock is held as fd 9 afterwards.

@@ -52,10 +52,20 @@ read -r to line </proc/uptime
 # At a shutdown systemd signals the script and us in any order: after a death by signal, give ours
 # the time to arrive.
 [ "$status" -le 128 ] || [ -n "$told" ] || sleep 0.05
-left=0
+left=0 names=
 if list_tree $$; then
   set -- $tree
   left=$#
+  # Some of their names: the record has room for three.
+  for process in "$@"; do
+    name=
+    { read -r name <"/proc/$process/comm"; } 2>/dev/null
+    case $name,$names, in
+    ,* | *[!A-Za-z0-9._,-]*) ;;
+    "$name,$name,"* | "$name,"*",$name,"*) ;;
+    *) [ ${#names} -gt 30 ] || names=$names${names:+,}$name ;;
+    esac
+  done
   end_tree $$ 40
 fi
 [ ! -e "$job/secrets" ] || { true >"$job/secrets"; rm -f "$job/secrets"; } 2>/dev/null
@@ -67,7 +77,7 @@ full=0
 # TERM that did not come from a cancel is a shutdown, whatever status the script made of it.
 term=0
 [ -z "$told" ] || [ -e "$job/cancel" ] || term=1
-record="rc=$status cancel=$cancelled term=$term left=$left full=$full from=$from to=$to boot=$boot"
+record="rc=$status cancel=$cancelled term=$term left=$left names=$names full=$full from=$from to=$to boot=$boot"
 # In place, into the block taken above.
 { printf '%-191s\n' "$record whole" 1<>"$job/rc"; } 2>/dev/null
 # The trailer goes into the output itself: who follows that has all of it, with no further process.

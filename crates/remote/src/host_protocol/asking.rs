@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::request::{Request, quoted};
-use super::talk::{Talk, TalkError};
+use super::talk::{Talk, TalkError, no_processes, wants_processes};
 use super::{HostProtocol, PIECE, unexpected};
 use crate::answer::Answer;
 use crate::error::LostError;
@@ -131,7 +131,10 @@ impl HostProtocol {
                 }
                 (_, said) => match sent {
                     Err(error) => Err(error),
-                    Ok(()) if said.is_empty() => Err(TalkError::Lost(talk.cut_short())),
+                    // What was heard of it goes along.
+                    Ok(()) if talk.exit().is_some() || said.is_empty() => {
+                        Err(TalkError::Lost(talk.cut_short()))
+                    }
                     Ok(()) => Err(TalkError::Lost(LostError {
                         reason: format!("{}; it {}", talk.cut_short().reason, Said::new(&said)),
                     })),
@@ -142,6 +145,9 @@ impl HostProtocol {
 
     /// Why a request ended with this status instead of an answer.
     async fn why_ended(&self, request: &Request, status: i32, said: &str) -> TalkError {
+        if wants_processes(said) {
+            return TalkError::Lost(no_processes(said));
+        }
         let words = Said::new(said);
         let runs_nothing = |said| TalkError::Login(LoginError::RunsNothing { status, said });
         if status >= 128 {

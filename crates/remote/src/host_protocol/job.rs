@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::answer::{Answer, field};
 use crate::error::JobError;
 use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, is_plain_name};
+use crate::refusal::Said;
 
 use super::environment::Environment;
 use super::request::{PIECES, Request};
@@ -174,6 +175,9 @@ impl HostProtocol {
             },
             ("absent", _) => JobError::Absent,
             ("nosystemd", _) => JobError::NoSystemd,
+            ("flock", _) => JobError::NoFlock {
+                said: Said::new(rest),
+            },
             ("nospace", _) => JobError::NoSpace { spool: spool() },
             ("spool", _) => JobError::Spool {
                 spool: spool(),
@@ -240,12 +244,15 @@ pub(super) fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, 
     let left = field(rest, "left")
         .and_then(numbers::processes)
         .unwrap_or(0);
+    let names = field(rest, "names").unwrap_or_default().split(',');
+    let names = names.filter(|name| is_plain_name(name) && left > 0);
     Ok(JobEnd {
         state,
         size,
         result,
         took,
         left,
+        left_names: names.map(str::to_owned).take(4).collect(),
         full: flag("full"),
     })
 }
@@ -260,13 +267,16 @@ mod tests {
 
     #[test]
     fn a_record_is_read() {
-        let end = end("ended rc=4 cancel=0 term=0 left=2 full=1 from=10.50 to=12.06 boot=x");
+        let end = end(
+            "ended rc=4 cancel=0 term=0 left=2 names=nginx,a;b,sleep full=1 from=10.50 to=12.06 boot=x",
+        );
         let expected = JobEnd {
             state: JobState::Ended(4),
             size: 7,
             result: String::new(),
             took: Some(Duration::from_millis(1_560)),
             left: 2,
+            left_names: vec!["nginx".into(), "sleep".into()],
             full: true,
         };
         assert_eq!(end, expected);

@@ -160,7 +160,7 @@ impl Request {
 }
 
 /// 32 hex digits that no output holds by chance.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // A system without random numbers: std's own keys were taken while there were some.

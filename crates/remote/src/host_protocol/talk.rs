@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::answer::{Answer, AnswerReader};
 use crate::error::{JobError, LostError, ProbeError, PutError};
 use crate::exec::{ExecChannel, FromHost};
-use crate::refusal::{LoginError, SudoError, UnsafeSpoolError};
+use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 
 use super::pace::Pace;
 use super::unexpected;
@@ -17,6 +17,39 @@ use super::unexpected;
 const HEARD_KEPT: usize = 4 << 10;
 /// How long the end of our input may take to get away; the close behind it says the same.
 const END_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether a shell says, in the words of dash, bash or busybox, that it could start no process.
+pub(super) fn wants_processes(said: &str) -> bool {
+    [
+        "Cannot fork",
+        "can't fork",
+        "fork: retry",
+        "fork: Resource",
+        "fork: Cannot",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}
+
+/// A host that has no room for another process cannot serve us; that may pass.
+pub(super) fn no_processes(said: &str) -> LostError {
+    // bash says it again and again.
+    let ends = [
+        "temporarily unavailable",
+        "Cannot fork",
+        "Cannot allocate memory",
+    ];
+    let ends = ends
+        .iter()
+        .filter_map(|end| Some(said.find(end)? + end.len()));
+    let said = Said::new(said.get(..ends.min().unwrap_or(said.len())).unwrap_or(said));
+    LostError {
+        reason: format!(
+            "the host cannot start another process (its shell {said}): see what runs there, and its limits \
+             (pids.max of a cgroup or TasksMax of a unit, kernel.pid_max, `ulimit -u`)"
+        ),
+    }
+}
 
 /// Why a request was not answered as it should be.
 #[derive(Debug)]
@@ -192,9 +225,19 @@ impl Talk {
 
     /// Why the channel ended although more was to come.
     pub(super) fn cut_short(&self) -> LostError {
+        let said = self.said();
+        if wants_processes(&said) {
+            return no_processes(&said);
+        }
         LostError {
             reason: match self.exit {
-                Some(status) => format!("the host's shell ended early, with status {status}"),
+                Some(status) if said.is_empty() => {
+                    format!("the host's shell ended early, with status {status}")
+                }
+                Some(status) => {
+                    let said = Said::new(&said);
+                    format!("the host's shell ended early, with status {status}; it {said}")
+                }
                 None => "the channel was closed early".into(),
             },
         }
@@ -205,5 +248,31 @@ impl Talk {
         // Closing says the same once more, also to a terminal, which has no end of input.
         let _ = timeout(END_WITHIN, self.channel.end_input()).await;
         self.channel.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_room_for_a_process_is_known_by_the_words_of_its_shell() {
+        let bash = "/root/.bashrc: fork: retry: Resource temporarily unavailable";
+        for (said, told) in [
+            ("sh: 0: Cannot fork".to_owned(), "sh: 0: Cannot fork"),
+            (format!("{bash} {bash} {bash}"), bash),
+            (
+                "sh: can't fork: Resource temporarily unavailable".to_owned(),
+                "sh: can't fork: Resource temporarily unavailable",
+            ),
+        ] {
+            assert!(wants_processes(&said));
+            let reason = no_processes(&said).reason;
+            let begins =
+                format!("the host cannot start another process (its shell said {told:?}): ");
+            assert!(reason.starts_with(&begins), "{reason}");
+        }
+        assert!(!wants_processes("sudo: a password is required"));
+        assert!(!wants_processes(""));
     }
 }

@@ -71,14 +71,16 @@ impl SshTransport {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn open_session(&self, host: &str) -> Result<SshSession, ConnectError> {
+        let target = self.target(host)?;
         Box::pin(SshSession::open(
-            self.target(host)?,
+            target,
             &self.limit,
             &self.keys,
             &self.known_hosts,
             &self.pinned,
         ))
         .await
+        .map_err(|error| error.of_own_limit(target.endpoint()))
     }
 
     fn target(&self, host: &str) -> Result<&SshTarget, ConnectError> {

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 pub(crate) use local_exec::LocalExec;
 pub(crate) use recorder::Recorder;
-pub(crate) use small_disk::SmallDisk;
+pub(crate) use small_disk::{Mounts, SmallDisk};
 
 /// How long anything may take before a test has failed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
