@@ -13,7 +13,7 @@ const BUILT_IN: [&str; 4] = ["release", "hosts", "cluster", "flow"];
 /// What is seen where there is one host in question.
 const OF_A_HOST: [&str; 2] = ["host", "role"];
 /// What the language brings along.
-const FUNCTIONS: [&str; 3] = ["range", "dict", "namespace"];
+const FUNCTIONS: [&str; 2] = ["range", "dict"];
 /// What a host has.
 pub(super) const HOST_ATTRIBUTES: [&str; 5] =
     ["name", "role", "address", "private_address", "labels"];
