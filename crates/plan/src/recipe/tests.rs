@@ -226,7 +226,7 @@ fn an_upload_has_no_default() {
     assert_eq!(given("{ type: string }"), "");
     let text = given("{ type: string, default: /root/.ssh/id_rsa }");
     assert!(
-        text.contains("r/recipe.yaml:5:41: the setting `key` has a default in r/settings/any.yaml"),
+        text.contains("r/recipe.yaml:5:45: the setting `key` has a default in r/settings/any.yaml"),
         "{text}"
     );
 }
