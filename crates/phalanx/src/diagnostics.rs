@@ -144,13 +144,20 @@ impl Excerpt {
     fn new(source: &SourceFile, labels: &[Label]) -> Self {
         let text = source.text();
         let ends = labels.iter().map(|label| label.span.end);
-        let first = labels.iter().map(|label| label.span.start).min().unwrap_or(0);
+        let first = labels
+            .iter()
+            .map(|label| label.span.start)
+            .min()
+            .unwrap_or(0);
         let last = ends.max().unwrap_or(0).min(text.len());
         let newline = |byte: &u8| *byte == b'\n';
         let before = &text.as_bytes()[..first.min(text.len())];
         // The third line feed back is the end of a line that is not drawn; a mark may begin at a line's very end.
         let mut back = before.iter().enumerate().rev();
-        let mut back = back.by_ref().filter(|(_, byte)| newline(byte)).map(|(at, _)| at);
+        let mut back = back
+            .by_ref()
+            .filter(|(_, byte)| newline(byte))
+            .map(|(at, _)| at);
         let byte = back.nth(2).map_or(0, |at| at + 1);
         let after = text.as_bytes()[last..].iter().enumerate();
         let mut ahead = after.filter(|(_, byte)| newline(byte)).map(|(at, _)| at);
@@ -159,7 +166,10 @@ impl Excerpt {
             name: harmless(source.name()),
             text: drawable(text.get(byte..end).unwrap_or_default()),
             byte,
-            line: text.as_bytes()[..byte].iter().filter(|byte| newline(byte)).count(),
+            line: text.as_bytes()[..byte]
+                .iter()
+                .filter(|byte| newline(byte))
+                .count(),
         }
     }
 }

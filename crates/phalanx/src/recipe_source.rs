@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use phalanx_plan::{Problem, Recipe, SourceFile};
 use phalanx_plan::recipe::{RECIPE_FILE, RecipeFiles};
+use phalanx_plan::{Problem, Recipe, SourceFile};
 
 use crate::text_file;
 use crate::trouble::Trouble;
@@ -116,13 +116,19 @@ fn collect(
         let kind = fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
         if kind.is_dir() {
             if depth >= DEEPEST {
-                return Err(too_much(root.shown, &format!("folders deeper than {DEEPEST}")));
+                return Err(too_much(
+                    root.shown,
+                    &format!("folders deeper than {DEEPEST}"),
+                ));
             }
             collect(root, &path, depth + 1, files)?;
             continue;
         }
         if files.len() >= MOST_FILES {
-            return Err(too_much(root.shown, &format!("more than {MOST_FILES} files")));
+            return Err(too_much(
+                root.shown,
+                &format!("more than {MOST_FILES} files"),
+            ));
         }
         if kind.is_symlink() {
             root.check_link(&path)?;

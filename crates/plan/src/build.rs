@@ -313,11 +313,16 @@ impl<'a> Builder<'a> {
                     ExpressionError::Failed {
                         template: Some((path, range)),
                         ..
-                    } => self.recipe.files.text(path).and_then(Result::ok).map(|source| {
-                        let end = source.text().len();
-                        let range = range.start.min(end)..range.end.min(end);
-                        (source, Span::new(range.start, range.end))
-                    }),
+                    } => self
+                        .recipe
+                        .files
+                        .text(path)
+                        .and_then(Result::ok)
+                        .map(|source| {
+                            let end = source.text().len();
+                            let range = range.start.min(end)..range.end.min(end);
+                            (source, Span::new(range.start, range.end))
+                        }),
                     _ => None,
                 };
                 self.problems.push(match inside {

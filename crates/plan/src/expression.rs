@@ -152,7 +152,11 @@ fn syntax() -> SyntaxConfig {
 }
 
 /// `range` with a limit of its own: what is compared with it in a loop costs its length each time.
-fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, minijinja::Error> {
+fn range(
+    lower: isize,
+    upper: Option<isize>,
+    step: Option<isize>,
+) -> Result<Value, minijinja::Error> {
     let (from, to) = match upper {
         Some(upper) => (lower, upper),
         None => (0, lower),

@@ -228,7 +228,10 @@ impl Problems {
 
     /// How many there are of a severity, those included that were not kept.
     pub fn count_of(&self, severity: Severity) -> usize {
-        let kept = self.kept.iter().filter(|problem| problem.severity == severity);
+        let kept = self
+            .kept
+            .iter()
+            .filter(|problem| problem.severity == severity);
         kept.count() + self.more.get(severity as usize).copied().unwrap_or(0)
     }
 

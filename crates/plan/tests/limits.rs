@@ -38,37 +38,103 @@ fn what_would_never_end_or_fill_the_memory_is_stopped() {
     for (template, limit) in [
         (many("x".into()), STEPS),
         (many(String::new()), STEPS),
-        (many("{% set x %}{{ 'x' * 9000 }}{% endset %}".into()), STEPS),
-        (doubled("a ~ a"), "more than 1000 lists or texts are put together"),
-        (doubled("a + a"), "more than 1000 lists or texts are put together"),
+        (
+            many("{% set x %}{{ 'x' * 9000 }}{% endset %}".into()),
+            STEPS,
+        ),
+        (
+            doubled("a ~ a"),
+            "more than 1000 lists or texts are put together",
+        ),
+        (
+            doubled("a + a"),
+            "more than 1000 lists or texts are put together",
+        ),
         (doubled("a * 2"), STEPS),
-        (format!("{{% set a = [1] %}}{lists}{{{{ a|length }}}}"), "more than 1000 lists"),
-        (format!("{{% set a = [1] %}}{nested}{{{{ a }}}}"), "nested more than 100 deep"),
+        (
+            format!("{{% set a = [1] %}}{lists}{{{{ a|length }}}}"),
+            "more than 1000 lists",
+        ),
+        (
+            format!("{{% set a = [1] %}}{nested}{{{{ a }}}}"),
+            "nested more than 100 deep",
+        ),
         ("{{ '%1000000000d'|format(1) }}".into(), STEPS),
         ("{{ '%.1000000000f'|format(1.0) }}".into(), STEPS),
         ("{{ ['%1000000000d']|map('format', 1)|join }}".into(), STEPS),
         ("{{ 'x\ny'|indent(1000000000) }}".into(), STEPS),
-        ("{% filter indent(1000000000) %}a\nb{% endfilter %}".into(), STEPS),
+        (
+            "{% filter indent(1000000000) %}a\nb{% endfilter %}".into(),
+            STEPS,
+        ),
         ("{{ range(10000)|join('x' * 1000000) }}".into(), STEPS),
-        ("{{ ('y' * 1000000)|replace('y', 'z' * 1000000) }}".into(), STEPS),
-        ("{{ ('y' * 1000000)|replace('', 'z' * 1000) }}".into(), STEPS),
+        (
+            "{{ ('y' * 1000000)|replace('y', 'z' * 1000000) }}".into(),
+            STEPS,
+        ),
+        (
+            "{{ ('y' * 1000000)|replace('', 'z' * 1000) }}".into(),
+            STEPS,
+        ),
         ("{{ 'x' * 1000000000 }}".into(), STEPS),
-        ("{{ [1] * 1000000000 }}".into(), "repeated sequence is too large"),
-        ("{% set a = [1] * 9 %}{{ [a] * 9 }}".into(), "a list of other values can't be repeated"),
-        ("{{ range(1000000000) }}".into(), "a `range` has at most 10000 numbers"),
-        ("{{ range(0, -1000000000, -1) }}".into(), "a `range` has at most 10000 numbers"),
+        (
+            "{{ [1] * 1000000000 }}".into(),
+            "repeated sequence is too large",
+        ),
+        (
+            "{% set a = [1] * 9 %}{{ [a] * 9 }}".into(),
+            "a list of other values can't be repeated",
+        ),
+        (
+            "{{ range(1000000000) }}".into(),
+            "a `range` has at most 10000 numbers",
+        ),
+        (
+            "{{ range(0, -1000000000, -1) }}".into(),
+            "a `range` has at most 10000 numbers",
+        ),
         ("{{ [1]|tojson(indent=1000000000) }}".into(), INDENT),
         ("{{ [1]|tojson(1000000000) }}".into(), INDENT),
-        ("{% set n = 10 ** 9 %}{{ [1]|tojson(indent=n) }}".into(), INDENT),
-        ("{{ [[1]]|map('tojson', indent=1000000000) }}".into(), "`tojson` can't indent inside `map`"),
-        ("{% set f = 'tojson' %}{{ [[1]]|map(f, indent=9) }}".into(), "the filter of `map` isn't known"),
-        ("{% set ns = namespace(a=1) %}{% set ns.a = [ns.a] %}".into(), CARRIED),
-        ("{% macro m(x) %}{{ m(x) }}{{ m(x) }}{% endmacro %}{{ m(1) }}".into(), MACRO),
-        ("{% macro m(f) %}{{ f(f) }}{% endmacro %}{{ m(m) }}".into(), MACRO),
-        ("{% macro m(d) %}{{ d.f(d) }}{% endmacro %}{{ m({'f': m}) }}".into(), MACRO),
-        ("{% macro m(range) %}{{ range(range) }}{% endmacro %}{{ m(m) }}".into(), "`range` has a meaning"),
-        ("{% for a in [[1]] recursive %}{{ loop(a) }}{% endfor %}".into(), "a loop can't be `recursive`"),
-        ("{% macro m() %}{% endmacro %}{% call m() %}{{ caller() }}{% endcall %}".into(), MACRO),
+        (
+            "{% set n = 10 ** 9 %}{{ [1]|tojson(indent=n) }}".into(),
+            INDENT,
+        ),
+        (
+            "{{ [[1]]|map('tojson', indent=1000000000) }}".into(),
+            "`tojson` can't indent inside `map`",
+        ),
+        (
+            "{% set f = 'tojson' %}{{ [[1]]|map(f, indent=9) }}".into(),
+            "the filter of `map` isn't known",
+        ),
+        (
+            "{% set ns = namespace(a=1) %}{% set ns.a = [ns.a] %}".into(),
+            CARRIED,
+        ),
+        (
+            "{% macro m(x) %}{{ m(x) }}{{ m(x) }}{% endmacro %}{{ m(1) }}".into(),
+            MACRO,
+        ),
+        (
+            "{% macro m(f) %}{{ f(f) }}{% endmacro %}{{ m(m) }}".into(),
+            MACRO,
+        ),
+        (
+            "{% macro m(d) %}{{ d.f(d) }}{% endmacro %}{{ m({'f': m}) }}".into(),
+            MACRO,
+        ),
+        (
+            "{% macro m(range) %}{{ range(range) }}{% endmacro %}{{ m(m) }}".into(),
+            "`range` has a meaning",
+        ),
+        (
+            "{% for a in [[1]] recursive %}{{ loop(a) }}{% endfor %}".into(),
+            "a loop can't be `recursive`",
+        ),
+        (
+            "{% macro m() %}{% endmacro %}{% call m() %}{{ caller() }}{% endcall %}".into(),
+            MACRO,
+        ),
     ] {
         let short: String = template.chars().take(120).collect();
         let said = said(&template, &json!({}));

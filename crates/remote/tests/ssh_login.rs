@@ -159,9 +159,16 @@ async fn a_server_that_knows_only_sha1_is_told_of() {
         assert_eq!(run(&session, "id -un").await.0, "operator\n");
         let notices = &session.greeting().notices;
         // All of it is told in one notice.
-        assert_eq!(notices.len(), usize::from(!told.is_empty()), "{lines:?} {notices:?}");
+        assert_eq!(
+            notices.len(),
+            usize::from(!told.is_empty()),
+            "{lines:?} {notices:?}"
+        );
         for what in told {
-            assert!(notices[0].contains(SHA1) && notices[0].contains(what), "{notices:?}");
+            assert!(
+                notices[0].contains(SHA1) && notices[0].contains(what),
+                "{notices:?}"
+            );
         }
     }
 }

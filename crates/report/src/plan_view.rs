@@ -210,7 +210,12 @@ fn upload_words(plan: &Plan, setting: &str) -> String {
     let bytes = plan.uploads.get(setting);
     let bytes = bytes.and_then(|seen| Some(seen.split_once(" bytes")?.0.parse::<u64>().ok()?));
     let size = bytes
-        .map(|bytes| format!(", {}", count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte")))
+        .map(|bytes| {
+            format!(
+                ", {}",
+                count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte")
+            )
+        })
         .unwrap_or_default();
     format!("{path} of this machine (setting {setting}{size})")
 }

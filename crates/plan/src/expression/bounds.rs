@@ -360,7 +360,11 @@ impl<'s> Walk<'s> {
         };
         if repeats_more {
             let help = "repeat a text, or use a loop";
-            self.refuse(operand.span(), "a list of other values can't be repeated", help);
+            self.refuse(
+                operand.span(),
+                "a list of other values can't be repeated",
+                help,
+            );
         }
     }
 

@@ -49,8 +49,11 @@ impl<'a> Reader<'a> {
         help: impl Into<String>,
     ) {
         let source = self.source;
-        self.problems
-            .push_error(|| Problem::error(code, message).at(source, span, label).help(help));
+        self.problems.push_error(|| {
+            Problem::error(code, message)
+                .at(source, span, label)
+                .help(help)
+        });
     }
 
     /// Says that `what` (`` `hosts` ``) is not what it should be (`a list`).

@@ -107,9 +107,15 @@ pub(crate) fn on_sha1(names: &Names) -> Vec<String> {
         weak.push(format!("the key exchange ({})", names.kex.as_ref()));
     }
     // The others check packets by themselves, whatever was agreed on.
-    let checked = [cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
+    let checked = [
+        cipher::AES_256_CTR,
+        cipher::AES_192_CTR,
+        cipher::AES_128_CTR,
+    ];
     let macs = [&names.client_mac, &names.server_mac];
-    let old = macs.into_iter().find(|mac| [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1].contains(mac));
+    let old = macs
+        .into_iter()
+        .find(|mac| [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1].contains(mac));
     if let (true, Some(mac)) = (checked.contains(&names.cipher), old) {
         weak.push(format!("checking packets ({})", mac.as_ref()));
     }
