@@ -3,9 +3,11 @@
 use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource,
-    Severity as Level, SourceCode, ThemeCharacters, ThemeStyles,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, Severity as Level, SourceCode, SourceSpan, SpanContents, ThemeCharacters,
+    ThemeStyles,
 };
+use phalanx_plan::problem::Label;
 use phalanx_plan::{Problem, Problems, Severity, SourceFile};
 use phalanx_report::Charset;
 use phalanx_report::terminal_text::harmless;
@@ -36,18 +38,16 @@ pub(crate) fn show(problems: &Problems, terminal: &Terminal) {
     for problem in problems.iter() {
         terminal.remark(&text(problem, terminal));
     }
+    if problems.omitted() > 0 {
+        terminal.remark(&format!("and {} more", problems.omitted()));
+    }
     if problems.len() > 1 {
         terminal.remark(&count(problems));
     }
 }
 
 fn count(problems: &Problems) -> String {
-    let of = |severity| {
-        problems
-            .iter()
-            .filter(|problem| problem.severity == severity)
-            .count()
-    };
+    let of = |severity| problems.count_of(severity);
     let words = [
         (of(Severity::Error), "error", "errors"),
         (of(Severity::Warning), "warning", "warnings"),
@@ -87,7 +87,7 @@ struct Shown<'a> {
     problem: &'a Problem,
     message: String,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
 }
 
@@ -123,10 +123,75 @@ impl<'a> Shown<'a> {
             problem,
             message: lines(&message),
             help: problem.help.as_deref().map(lines),
-            source: marked
-                .map(|source| NamedSource::new(harmless(source.name()), drawable(source.text()))),
+            source: marked.map(|source| Excerpt::new(source, &problem.labels)),
             labels: labels.unwrap_or_default(),
         }
+    }
+}
+
+/// The lines of a file that are drawn: those of the marked places, and one before and after. The handler goes through
+/// what it is given many times, and a file may have a megabyte.
+#[derive(Debug)]
+struct Excerpt {
+    name: String,
+    text: String,
+    /// Where it begins in the file.
+    byte: usize,
+    line: usize,
+}
+
+impl Excerpt {
+    fn new(source: &SourceFile, labels: &[Label]) -> Self {
+        let text = source.text();
+        let ends = labels.iter().map(|label| label.span.end);
+        let first = labels
+            .iter()
+            .map(|label| label.span.start)
+            .min()
+            .unwrap_or(0);
+        let last = ends.max().unwrap_or(0).min(text.len());
+        let newline = |byte: &u8| *byte == b'\n';
+        let before = &text.as_bytes()[..first.min(text.len())];
+        // The third line feed back is the end of a line that is not drawn; a mark may begin at a line's very end.
+        let mut back = before.iter().enumerate().rev();
+        let mut back = back
+            .by_ref()
+            .filter(|(_, byte)| newline(byte))
+            .map(|(at, _)| at);
+        let byte = back.nth(2).map_or(0, |at| at + 1);
+        let after = text.as_bytes()[last..].iter().enumerate();
+        let mut ahead = after.filter(|(_, byte)| newline(byte)).map(|(at, _)| at);
+        let end = ahead.nth(2).map_or(text.len(), |at| last + at + 1);
+        Self {
+            name: harmless(source.name()),
+            text: drawable(text.get(byte..end).unwrap_or_default()),
+            byte,
+            line: text.as_bytes()[..byte]
+                .iter()
+                .filter(|byte| newline(byte))
+                .count(),
+        }
+    }
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let here = SourceSpan::from((span.offset().saturating_sub(self.byte), span.len()));
+        let found = self.text.read_span(&here, before, after)?;
+        let at = SourceSpan::from((found.span().offset() + self.byte, found.span().len()));
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            found.data(),
+            at,
+            found.line() + self.line,
+            found.column(),
+            found.line_count(),
+        )))
     }
 }
 
@@ -207,6 +272,8 @@ impl Diagnostic for Shown<'_> {
 pub(crate) struct ProblemsDocument {
     format: u32,
     problems: Vec<ProblemDocument>,
+    /// How many more there are.
+    more: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -224,6 +291,7 @@ struct ProblemDocument {
 
 /// Problems as data.
 pub(crate) fn document(problems: &Problems) -> ProblemsDocument {
+    let more = problems.omitted();
     let problems = problems.iter().map(|problem| {
         let source = problem.source.as_ref();
         let place = source
@@ -246,6 +314,7 @@ pub(crate) fn document(problems: &Problems) -> ProblemsDocument {
     ProblemsDocument {
         format: phalanx_report::data::FORMAT,
         problems: problems.collect(),
+        more,
     }
 }
 

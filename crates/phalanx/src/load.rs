@@ -211,6 +211,11 @@ impl Loaded {
             })
             .collect();
         for setting in settings {
+            if !self.cluster.settings.contains_key(&setting) {
+                let text = format!("the recipe itself says which file `{setting}` names");
+                return Err(Trouble::new("settings::upload", text)
+                    .help("name the file in the cluster file, if it is to be uploaded"));
+            }
             let Some(Value::String(path)) = plan.settings.get_mut(&setting) else {
                 continue;
             };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use phalanx_plan::Recipe;
 use phalanx_plan::recipe::{RECIPE_FILE, RecipeFiles};
+use phalanx_plan::{Problem, Recipe, SourceFile};
 
 use crate::text_file;
 use crate::trouble::Trouble;
@@ -39,7 +39,12 @@ pub(crate) fn files(recipe: &str, base: &Path) -> Result<RecipeFiles, Trouble> {
         )));
     }
     let mut files = BTreeMap::new();
-    collect(&folder, &folder, 0, &mut files)?;
+    let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
+    let root = Root {
+        shown: &folder,
+        real,
+    };
+    collect(&root, &folder, 0, &mut files)?;
     Ok(RecipeFiles::new(folder.to_string_lossy(), files))
 }
 
@@ -53,9 +58,37 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
+/// A recipe's folder, as it was named and as it is without links.
+struct Root<'a> {
+    shown: &'a Path,
+    real: PathBuf,
+}
+
+impl Root<'_> {
+    /// A recipe is somebody else's work as a rule, and its files go to hosts: a link in it must not reach what else
+    /// is on this machine. One that leads nowhere is told where the file is read.
+    fn check_link(&self, link: &Path) -> Result<(), Trouble> {
+        let Ok(target) = fs::canonicalize(link) else {
+            return Ok(());
+        };
+        if target.starts_with(&self.real) {
+            return Ok(());
+        }
+        let name = link.to_string_lossy().into_owned();
+        let message = format!(
+            "this is a link to {}, which is outside of the recipe's folder",
+            target.display()
+        );
+        let problem = Problem::error("recipe::link", message)
+            .in_file(&SourceFile::new(name, ""))
+            .help("copy the file into the recipe's folder, or link to one that is there");
+        Err(Trouble::input(problem))
+    }
+}
+
 /// Adds the files below `folder`; hidden ones are passed over.
 fn collect(
-    root: &Path,
+    root: &Root<'_>,
     folder: &Path,
     depth: usize,
     files: &mut BTreeMap<String, Vec<u8>>,
@@ -83,15 +116,24 @@ fn collect(
         let kind = fs::symlink_metadata(&path).map_err(|error| failed(&path, &error))?;
         if kind.is_dir() {
             if depth >= DEEPEST {
-                return Err(too_much(root, &format!("folders deeper than {DEEPEST}")));
+                return Err(too_much(
+                    root.shown,
+                    &format!("folders deeper than {DEEPEST}"),
+                ));
             }
             collect(root, &path, depth + 1, files)?;
             continue;
         }
         if files.len() >= MOST_FILES {
-            return Err(too_much(root, &format!("more than {MOST_FILES} files")));
+            return Err(too_much(
+                root.shown,
+                &format!("more than {MOST_FILES} files"),
+            ));
         }
-        let below = path.strip_prefix(root).unwrap_or(&path);
+        if kind.is_symlink() {
+            root.check_link(&path)?;
+        }
+        let below = path.strip_prefix(root.shown).unwrap_or(&path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         match text_file::bytes(&path) {
             Ok(bytes) => {
@@ -129,5 +171,61 @@ pub(crate) fn read(recipe: &str, base: &Path) -> Result<Recipe, Trouble> {
     match Recipe::read(&files) {
         (Some(recipe), _) => Ok(recipe),
         (None, problems) => Err(Trouble::input(problems)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn recipe() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["scripts", "templates", "settings", "lab", "files"] {
+            fs::create_dir_all(folder.path().join("r").join(name)).unwrap();
+        }
+        fs::write(folder.path().join("r").join(RECIPE_FILE), "flows: {}\n").unwrap();
+        fs::write(folder.path().join("r/scripts/real.sh"), "true\n").unwrap();
+        fs::write(folder.path().join("key"), "a key of this machine\n").unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_link_that_leads_out_of_the_recipe_is_refused() {
+        for (at, to) in [
+            ("scripts/a.sh", "../../key"),
+            ("files/a", "../../key"),
+            ("templates/a", "../lab/../../key"),
+            ("settings/any.yaml", "../../key"),
+            ("lab/a", "../../key"),
+            ("extra.yaml", "../key"),
+            ("scripts/twice.sh", "../.inner"),
+            ("lab/folder", "../.."),
+        ] {
+            let folder = recipe();
+            // Hidden files are passed over, but a link can lead through one.
+            symlink("../key", folder.path().join("r/.inner")).unwrap();
+            symlink(to, folder.path().join("r").join(at)).unwrap();
+            let trouble = files("r", folder.path()).unwrap_err();
+            let told = trouble.problems.to_string();
+            assert!(told.contains(at), "{told}");
+            assert!(told.contains("outside of the recipe's folder"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_link_inside_the_recipe_is_as_good_as_a_file() {
+        let folder = recipe();
+        symlink("real.sh", folder.path().join("r/scripts/same.sh")).unwrap();
+        let absolute = folder.path().join("r/scripts/real.sh");
+        symlink(&absolute, folder.path().join("r/scripts/absolute.sh")).unwrap();
+        // The folder may itself be reached through a link.
+        symlink("r", folder.path().join("linked")).unwrap();
+        for name in ["r", "linked"] {
+            let files = files(name, folder.path()).unwrap();
+            assert_eq!(files.get("scripts/same.sh"), Some(&b"true\n"[..]));
+            assert_eq!(files.get("scripts/absolute.sh"), Some(&b"true\n"[..]));
+        }
     }
 }

@@ -35,24 +35,20 @@ impl Trouble {
 
     /// Names a place for what has none.
     pub(crate) fn at(mut self, source: &SourceFile, span: Span, text: &str) -> Self {
-        for problem in std::mem::take(&mut self.problems) {
-            self.problems.push(match problem.source {
-                None => problem.at(source, span, text),
-                Some(_) => problem,
-            });
-        }
+        self.problems = self.problems.map(|problem| match problem.source {
+            None => problem.at(source, span, text),
+            Some(_) => problem,
+        });
         self
     }
 
     /// Says what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         let help = help.into();
-        for problem in std::mem::take(&mut self.problems) {
-            self.problems.push(match problem.help {
-                None => problem.help(help.clone()),
-                Some(_) => problem,
-            });
-        }
+        self.problems = self.problems.map(|problem| match problem.help {
+            None => problem.help(help.clone()),
+            Some(_) => problem,
+        });
         self
     }
 

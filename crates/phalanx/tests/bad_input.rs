@@ -310,3 +310,44 @@ fn install_is_not_begun_without_a_yes() {
     assert_eq!((install.code, door.rung()), (2, 0), "{install:?}");
     insta::assert_snapshot!(install.stderr);
 }
+
+/// What was said, without the colours and lines around it: how many problems were drawn, and the last lines.
+fn drawn(said: &str) -> (usize, String) {
+    let problems = said.lines().filter(|line| line.contains("::")).count();
+    let last: Vec<&str> = said
+        .lines()
+        .rev()
+        .filter(|line| !line.is_empty())
+        .take(2)
+        .collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    (problems, last.join("\n"))
+}
+
+#[test]
+fn of_thousands_of_problems_a_hundred_are_told_and_the_rest_is_counted() {
+    let mut names = "cluster: example\nrecipe: ./recipe\nhosts:\n".to_owned();
+    for host in 0..9_000 {
+        let (third, fourth) = (host / 256, host % 256);
+        names += &format!("  - {{ name: same, role: server, address: 127.77.{third}.{fourth} }}\n");
+    }
+    let (told, last) = drawn(&yaml(&names));
+    assert_eq!(told, 100);
+    assert!(
+        last.starts_with("and 89") && last.contains(" more\n"),
+        "{last}"
+    );
+    let (told, last) = drawn(&yaml_with("hosts:\n", &{
+        let keys: String = (0..60_000).map(|key| format!("k{key}: 1\n")).collect();
+        format!("{keys}hosts:\n")
+    }));
+    assert_eq!(told, 100);
+    assert_eq!(last, "and 59900 more\n60000 errors");
+    let addresses = "127.77.0.3 ".repeat(60_000);
+    let (told, last) = drawn(&conf_with(
+        "\"127.77.0.3 127.77.0.4\"",
+        &format!("\"{addresses}\""),
+    ));
+    assert_eq!(told, 100, "{last}");
+    assert!(last.contains(" more\n"), "{last}");
+}

@@ -221,3 +221,72 @@ fn ctrl_c_ends_a_run_that_waits_for_a_host() {
     let runs = sandbox.run(&["runs"]);
     assert!(runs.stdout.contains("interrupted"), "{runs:?}");
 }
+
+/// A recipe that brings a file of this machine to its hosts.
+const UPLOADS: &str = "\
+roles: { server: {} }
+settings: settings
+flows:
+  install:
+    - { id: bring, on: server, put: { upload: key, to: /tmp/key } }
+";
+
+fn uploading(schema: &str, settings: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for folder in ["up/settings", "up/scripts"] {
+        std::fs::create_dir_all(sandbox.path().join(folder)).unwrap();
+    }
+    sandbox.write("up/recipe.yaml", UPLOADS);
+    sandbox.write(
+        "up/settings/any.yaml",
+        &format!("schema: {{ properties: {{ key: {schema} }} }}\n"),
+    );
+    sandbox.write(
+        "phalanx.yaml",
+        &format!("cluster: c\nrecipe: ./up\nhosts: [{{ name: s1, role: server, address: 10.0.0.1 }}]\n{settings}"),
+    );
+    sandbox.write("mine.bin", "twelve bytes");
+    sandbox
+}
+
+#[test]
+fn the_plan_shows_which_file_of_this_machine_is_uploaded() {
+    let sandbox = uploading("{ type: string }", "settings: { key: mine.bin }\n");
+    let plan = sandbox.run(&["plan"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let line =
+        "puts   /tmp/key (0644) from [HOME]/mine.bin of this machine (setting key, 12 bytes)";
+    assert!(plan.stdout.contains(line), "{}", plan.stdout);
+}
+
+#[test]
+fn a_recipe_does_not_say_which_file_of_this_machine_is_uploaded() {
+    let with_default = "{ type: string, default: /etc/hostname }";
+    let sandbox = uploading(with_default, "");
+    for command in [vec!["plan"], vec!["recipe", "lint", "up"]] {
+        let refused = sandbox.run(&command);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(
+            refused.stderr.contains("recipe::upload-default"),
+            "{refused:?}"
+        );
+        assert!(refused.stderr.contains("recipe.yaml:5:"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_link_out_of_a_recipe_is_told_before_anything_is_read_through_it() {
+    let sandbox = hello();
+    sandbox.write("secret.txt", "what this machine keeps for itself");
+    let link = sandbox.path().join("recipe/scripts/stolen.sh");
+    std::os::unix::fs::symlink("../../secret.txt", &link).unwrap();
+    for command in [vec!["plan"], vec!["recipe", "lint", "recipe"]] {
+        let refused = sandbox.run(&command);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        let words = refused.stderr.replace('│', " ");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("scripts/stolen.sh"), "{words}");
+        assert!(words.contains("outside of the recipe's folder"), "{words}");
+        assert!(!words.contains("keeps for itself"), "{words}");
+    }
+}

@@ -309,8 +309,26 @@ impl<'a> Builder<'a> {
                 .collect();
             let mut failed = |error: ExpressionError, span: Span| {
                 let problem = Problem::error("plan::expression", error.to_string());
-                self.problems
-                    .push(problem.at(&self.recipe.source, span, "this"));
+                let inside = match &error {
+                    ExpressionError::Failed {
+                        template: Some((path, range)),
+                        ..
+                    } => self
+                        .recipe
+                        .files
+                        .text(path)
+                        .and_then(Result::ok)
+                        .map(|source| {
+                            let end = source.text().len();
+                            let range = range.start.min(end)..range.end.min(end);
+                            (source, Span::new(range.start, range.end))
+                        }),
+                    _ => None,
+                };
+                self.problems.push(match inside {
+                    Some((source, span)) => problem.at(&source, span, "here"),
+                    None => problem.at(&self.recipe.source, span, "this"),
+                });
             };
             if let Some(when) = &stage.when
                 && !plan.condition_needs_facts(at)

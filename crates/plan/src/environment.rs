@@ -258,7 +258,8 @@ impl Plan {
                 (source, RenderedContent::Bytes(bytes))
             }
             PutSource::Template(source) => {
-                let rendered = render(&format!("the template `{source}`"), text(source)?)?;
+                let rendered = render(&format!("the template `{source}`"), text(source)?)
+                    .map_err(|error| error.in_template(source))?;
                 (source, RenderedContent::Bytes(rendered.into_bytes()))
             }
             PutSource::Upload(setting) => {
@@ -276,6 +277,7 @@ impl Plan {
                 stage: at.stage.clone(),
                 what,
                 reason: format!("`{}` is no absolute path", path.escape_debug()),
+                template: None,
             });
         }
         Ok(RenderedPut {

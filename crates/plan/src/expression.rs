@@ -4,6 +4,7 @@
 //! plan is made. What it names has a value when it is worked out, or that is an error; an author
 //! who expects a fact to be missing asks `is defined` first, or gives a `default`.
 
+mod bounds;
 mod names;
 mod uses;
 
@@ -24,6 +25,20 @@ use crate::release;
 /// people read, and few enough that working it out is never deep.
 const MAX_WORDS: usize = 400;
 const MAX_TAGS: usize = 400;
+
+/// What working out one text may cost: so many steps, of which each is an operation or 64 bytes that are made or
+/// gone through. Ten thousand hosts in a template's loop take a fifth of it.
+const FUEL: u64 = 1_000_000;
+/// The bytes that cost as much as an operation.
+const BYTES_A_STEP: usize = 64;
+/// How many calls, loops and blocks may be inside each other.
+const RECURSION: usize = 200;
+/// How many numbers a `range` may have.
+const MAX_RANGE: usize = 10_000;
+/// Filters that build more than fuel is taken for, or that nobody needs for a plain text.
+const REMOVED_FILTERS: [&str; 9] = [
+    "batch", "chain", "e", "escape", "pprint", "safe", "slice", "sum", "zip",
+];
 
 /// What is wrong with an expression or a template, and where in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +93,34 @@ pub enum ExpressionError {
         what: String,
         /// Why.
         reason: String,
+        /// The template that it happened in, by its path in the recipe, and where in its text.
+        template: Option<(String, Range<usize>)>,
     },
     /// The plan has no such stage, host or file.
     #[error("the plan has no {0}")]
     Unknown(String),
+}
+
+impl ExpressionError {
+    /// With the bytes of the text that it happened at; the text's name is still missing.
+    pub(crate) fn at_range(mut self, range: Range<usize>) -> Self {
+        if let Self::Failed { template, .. } = &mut self {
+            *template = Some((String::new(), range));
+        }
+        self
+    }
+
+    /// With the template that it happened in.
+    pub(crate) fn in_template(mut self, path: &str) -> Self {
+        if let Self::Failed {
+            template: Some((name, _)),
+            ..
+        } = &mut self
+        {
+            path.clone_into(name);
+        }
+        self
+    }
 }
 
 /// The language, set up once.
@@ -91,6 +130,13 @@ pub(crate) static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     language.set_auto_escape_callback(|_| AutoEscape::None);
     language.set_syntax(syntax());
     language.remove_global("debug");
+    language.remove_global("namespace");
+    for filter in REMOVED_FILTERS {
+        language.remove_filter(filter);
+    }
+    language.add_function("range", range);
+    language.set_fuel(Some(FUEL));
+    language.set_recursion_limit(RECURSION);
     language.add_test("at_least", at_least);
     language
 });
@@ -103,6 +149,26 @@ fn syntax() -> SyntaxConfig {
         .keep_trailing_newline(true)
         .build()
         .unwrap_or_default()
+}
+
+/// `range` with a limit of its own: what is compared with it in a loop costs its length each time.
+fn range(
+    lower: isize,
+    upper: Option<isize>,
+    step: Option<isize>,
+) -> Result<Value, minijinja::Error> {
+    let (from, to) = match upper {
+        Some(upper) => (lower, upper),
+        None => (0, lower),
+    };
+    let step_size = step.map_or(1, isize::unsigned_abs).max(1);
+    if from.abs_diff(to) / step_size > MAX_RANGE {
+        return Err(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("a `range` has at most {MAX_RANGE} numbers"),
+        ));
+    }
+    minijinja::functions::range(lower, upper, step)
 }
 
 fn at_least(version: &Value, least: &Value) -> Result<bool, minijinja::Error> {
@@ -139,6 +205,7 @@ pub(crate) fn parse_expression(text: &str) -> Result<Uses, Fault> {
     }
     check_size(text, true)?;
     let tree = machinery::parse_expr(text).map_err(|error| syntax_fault(text, &error))?;
+    bounds::check_expression(&tree)?;
     Ok(Uses::of_expression(&tree))
 }
 
@@ -147,6 +214,7 @@ pub(crate) fn parse_template(text: &str) -> Result<Uses, Fault> {
     check_size(text, false)?;
     let tree =
         machinery::parse(text, "template", syntax()).map_err(|error| syntax_fault(text, &error))?;
+    bounds::check_template(&tree)?;
     Ok(Uses::of_template(&tree))
 }
 
@@ -200,12 +268,20 @@ fn fault(range: Range<usize>, message: String) -> Fault {
 /// # Errors
 /// What is wrong with it, as one text.
 pub fn render(template: &str, values: impl serde::Serialize) -> Result<String, String> {
+    parse_template(template).map_err(|fault| told(template, &fault))?;
     LANGUAGE
         .render_str(template, Value::from(minijinja::value::Serde(values)))
         .map_err(|error| match error.line() {
             Some(line) => format!("line {line}: {}", reason(&error)),
             None => reason(&error),
         })
+}
+
+/// A fault with the line of the text that it is in.
+fn told(text: &str, fault: &Fault) -> String {
+    let before = text.get(..fault.range.start).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    format!("line {line}: {}", fault.message)
 }
 
 /// An expression that was compiled, and what it names.
@@ -254,6 +330,12 @@ fn describe(value: &Value) -> String {
 
 /// What minijinja says, without the place inside the text, which is no file of anybody's.
 pub(crate) fn reason(error: &minijinja::Error) -> String {
+    if error.kind() == minijinja::ErrorKind::OutOfFuel {
+        return format!(
+            "it takes more than {FUEL} steps (a step is one operation, or {BYTES_A_STEP} bytes that are made or gone \
+             through)"
+        );
+    }
     match error.detail() {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),

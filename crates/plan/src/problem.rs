@@ -128,9 +128,20 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the files' text.
+/// More problems than this are counted and not kept: nobody reads them, and telling each of a hundred thousand would
+/// take longer than finding them.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Everything that is wrong, in the order of the files' text. The first [`MAX_PROBLEMS`] are kept, errors before
+/// all else; of the rest it is known how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    kept: Vec<Problem>,
+    /// Of those that are kept.
+    errors: usize,
+    /// How many more there are: notes, warnings, errors.
+    more: [usize; 3],
+}
 
 impl Problems {
     /// None yet.
@@ -140,40 +151,104 @@ impl Problems {
 
     /// Adds one.
     pub fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        let error = problem.severity == Severity::Error;
+        if self.kept.len() < MAX_PROBLEMS {
+            self.errors += usize::from(error);
+            self.kept.push(problem);
+            return;
+        }
+        // An error is what has to be told: it takes the place of something less.
+        let lesser = |kept: &Problem| kept.severity < Severity::Error;
+        if error
+            && self.errors < MAX_PROBLEMS
+            && let Some(at) = self.kept.iter().rposition(lesser)
+        {
+            let gone = self.kept.remove(at);
+            self.count(gone.severity);
+            self.errors += 1;
+            self.kept.push(problem);
+        } else {
+            self.count(problem.severity);
+        }
+    }
+
+    /// Adds an error that is put into words only where it is going to be told.
+    pub fn push_error(&mut self, problem: impl FnOnce() -> Problem) {
+        if self.is_full() {
+            self.count(Severity::Error);
+        } else {
+            self.push(problem());
+        }
+    }
+
+    /// Whether no further error is kept.
+    pub fn is_full(&self) -> bool {
+        self.errors >= MAX_PROBLEMS
+    }
+
+    fn count(&mut self, severity: Severity) {
+        if let Some(more) = self.more.get_mut(severity as usize) {
+            *more += 1;
+        }
     }
 
     /// Adds all of another list.
     pub fn extend(&mut self, other: Problems) {
-        self.0.extend(other.0);
+        for problem in other.kept {
+            self.push(problem);
+        }
+        for (more, others) in self.more.iter_mut().zip(other.more) {
+            *more += others;
+        }
+    }
+
+    /// The same problems, each changed.
+    #[must_use]
+    pub fn map(self, change: impl FnMut(Problem) -> Problem) -> Self {
+        Self {
+            kept: self.kept.into_iter().map(change).collect(),
+            ..self
+        }
     }
 
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.errors > 0
     }
 
-    /// How many there are.
+    /// How many there are, those included that were not kept.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.kept.len() + self.omitted()
+    }
+
+    /// How many were not kept.
+    pub fn omitted(&self) -> usize {
+        self.more.iter().sum()
+    }
+
+    /// How many there are of a severity, those included that were not kept.
+    pub fn count_of(&self, severity: Severity) -> usize {
+        let kept = self
+            .kept
+            .iter()
+            .filter(|problem| problem.severity == severity);
+        kept.count() + self.more.get(severity as usize).copied().unwrap_or(0)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kept.is_empty()
     }
 
-    /// Each of them.
+    /// Each that was kept.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+        self.kept.iter()
     }
 
     /// The same problems, with `shown` in place of the file of that name: one without secrets.
     #[must_use]
     pub fn shown_in(mut self, shown: &SourceFile) -> Self {
-        for problem in &mut self.0 {
+        for problem in &mut self.kept {
             if let Some(source) = &mut problem.source
                 && source.name() == shown.name()
             {
@@ -204,12 +279,15 @@ impl Problems {
                 let _ = writeln!(out, "  help: {help}");
             }
         }
+        if self.omitted() > 0 {
+            let _ = writeln!(out, "and {} more", self.omitted());
+        }
         out
     }
 
     /// Sorts them by file and place, so that they read as the files do.
     pub fn sort(&mut self) {
-        self.0.sort_by_key(|problem| {
+        self.kept.sort_by_key(|problem| {
             (
                 problem
                     .source
@@ -226,25 +304,30 @@ impl IntoIterator for Problems {
     type IntoIter = std::vec::IntoIter<Problem>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.kept.into_iter()
     }
 }
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self(vec![problem])
+        let mut problems = Self::new();
+        problems.push(problem);
+        problems
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.kept.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{problem}")?;
         }
-        Ok(())
+        match self.omitted() {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
@@ -264,5 +347,37 @@ mod tests {
             "cluster.conf: so"
         );
         assert_eq!(Problem::note("x", "so").to_string(), "so");
+    }
+
+    #[test]
+    fn a_hundred_are_kept_and_all_are_counted() {
+        let mut problems = Problems::new();
+        for at in 0..150 {
+            problems.push(Problem::warning("x", format!("odd {at}")));
+        }
+        assert!(!problems.has_errors() && !problems.is_full());
+        assert_eq!((problems.len(), problems.omitted()), (150, 50));
+        // Errors come before all else, and the first of them.
+        let mut more = Problems::new();
+        let mut worded = 0;
+        for at in 0..1_000 {
+            more.push_error(|| {
+                worded += 1;
+                Problem::error("x", format!("wrong {at}"))
+            });
+        }
+        assert_eq!(worded, MAX_PROBLEMS, "no more are put into words");
+        problems.extend(more);
+        assert!(problems.is_full());
+        assert_eq!(problems.iter().count(), MAX_PROBLEMS);
+        assert!(problems.iter().all(|kept| kept.severity == Severity::Error));
+        assert_eq!(problems.iter().next().unwrap().message, "wrong 0");
+        assert_eq!(problems.count_of(Severity::Warning), 150);
+        assert_eq!(problems.count_of(Severity::Error), 1_000);
+        assert_eq!(problems.count_of(Severity::Note), 0);
+        let text = problems.to_plain_text();
+        assert!(text.ends_with("wrong 99\nand 1050 more\n"), "{text}");
+        let changed = problems.map(|problem| problem.help("so"));
+        assert_eq!(changed.len(), 1_150);
     }
 }

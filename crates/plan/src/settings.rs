@@ -154,6 +154,11 @@ impl Check<'_> {
             if known.contains(&name.as_str()) {
                 continue;
             }
+            if self.problems.is_full() {
+                let unknown = || Problem::error("settings::unknown", "");
+                self.problems.push_error(unknown);
+                continue;
+            }
             let problem = Problem::error(
                 "settings::unknown",
                 match looks_like_a_name(name) {

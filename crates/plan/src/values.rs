@@ -1,6 +1,7 @@
 //! What the expressions and templates of a plan see, and working them out.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::Environment;
@@ -266,7 +267,8 @@ impl Compiled {
             .get_template(text)
             .and_then(|template| template.render(context))
             .map_err(|error| match error.line() {
-                Some(line) => failed(&format!("line {line}: {}", reason(&error))),
+                Some(line) => failed(&format!("line {line}: {}", reason(&error)))
+                    .at_range(error.range().unwrap_or_else(|| line_of(text, line))),
                 None => failed(&reason(&error)),
             })
     }
@@ -296,10 +298,23 @@ impl Plan {
     /// What a rule says where it does not hold.
     pub(crate) fn rule_message(&self, template: &str) -> Result<String, String> {
         let shared = &self.cache.of(self).shared;
+        crate::expression::parse_template(template).map_err(|fault| fault.message)?;
         LANGUAGE
             .render_str(template, shared.for_rules())
             .map_err(|error| reason(&error))
     }
+}
+
+/// The bytes of a line, counted from 1, without its end.
+fn line_of(text: &str, line: usize) -> Range<usize> {
+    let mut start = 0;
+    for (at, whole) in text.split_inclusive('\n').enumerate() {
+        if at + 1 == line {
+            return start..start + whole.trim_end().len();
+        }
+        start += whole.len();
+    }
+    text.len()..text.len()
 }
 
 /// The stage and the host in question.
@@ -317,6 +332,7 @@ impl At<'_> {
             stage: self.stage.clone(),
             what: what.to_owned(),
             reason: reason.to_owned(),
+            template: None,
         }
     }
 }

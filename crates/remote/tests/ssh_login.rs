@@ -10,7 +10,7 @@ use phalanx_lab::{KeyFormat, KeyKind, KeyPair, Login, LoopbackHost};
 use phalanx_remote::{SshTarget, Transport};
 
 /// RSA signatures with SHA-1 are worth a notice; this is it.
-const SHA1: &str = "signed with SHA-1";
+const SHA1: &str = "knows nothing better than SHA-1 for";
 
 /// Logs in with one key only.
 fn with_key(host: &LoopbackHost, key: &KeyPair) -> SshTarget {
@@ -97,6 +97,80 @@ async fn the_openssh_of_rhel_7_2_is_told_of_once() {
     let notices = &session.greeting().notices;
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].contains(SHA1), "{notices:?}");
+    for what in [
+        "its host key (ssh-rsa)",
+        "the signature of an RSA key (ssh-rsa)",
+        "update its OpenSSH",
+    ] {
+        assert!(notices[0].contains(what), "{notices:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_knows_only_sha1_is_told_of() {
+    let old = "HostKeyAlgorithms ssh-rsa";
+    let group14 = "KexAlgorithms diffie-hellman-group14-sha1";
+    let exchange = "KexAlgorithms diffie-hellman-group-exchange-sha1";
+    let ctr = "Ciphers aes128-ctr";
+    let gcm = "Ciphers aes128-gcm@openssh.com";
+    let rsa = "its host key (ssh-rsa)";
+    for (lines, told) in [
+        (vec![old], vec![rsa]),
+        (vec!["HostKeyAlgorithms ssh-rsa,rsa-sha2-256"], vec![]),
+        (
+            vec![group14],
+            vec!["the key exchange (diffie-hellman-group14-sha1)"],
+        ),
+        (
+            vec![exchange],
+            vec!["the key exchange (diffie-hellman-group-exchange-sha1)"],
+        ),
+        (
+            vec!["KexAlgorithms diffie-hellman-group14-sha1,curve25519-sha256"],
+            vec![],
+        ),
+        (
+            vec![ctr, "MACs hmac-sha1"],
+            vec!["checking packets (hmac-sha1)"],
+        ),
+        (
+            vec![ctr, "MACs hmac-sha1-etm@openssh.com"],
+            vec!["checking packets (hmac-sha1-etm@openssh.com)"],
+        ),
+        (vec![ctr, "MACs hmac-sha1,hmac-sha2-256"], vec![]),
+        // Such a cipher needs no MAC.
+        (vec![gcm, "MACs hmac-sha1"], vec![]),
+        (
+            vec![old, group14, ctr, "MACs hmac-sha1"],
+            vec![rsa, "the key exchange (", "checking packets ("],
+        ),
+    ] {
+        let host = lines
+            .iter()
+            .fold(
+                LoopbackHost::builder().host_keys([KeyKind::Rsa]),
+                |builder, line| builder.sshd_line(*line),
+            )
+            .start()
+            .unwrap();
+        let target = target(&host);
+        know(&target, &host.known_hosts_lines());
+        let session = connect(target).await.unwrap();
+        assert_eq!(run(&session, "id -un").await.0, "operator\n");
+        let notices = &session.greeting().notices;
+        // All of it is told in one notice.
+        assert_eq!(
+            notices.len(),
+            usize::from(!told.is_empty()),
+            "{lines:?} {notices:?}"
+        );
+        for what in told {
+            assert!(
+                notices[0].contains(SHA1) && notices[0].contains(what),
+                "{notices:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

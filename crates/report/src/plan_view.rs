@@ -10,7 +10,7 @@ use crate::duration::limit;
 use crate::folding::{count, host_list};
 use crate::matrix::matrix;
 use crate::table::Charset;
-use crate::terminal_text::pad;
+use crate::terminal_text::{harmless, pad};
 
 /// So many hosts are named where they are listed.
 const NAMED: usize = 8;
@@ -152,10 +152,10 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
         let _ = writeln!(text, "       {what:<7}{words}");
     };
     for put in &stage.put {
-        let (from, how) = match &put.source {
-            PutSource::File(path) => (path, ""),
-            PutSource::Template(path) => (path, ", rendered"),
-            PutSource::Upload(setting) => (setting, ", from this machine"),
+        let from = match &put.source {
+            PutSource::File(path) => path.clone(),
+            PutSource::Template(path) => format!("{path}, rendered"),
+            PutSource::Upload(setting) => upload_words(plan, setting),
         };
         let owner = put
             .owner
@@ -164,7 +164,7 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
             .unwrap_or_default();
         line(
             "puts",
-            format!("{} ({:04o}{owner}) from {from}{how}", put.path, put.mode),
+            format!("{} ({:04o}{owner}) from {from}", put.path, put.mode),
         );
     }
     match &stage.action {
@@ -199,6 +199,25 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
     if !limits.is_empty() {
         line("limits", limits.join(", "));
     }
+}
+
+/// Which file of this machine is read: who reads a plan must see it.
+fn upload_words(plan: &Plan, setting: &str) -> String {
+    let path = match plan.settings.get(setting).and_then(|path| path.as_str()) {
+        Some(path) => harmless(path),
+        None => "no file".into(),
+    };
+    let bytes = plan.uploads.get(setting);
+    let bytes = bytes.and_then(|seen| Some(seen.split_once(" bytes")?.0.parse::<u64>().ok()?));
+    let size = bytes
+        .map(|bytes| {
+            format!(
+                ", {}",
+                count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte")
+            )
+        })
+        .unwrap_or_default();
+    format!("{path} of this machine (setting {setting}{size})")
 }
 
 /// `own prepare and serve on all hosts`.

@@ -84,7 +84,7 @@ impl NameCheck<'_> {
         };
         let faulty = !faults.is_empty();
         for fault in faults {
-            problems.push(fault_problem(source, text, what, fault));
+            problems.push_error(|| fault_problem(source, text, what, fault));
         }
         if let (false, Ok(uses)) = (faulty, uses) {
             for (name, span) in self.without_value(&uses) {

@@ -452,8 +452,8 @@ flows:
     assert_snapshot!(told("release: 1.8\nhosts: { l1: leader }\nsettings: { extra: x }\n"), @r#"
     error[plan::expression]: r/recipe.yaml:9:53: the condition of stage `d` must be true or false, and is the number 2
       9:53 `\"port + 1\"` this
-    error[plan::expression]: r/recipe.yaml:10:66: the template `templates/wrong` of stage `e` cannot be worked out: line 1: `port.a` is undefined
-      10:66 `\"{{ port }}\"` this
+    error[plan::expression]: r/templates/wrong:1:8: the template `templates/wrong` of stage `e` cannot be worked out: line 1: `port.a` is undefined
+      1:8 `.a.b` here
     "#);
 }
 
@@ -570,5 +570,67 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_template_that_takes_too_much_is_told_at_its_place() {
+    let recipe = recipe(&[
+        (
+            "recipe.yaml",
+            "\
+roles: { leader: {} }
+flows:
+  install:
+    - { id: a, on: all, put: { template: templates/t, to: /t } }
+    - { id: b, on: all, run: scripts/x.sh, when: \"range(10000)|join('x' * 9000) == ''\" }
+",
+        ),
+        (
+            "templates/t",
+            "one\ntwo {{ range(10000)|join('x' * 9000) }}\n",
+        ),
+    ]);
+    let request = PlanRequest {
+        flow: "install".into(),
+        ..PlanRequest::default()
+    };
+    let problems = build(&cluster("hosts: { l1: leader }\n"), &recipe, &request)
+        .expect_err("it takes too much");
+    let told = problems.to_string();
+    for (place, what) in [
+        ("templates/t:2:", "the template `templates/t` of stage `a`"),
+        ("recipe.yaml:5:", "the condition of stage `b`"),
+    ] {
+        assert!(
+            told.lines().any(|line| line.contains(place)
+                && line.contains(what)
+                && line.contains("it takes more than 1000000 steps")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_of_before_takes_no_more_than_a_new_one() {
+    let recipe = recipe(&[(
+        "recipe.yaml",
+        "roles: { leader: {} }\nflows:\n  install:\n    - { id: a, on: all, run: scripts/x.sh, when: \"true\" }\n",
+    )]);
+    let request = PlanRequest {
+        flow: "install".into(),
+        ..PlanRequest::default()
+    };
+    let (plan, _) = build(&cluster("hosts: { l1: leader }\n"), &recipe, &request).expect("a plan");
+    let written = serde_json::to_string(&plan).expect("written");
+    for (evil, limit) in [
+        ("[1]|tojson(indent=1000000000) == ''", "from 0 to 16"),
+        ("'x' * 1000000000 == ''", "more than 1000000 steps"),
+    ] {
+        let edited = written.replace("\"when\":\"true\"", &format!("\"when\":\"{evil}\""));
+        assert_ne!(edited, written);
+        let plan: Plan = serde_json::from_str(&edited).expect("read back");
+        let error = plan.condition(0, 0, &Facts::new()).expect_err("stopped");
+        assert!(error.to_string().contains(limit), "{error}");
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::uses::Place;
 use super::{Fault, Uses, is_filter, is_test};
 use crate::plan::FactKind;
+use crate::problem::MAX_PROBLEMS;
 use crate::suggest::did_you_mean;
 
 /// What everybody sees.
@@ -13,7 +14,7 @@ const BUILT_IN: [&str; 4] = ["release", "hosts", "cluster", "flow"];
 /// What is seen where there is one host in question.
 const OF_A_HOST: [&str; 2] = ["host", "role"];
 /// What the language brings along.
-const FUNCTIONS: [&str; 3] = ["range", "dict", "namespace"];
+const FUNCTIONS: [&str; 2] = ["range", "dict"];
 /// What a host has.
 pub(super) const HOST_ATTRIBUTES: [&str; 5] =
     ["name", "role", "address", "private_address", "labels"];
@@ -131,11 +132,12 @@ impl Names {
 
     /// Everything wrong with what is used.
     fn check(&self, uses: &Uses) -> Vec<Fault> {
-        let mut faults: Vec<Fault> = uses
-            .names
-            .iter()
-            .filter_map(|(name, range)| self.check_name(name, range.clone()))
-            .collect();
+        let mut faults: Vec<Fault> = Vec::new();
+        for (name, range) in &uses.names {
+            // Of more than are told, nobody needs to know what was meant.
+            let hint = faults.len() < MAX_PROBLEMS;
+            faults.extend(self.check_name(name, range.clone(), hint));
+        }
         let mut unknown_of = |places: &[Place],
                               what: &str,
                               is_known: &dyn Fn(&str) -> bool,
@@ -158,7 +160,7 @@ impl Names {
         faults
     }
 
-    fn check_name(&self, name: &str, range: Range<usize>) -> Option<Fault> {
+    fn check_name(&self, name: &str, range: Range<usize>, hint: bool) -> Option<Fault> {
         let refuse = |message: String, help: &str| {
             Some(Fault {
                 range: range.clone(),
@@ -188,7 +190,8 @@ impl Names {
                 .chain(self.facts.keys())
                 .map(String::as_str)
                 .chain(BUILT_IN)
-                .chain(OF_A_HOST);
+                .chain(OF_A_HOST)
+                .filter(|_| hint);
             let mut fault = unknown(
                 format!("`{name}` is neither a setting nor a fact"),
                 range.clone(),

@@ -101,7 +101,7 @@ pub(super) fn push_faults(
     problems: &mut Problems,
 ) {
     for fault in faults {
-        problems.push(fault_problem(source, text, what, fault));
+        problems.push_error(|| fault_problem(source, text, what, fault));
     }
 }
 

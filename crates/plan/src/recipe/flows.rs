@@ -389,6 +389,24 @@ impl FlowReader<'_, '_> {
             let problem = unknown(self.yaml.source, &setting, "setting", known);
             self.yaml.problems.push(problem);
         }
+        // Which files of the operator's machine are read is for the operator to say.
+        let with_default = self.settings.iter().find(|line| {
+            line.properties()
+                .any(|(name, schema)| name == setting.value && schema.get("default").is_some())
+        });
+        if let Some(line) = with_default {
+            self.yaml.error(
+                "recipe::upload-default",
+                setting.span,
+                format!(
+                    "the setting `{}` has a default in {}, and names a file of the operator's machine",
+                    setting.value,
+                    line.source.name()
+                ),
+                "only the cluster file may name it",
+                "remove the default: without a value, nothing is uploaded",
+            );
+        }
         Some(PutSource::Upload(setting.value))
     }
 

@@ -545,14 +545,16 @@ pub(super) fn check_file(
             false
         }
         None => {
-            let problem = Problem::error(
-                "recipe::no-file",
-                format!("there is no {kind} `{}`", path.value.escape_debug()),
-            )
-            .at(source, path.span, "no such file in the recipe");
-            problems.push(match did_you_mean(&path.value, files.paths()) {
-                Some(close) => problem.help(format!("did you mean `{close}`?")),
-                None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
+            problems.push_error(|| {
+                let problem = Problem::error(
+                    "recipe::no-file",
+                    format!("there is no {kind} `{}`", path.value.escape_debug()),
+                )
+                .at(source, path.span, "no such file in the recipe");
+                match did_you_mean(&path.value, files.paths()) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
+                }
             });
             false
         }

@@ -222,17 +222,20 @@ impl Script<'_> {
             }
             let span = Span::new(start + at, start + at + name.len());
             if !variables.contains(&name) {
-                let problem = Problem::error(
-                    "recipe::variable",
-                    format!("no script is given `{name}`"),
-                )
-                .at(self.source, span, "unknown");
-                let known = variables.iter().map(String::as_str);
-                self.problems.push(match did_you_mean(&name, known) {
-                    Some(close) => problem.help(format!("did you mean `{close}`?")),
-                    None => problem.help(
-                        "there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...",
-                    ),
+                let source = self.source;
+                self.problems.push_error(|| {
+                    let problem = Problem::error(
+                        "recipe::variable",
+                        format!("no script is given `{name}`"),
+                    )
+                    .at(source, span, "unknown");
+                    let known = variables.iter().map(String::as_str);
+                    match did_you_mean(&name, known) {
+                        Some(close) => problem.help(format!("did you mean `{close}`?")),
+                        None => problem.help(
+                            "there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...",
+                        ),
+                    }
                 });
             } else if let Some(fact) = name.strip_prefix("PX_FACTS_") {
                 let problem = Problem::warning(

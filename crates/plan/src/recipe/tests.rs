@@ -210,6 +210,28 @@ fn an_upload_names_a_setting() {
 }
 
 #[test]
+fn an_upload_has_no_default() {
+    let given = |schema: &str| {
+        lint(&[
+            (
+                "recipe.yaml",
+                "roles: { leader: {} }\nsettings: settings\nflows:\n  install:\n    - { id: one, on: leader, put: { upload: key, to: /x } }\n",
+            ),
+            (
+                "settings/any.yaml",
+                &format!("schema: {{ properties: {{ key: {schema} }} }}\n"),
+            ),
+        ])
+    };
+    assert_eq!(given("{ type: string }"), "");
+    let text = given("{ type: string, default: /root/.ssh/id_rsa }");
+    assert!(
+        text.contains("r/recipe.yaml:5:45: the setting `key` has a default in r/settings/any.yaml"),
+        "{text}"
+    );
+}
+
+#[test]
 fn facts_of_all_hosts() {
     assert_snapshot!(lint_stages("\
     - { id: one, on: leader, run: scripts/x.sh, all_facts: [reboot_neded] }

@@ -48,11 +48,12 @@ impl<'a> Reader<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(
+        let source = self.source;
+        self.problems.push_error(|| {
             Problem::error(code, message)
-                .at(self.source, span, label)
-                .help(help),
-        );
+                .at(source, span, label)
+                .help(help)
+        });
     }
 
     /// Says that `what` (`` `hosts` ``) is not what it should be (`a list`).
@@ -176,6 +177,11 @@ impl<'a> Reader<'a> {
 
     /// Says that `what` has no key of this name.
     pub fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str]) {
+        if self.problems.is_full() {
+            // It is counted, and nobody needs to know which key was meant.
+            let unknown = || Problem::error("yaml::unknown-key", "");
+            return self.problems.push_error(unknown);
+        }
         let message = match self.hides(key.span) {
             true => format!("{what} has no such key"),
             false => format!("{what} has no key `{}`", key.text.escape_debug()),

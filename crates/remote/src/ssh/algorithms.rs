@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{Preferred, cipher, compression, kex, mac};
+use russh::{Names, Preferred, cipher, compression, kex, mac};
 
 const KEX: &[kex::Name] = &[
     kex::MLKEM768X25519_SHA256,
@@ -95,6 +95,31 @@ pub(crate) fn preferred(known: &[String]) -> Preferred {
         mac: Cow::Borrowed(MACS),
         compression: Cow::Borrowed(&[compression::NONE]),
     }
+}
+
+/// What of a connection hangs on SHA-1, each in a few words; nothing as a rule.
+pub(crate) fn on_sha1(names: &Names) -> Vec<String> {
+    let mut weak = Vec::new();
+    if names.key == (Algorithm::Rsa { hash: None }) {
+        weak.push("its host key (ssh-rsa)".to_owned());
+    }
+    if [kex::DH_G14_SHA1, kex::DH_GEX_SHA1].contains(&names.kex) {
+        weak.push(format!("the key exchange ({})", names.kex.as_ref()));
+    }
+    // The others check packets by themselves, whatever was agreed on.
+    let checked = [
+        cipher::AES_256_CTR,
+        cipher::AES_192_CTR,
+        cipher::AES_128_CTR,
+    ];
+    let macs = [&names.client_mac, &names.server_mac];
+    let old = macs
+        .into_iter()
+        .find(|mac| [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1].contains(mac));
+    if let (true, Some(mac)) = (checked.contains(&names.cipher), old) {
+        weak.push(format!("checking packets ({})", mac.as_ref()));
+    }
+    weak
 }
 
 #[cfg(test)]

@@ -332,12 +332,8 @@ impl Login<'_> {
     }
 
     fn tell_of_sha1(&self) {
-        let mut seen = self.seen.lock();
-        let server = seen.greeting.server.clone();
-        seen.greeting.notices.push(format!(
-            "the login was signed with SHA-1 (ssh-rsa): its server ({server}) takes nothing better \
-             for an RSA key"
-        ));
+        let login = "the signature of an RSA key (ssh-rsa)".to_owned();
+        self.seen.lock().on_sha1.push(login);
     }
 
     /// The connection ended in the middle of a login. Too many keys is what a server says aloud.

@@ -8,6 +8,7 @@ use russh::client::{DisconnectReason, Handler, Session};
 use russh::keys::{HashAlg, PublicKeyOrCertificate};
 use tokio::sync::watch;
 
+use super::algorithms::on_sha1;
 use super::known_hosts::{Verdict, judge};
 use super::known_hosts_files::KnownHost;
 use super::pinned_keys::{Agreed, PinnedKeys};
@@ -43,6 +44,24 @@ pub(crate) struct Seen {
     pub(crate) refusal: Option<ConnectError>,
     /// What it said when it closed the connection.
     pub(crate) farewell: Option<String>,
+    /// For what it knows nothing better than SHA-1.
+    pub(crate) on_sha1: Vec<String>,
+}
+
+impl Seen {
+    /// What was learned, with one notice of all that hangs on SHA-1.
+    pub(crate) fn greeting(&self) -> Greeting {
+        let mut greeting = self.greeting.clone();
+        if !self.on_sha1.is_empty() {
+            greeting.notices.push(format!(
+                "its server ({}) knows nothing better than SHA-1 for {}: update its OpenSSH, or allow better \
+                 algorithms in its sshd_config",
+                greeting.server,
+                self.on_sha1.join(", ")
+            ));
+        }
+        greeting
+    }
 }
 
 /// [`Seen`], for the handler and for the one who waits.
@@ -141,7 +160,7 @@ impl Handler for HostHandler {
     async fn kex_done(
         &mut self,
         _secret: Option<&[u8]>,
-        _names: &Names,
+        names: &Names,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         let server = String::from_utf8_lossy(session.remote_sshid());
@@ -150,6 +169,7 @@ impl Handler for HostHandler {
             // It is shown to people: no control characters from strangers.
             let letters = server.chars().filter(|c| !c.is_control());
             seen.greeting.server = letters.take(SERVER_KEPT).collect();
+            seen.on_sha1 = on_sha1(names);
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ impl SshSession {
         drop(permit.all);
         let handle = Arc::new(handle);
         hold_until_settled(permit.endpoint, Arc::clone(&handle));
-        let greeting = seen.lock().greeting.clone();
+        let greeting = seen.lock().greeting();
         Ok(Self {
             handle,
             ending,
