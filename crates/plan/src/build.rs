@@ -394,6 +394,7 @@ fn planned_stage(
         action: stage.action.clone(),
         within: stage.within,
         at_once: stage.at_once,
+        stop_after: stage.stop_after,
         retries: stage.retries,
         all_facts: stage.all_facts.clone(),
         secrets,

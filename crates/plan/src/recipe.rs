@@ -5,6 +5,7 @@ mod conditions;
 mod counts;
 mod files;
 mod flows;
+mod limits;
 mod model;
 mod reader;
 mod schema;

@@ -18,6 +18,7 @@ mod lines;
 pub mod live;
 pub mod log_times;
 mod matrix;
+mod not_begun;
 mod notices;
 mod output_lines;
 pub mod plan_view;

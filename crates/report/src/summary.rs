@@ -11,6 +11,7 @@ use crate::data::{
     ProblemReport, RunReport, Slowest, StageReport,
 };
 use crate::folding::Folding;
+use crate::not_begun::not_begun;
 use crate::terminal_text::harmless;
 use crate::timeline::{TaskTimes, Timeline};
 
@@ -68,6 +69,7 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         hosts,
         critical_path: critical_path(plan, &timeline),
         failures,
+        not_begun: not_begun(plan, &timeline, &folding),
         problems: problems(plan, &timeline, &folding),
         notices: notices(plan, &timeline, &folding),
         next: Vec::new(),

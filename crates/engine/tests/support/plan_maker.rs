@@ -106,6 +106,7 @@ impl PlanMaker {
             action,
             within: None,
             at_once: None,
+            stop_after: None,
             retries: 0,
             all_facts: Default::default(),
             secrets: Default::default(),

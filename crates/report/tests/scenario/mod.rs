@@ -26,6 +26,7 @@ pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
         action,
         within: None,
         at_once: None,
+        stop_after: None,
         retries: 0,
         all_facts: Default::default(),
         secrets: BTreeMap::new(),
@@ -107,6 +108,7 @@ pub(crate) fn hello() -> Plan {
         vec![
             PlannedStage {
                 at_once: Some(2),
+                stop_after: Some(1),
                 ..stage("prepare", &all, Action::Run("scripts/prepare.sh".into()))
             },
             PlannedStage {
