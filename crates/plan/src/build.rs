@@ -139,6 +139,7 @@ impl<'a> Builder<'a> {
             facts_script: self.recipe.facts_script.clone(),
             causes: self.recipe.causes.clone(),
             fact_kinds: self.recipe.fact_kinds.clone(),
+            earlier_facts: BTreeMap::new(),
             files: self.files(stages),
             cache: Cache::default(),
         };

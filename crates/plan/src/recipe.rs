@@ -17,6 +17,7 @@ pub use counts::Counts;
 pub use files::RecipeFiles;
 pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
 pub use schema::recipe_schema;
+pub(crate) use scripts::facts_told;
 
 use crate::problem::Problems;
 

@@ -10,6 +10,7 @@ mod control_words;
 mod critical_path;
 pub mod data;
 pub mod duration;
+mod earlier_facts;
 mod estimate;
 mod folding;
 mod heartbeat;
@@ -29,8 +30,9 @@ pub mod terminal_text;
 mod timeline;
 
 pub use data::{PlanReport, RunReport};
+pub use earlier_facts::earlier_facts;
 pub use estimate::Learned;
-pub use folding::count;
+pub use folding::{count, host_list};
 pub use heartbeat::still_waiting;
 pub use html::{HtmlContext, html};
 pub use lines::{LineDisplay, LineOptions, Verbosity};

@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::control_words::control_words;
 use crate::data::Counts;
 use crate::duration::{clock, took};
+use crate::earlier_facts::earlier_facts;
 use crate::folding::count;
 use crate::heartbeat::still_waiting;
 use crate::notices::{HeldNotices, Said};
@@ -146,7 +147,11 @@ impl<W: Write> LineDisplay<W> {
                     count(run.hosts, "host"),
                     count(run.tasks, "task"),
                 );
-                self.normal_line(event.ms, &text)
+                self.normal_line(event.ms, &text)?;
+                for text in earlier_facts(&self.plan, Some(event.at)) {
+                    self.normal_line(event.ms, &text)?;
+                }
+                Ok(())
             }
             EventKind::RunResumed(resumed) => self.resumed(event.ms, resumed.forgotten.len()),
             EventKind::Controlled { control, reopens } => {

@@ -10,6 +10,7 @@ use crate::data::{
     CauseReport, Counts, FORMAT, FailureReport, HostEnd, HostReport, NextStep, NoticeReport,
     ProblemReport, RunReport, Slowest, StageReport,
 };
+use crate::earlier_facts;
 use crate::folding::Folding;
 use crate::not_begun::not_begun;
 use crate::terminal_text::harmless;
@@ -409,15 +410,14 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
             }
         }
     }
-    folded
-        .into_iter()
-        .map(|(mut notice, own_words)| {
-            if notice.hosts.len() == 1 {
-                notice.text = own_words;
-            }
-            notice
-        })
-        .collect()
+    let own = folded.into_iter().map(|(mut notice, own_words)| {
+        if notice.hosts.len() == 1 {
+            notice.text = own_words;
+        }
+        notice
+    });
+    let earlier = earlier_facts::notices(plan, timeline.started_at);
+    own.chain(earlier).collect()
 }
 
 /// More than this many logs to look at are not suggested.

@@ -90,6 +90,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         uploads: BTreeMap::new(),
         causes: Vec::new(),
         facts_script: None,
+        earlier_facts: BTreeMap::new(),
         fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
         files: BTreeMap::new(),
     }
