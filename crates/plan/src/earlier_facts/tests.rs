@@ -32,8 +32,11 @@ fn plan(on: &str) -> Plan {
     build(&cluster, &recipe, &request).unwrap().0
 }
 
-/// A run that knows this of hosts: told facts, and scripts that ended.
-fn run(plan: &Plan, name: &str, known: &[(&str, &[(&str, &str)], &[&str])]) -> EarlierRun {
+/// A host, the facts that it told, and the scripts that ended there.
+type Known<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
+/// A run that knows this of hosts.
+fn run(plan: &Plan, name: &str, known: &[Known<'_>]) -> EarlierRun {
     let host = |name: &str| plan.roster.iter().find(|host| host.name.as_str() == name);
     let hosts = known.iter().map(|(name, told, scripts)| {
         let told = told
