@@ -2,6 +2,8 @@
 //!
 //! The board is pure bookkeeping over a plan. It is told what ended and answers what follows.
 
+mod stop_after;
+
 use std::collections::BTreeMap;
 
 use phalanx_plan::{Allowance, Gate, Plan, RoleName, StageId};
@@ -51,6 +53,8 @@ pub(crate) struct Board {
     task_at: BTreeMap<(usize, usize), usize>,
     host_stopped: Vec<Option<String>>,
     left_out: Vec<bool>,
+    /// Tasks that have failed in this run and are not done since.
+    has_failed: Vec<bool>,
     open: usize,
 }
 
@@ -60,6 +64,14 @@ struct Stage {
     waiting: usize,
     running: usize,
     at_once: usize,
+    /// After so many failed hosts no further one begins.
+    stop_after: usize,
+    /// How many hosts have failed in it, and are not tried again.
+    failed: usize,
+    /// How many have failed in it, and are tried again or are to be.
+    on_trial: usize,
+    /// Why no further host begins, made when it was first asked for.
+    stopped: Option<String>,
     /// Why its `all` gate will never open, once that is so. Worked out once: many will ask.
     never: Option<String>,
 }
@@ -87,6 +99,10 @@ impl Board {
                 waiting: 0,
                 running: 0,
                 at_once: stage.at_once.unwrap_or(usize::MAX).max(1),
+                stop_after: stage.stop_after.unwrap_or(usize::MAX).max(1),
+                failed: 0,
+                on_trial: 0,
+                stopped: None,
                 never: None,
             })
             .collect();
@@ -123,6 +139,7 @@ impl Board {
             task_at,
             host_stopped: vec![None; plan.hosts.len()],
             left_out: vec![false; plan.hosts.len()],
+            has_failed: vec![false; plan.tasks.len()],
             open: plan.tasks.len(),
         }
     }
@@ -238,7 +255,7 @@ impl Board {
 
     /// `all of docker: m2 and m3 of 3 master are missing, none may be`.
     fn missing_text(&self, plan: &Plan, stage: usize, role: &RoleName, count: &Count) -> String {
-        let mut names: Vec<&str> = plan
+        let names: Vec<&str> = plan
             .tasks
             .iter()
             .enumerate()
@@ -247,24 +264,17 @@ impl Board {
             .filter(|host| host.role == *role)
             .map(|host| host.name.as_str())
             .collect();
-        let more = names.len().saturating_sub(4);
-        names.truncate(4);
         let id = plan
             .stages
             .get(stage)
             .map_or("?", |stage| stage.id.as_str());
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
         let allowed = match count.allowed {
             0 => "none may be missing".to_owned(),
             allowed => format!("at most {allowed} of {} may be missing", count.hosts),
         };
         format!(
-            "{id} did not succeed on {}{more} ({role}: {allowed})",
-            names.join(", ")
+            "{id} did not succeed on {} ({role}: {allowed})",
+            few_names(names)
         )
     }
 
@@ -321,6 +331,10 @@ impl Board {
             }
             Place::Done | Place::LeftOut => {}
         }
+        if self.has_failed.get(index).is_some_and(|failed| *failed) {
+            stage.note_failed(from, to);
+            self.has_failed[index] = !matches!(to, Place::Done | Place::LeftOut);
+        }
         self.open -= usize::from(from.is_open());
         self.open += usize::from(to.is_open());
         self.places[index] = to;
@@ -351,7 +365,7 @@ impl Board {
             .tasks
             .get(task)
             .and_then(|task| self.stages.get(task.stage));
-        stage.is_some_and(|stage| stage.never.is_none())
+        stage.is_some_and(|stage| stage.never.is_none() && stage.failed < stage.stop_after)
     }
 
     /// Leaves a host behind for now, if everybody else can go on without it. Its tasks count as missing at
@@ -399,11 +413,13 @@ impl Board {
             .collect()
     }
 
-    /// Whether the stage's `all` gate has just been decided for good, so that others may move.
+    /// Whether the stage's `all` gate has just been decided for good, or no further host begins it, so that
+    /// others may move.
     pub(crate) fn is_decided(&self, stage: usize) -> bool {
-        self.stages
-            .get(stage)
-            .is_some_and(|stage| stage.waiting + stage.running == 0 || stage.never.is_some())
+        self.stages.get(stage).is_some_and(|stage| {
+            let nobody_left = stage.waiting + stage.running == 0;
+            nobody_left || stage.never.is_some() || stage.failed >= stage.stop_after
+        })
     }
 
     /// A task that was handed out is taken back: it was not begun.
@@ -411,6 +427,16 @@ impl Board {
         if self.place(task) == Place::Running {
             self.move_to(plan, task, to);
         }
+    }
+}
+
+/// At most four names, and how many more there are.
+fn few_names(mut names: Vec<&str>) -> String {
+    let more = names.len().saturating_sub(4);
+    names.truncate(4);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 
@@ -482,7 +508,8 @@ impl Board {
         // Gates lead to stages above only: what is above is decided before what is below.
         candidates.sort_by_key(|task| plan.tasks.get(*task).map(|task| task.stage));
         candidates.retain(|task| {
-            let may_run = !matches!(self.verdict(plan, *task), Verdict::Never(_));
+            let may_run = !matches!(self.verdict(plan, *task), Verdict::Never(_))
+                && !matches!(self.brake(plan, *task), Verdict::Never(_));
             if !may_run {
                 self.put(plan, *task, Place::Missing);
             }

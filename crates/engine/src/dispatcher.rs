@@ -303,7 +303,7 @@ impl Dispatcher {
             .plan
             .stages
             .get(stage)
-            .is_some_and(|stage| stage.at_once.is_some());
+            .is_some_and(|stage| stage.at_once.is_some() || stage.stop_after.is_some());
         self.board.end(&self.plan, index, place);
         self.look_at.insert(host);
         if limited || self.board.is_decided(stage) {
@@ -332,19 +332,12 @@ impl Dispatcher {
             };
             match self.board.verdict(&plan, index) {
                 Verdict::Shut => {}
-                Verdict::Never(reason) => {
-                    self.settle_task(index, task.stage, host, false);
-                    let end = TaskEnd::new(Outcome::NotRun { reason });
-                    self.tell(EventKind::TaskEnded {
-                        task: task.id.clone(),
-                        attempt: 0,
-                        end,
-                    })?;
-                }
+                Verdict::Never(reason) => self.end_not_run(index, reason)?,
                 Verdict::Open if busy || !self.ready[host] || !self.settling.is_settled() => {}
                 Verdict::Open => match self.condition(task.stage, host) {
                     Err(failure) => {
                         self.settle_task(index, task.stage, host, false);
+                        self.board.note_failure(&plan, index);
                         self.board.stop_host(host, &format!("{} failed", task.id));
                         let end = TaskEnd::failed(failure);
                         self.tell(EventKind::TaskEnded {
@@ -367,27 +360,52 @@ impl Dispatcher {
                             end,
                         })?;
                     }
-                    // Looked at again when the run goes on.
-                    Ok(true) if self.state.paused => {}
-                    Ok(true) if self.may_enter(index, task.stage) => {
-                        self.board.start(&plan, index);
-                        let begin = self.begins.remove(&index);
-                        let begin = begin.unwrap_or(Begin::Anew { attempt: 1 });
-                        self.begun.insert(index, begin.clone());
-                        self.to_order.push((host, Order::Task(index, begin)));
-                        busy = true;
-                    }
-                    Ok(true) => {}
+                    Ok(true) => match self.brake(index) {
+                        Verdict::Never(reason) => self.end_not_run(index, reason)?,
+                        // Looked at again when the run goes on, or when what it waits for has ended.
+                        Verdict::Open if self.state.paused => {}
+                        Verdict::Open if self.may_enter(index, task.stage) => {
+                            self.board.start(&plan, index);
+                            let begin = self.begins.remove(&index);
+                            let begin = begin.unwrap_or(Begin::Anew { attempt: 1 });
+                            self.begun.insert(index, begin.clone());
+                            self.to_order.push((host, Order::Task(index, begin)));
+                            busy = true;
+                        }
+                        Verdict::Open | Verdict::Shut => {}
+                    },
                 },
             }
         }
         Ok(())
     }
 
+    /// A task that cannot begin any more is over.
+    fn end_not_run(&mut self, index: usize, reason: String) -> std::io::Result<()> {
+        let Some(task) = self.plan.tasks.get(index) else {
+            return Ok(());
+        };
+        let (id, stage, host) = (task.id.clone(), task.stage, task.host);
+        self.settle_task(index, stage, host, false);
+        self.tell(EventKind::TaskEnded {
+            task: id,
+            attempt: 0,
+            end: TaskEnd::new(Outcome::NotRun { reason }),
+        })
+    }
+
+    /// Whether failures of other hosts keep this task from beginning. What an earlier process has begun is
+    /// under way already.
+    fn brake(&mut self, index: usize) -> Verdict {
+        match self.begins.get(&index).is_some_and(is_inside) {
+            true => Verdict::Open,
+            false => self.board.brake(&self.plan, index),
+        }
+    }
+
     /// Whether a stage with a limit has room for this task. What an earlier process has begun is in it
     /// already.
     fn may_enter(&self, index: usize, stage: usize) -> bool {
-        let is_inside = |begin: &Begin| !matches!(begin, Begin::Anew { .. });
         if self.begins.get(&index).is_some_and(is_inside) {
             return true;
         }
@@ -523,6 +541,11 @@ impl Dispatcher {
             RunOutcome::Failed
         }
     }
+}
+
+/// Whether a task that begins so was begun by an earlier process.
+fn is_inside(begin: &Begin) -> bool {
+    !matches!(begin, Begin::Anew { .. })
 }
 
 /// Returns when the operator wants to leave at once.

@@ -29,13 +29,8 @@ use crate::run_id::RunId;
 use crate::telling::Telling;
 use crate::told_facts::ToldFacts;
 
-/// How many bytes a fact may have: all hosts are given those of all others.
-const LONGEST_FACT: usize = 4 << 10;
 /// How long reading a host's facts may take.
 const FACTS_WITHIN: Duration = Duration::from_secs(120);
-
-/// How many letters of a name that a host made up are told.
-const NAME_TOLD: usize = 60;
 
 /// What all executors of a run share.
 pub(crate) struct Shared {
@@ -170,11 +165,11 @@ impl Executor {
                 .lines(said.that_matter())
                 .into());
         }
-        let mut facts = BTreeMap::new();
         let result = parse_result(&end.result);
         self.tell_cut(path, &result).await;
-        for (name, value) in result.facts {
-            self.take_fact(&mut facts, path, name, value).await;
+        let (mut facts, wrong) = self.take_facts(path, result.facts).await;
+        if let Some(wrong) = wrong {
+            return Err(wrong.failure().into());
         }
         facts.extend(self.told.clone());
         self.keep_facts(&facts);
@@ -259,31 +254,6 @@ impl Executor {
                 format!("{from} told more than {kept} KiB of results; the rest was left out");
             self.notice(text).await;
         }
-    }
-
-    /// Keeps a fact that the recipe declares and that is no longer than it may be; of another it is said
-    /// that it is passed over.
-    pub(crate) async fn take_fact(
-        &mut self,
-        into: &mut BTreeMap<String, String>,
-        from: &str,
-        name: String,
-        value: String,
-    ) {
-        let text = if !self.shared.plan.fact_kinds.contains_key(&name) {
-            let name: String = name.chars().take(NAME_TOLD).collect();
-            format!("{from} told the fact {name}, which the recipe does not declare")
-        } else if value.len() > LONGEST_FACT {
-            let bytes = value.len();
-            format!(
-                "{from} told the fact {name} with {bytes} bytes, and it may have {LONGEST_FACT}: it is \
-                 passed over"
-            )
-        } else {
-            into.insert(name, value);
-            return;
-        };
-        self.notice(text).await;
     }
 
     pub(crate) fn planned(&self) -> &PlannedHost {

@@ -294,7 +294,7 @@ pub async fn run(
         telling: telling.clone(),
         holder,
         stance,
-        told: Mutex::new(ToldFacts::of(&known)),
+        told: Mutex::new(ToldFacts::of(&plan, &known)),
         machines: Machines::default(),
     });
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();

@@ -8,7 +8,7 @@ use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
     TaskEnd,
 };
-use phalanx_plan::{Handing, PlannedStage, Secret, TaskId, secrets_file};
+use phalanx_plan::{Action, Handing, PlannedStage, Secret, TaskId, secrets_file};
 use phalanx_remote::{
     JobCall, JobEnd, JobError, JobStart, JobState, JobWatch, RECORDS_KEPT, ResultLines, Severity,
     parse_result,
@@ -272,7 +272,8 @@ impl Executor {
             )),
         };
         let result = parse_result(&job.result);
-        self.tell_cut(attempt.id.stage.as_str(), &result).await;
+        let from = self.script_of(attempt);
+        self.tell_cut(&from, &result).await;
         let ResultLines {
             changed,
             already,
@@ -302,14 +303,32 @@ impl Executor {
         let took = job.took.map(|took| took + attempt.put_took);
         end.host_ms = took.map(|took| took.as_millis() as u64);
         end.problems = problems;
-        let mut kept = BTreeMap::new();
-        for (name, value) in facts {
-            self.take_fact(&mut kept, attempt.id.stage.as_str(), name, value)
-                .await;
+        let (kept, wrong) = self.take_facts(&from, facts).await;
+        match wrong {
+            Some(wrong) if end.failure.is_none() => {
+                end.outcome = Outcome::Failed;
+                end.failure = Some(wrong.failure());
+            }
+            Some(wrong) => self.note_wrong(wrong).await,
+            None => {}
         }
         self.keep_told(&kept);
         end.facts = kept;
         end
+    }
+
+    /// The script of an attempt's stage, by its path in the recipe.
+    fn script_of(&self, attempt: &Attempt) -> String {
+        match self
+            .shared
+            .plan
+            .stages
+            .get(attempt.stage)
+            .map(|stage| &stage.action)
+        {
+            Some(Action::Run(path) | Action::Until(path)) => path.clone(),
+            _ => attempt.id.stage.to_string(),
+        }
     }
 
     /// Returns when the attempt has to end: its time is up, or jobs are to be stopped.

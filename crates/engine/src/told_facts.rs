@@ -1,35 +1,57 @@
 //! What all hosts have told so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use phalanx_plan::{Facts, Plan};
+use phalanx_plan::{Facts, HostName, Plan};
 
 /// Every host's facts. With many hosts that is a lot of text, so what scripts are given of it is made
 /// once and shared.
 #[derive(Default)]
 pub(crate) struct ToldFacts {
-    /// By fact and host.
+    /// Each host's place in the cluster file, by its place in the plan.
+    places: Vec<usize>,
+    /// By fact, and by the host's place in the cluster file.
     values: BTreeMap<String, BTreeMap<usize, String>>,
     /// By fact; only of those that were asked for and have not changed since.
     texts: BTreeMap<String, Arc<str>>,
 }
 
 impl ToldFacts {
-    /// What was known before, in the order of the plan's hosts.
-    pub(crate) fn of(known: &[Facts]) -> Self {
-        let mut told = Self::default();
+    /// What was known before: of the hosts that take part, in their order, and of those that do not by what the
+    /// plan says of them.
+    pub(crate) fn of(plan: &Plan, known: &[Facts]) -> Self {
+        let roster = plan.roster.iter().enumerate();
+        let places: HashMap<&HostName, usize> = roster.map(|(at, host)| (&host.name, at)).collect();
+        let place = |name: &HostName| places.get(name).copied().unwrap_or(usize::MAX);
+        let mut told = Self {
+            places: plan.hosts.iter().map(|host| place(&host.name)).collect(),
+            ..Self::default()
+        };
         for (host, facts) in known.iter().enumerate() {
             told.keep(host, facts);
+        }
+        for (host, facts) in &plan.earlier_facts {
+            let told_before = facts
+                .iter()
+                .filter_map(|(fact, known)| Some((fact, known.value.as_ref()?)));
+            for (fact, value) in told_before {
+                let values = told.values.entry(fact.clone()).or_default();
+                // Whoever takes part speaks for itself.
+                values.entry(place(host)).or_insert_with(|| value.clone());
+            }
         }
         told
     }
 
-    /// Keeps what a host told.
+    /// Keeps what a host of the plan told.
     pub(crate) fn keep(&mut self, host: usize, facts: &Facts) {
+        let Some(place) = self.places.get(host).copied() else {
+            return;
+        };
         for (fact, value) in facts {
             let values = self.values.entry(fact.clone()).or_default();
-            let before = values.insert(host, value.clone());
+            let before = values.insert(place, value.clone());
             if before.as_ref() != Some(value) {
                 self.texts.remove(fact);
             }

@@ -101,10 +101,7 @@ impl Executor {
                     answered = true;
                     let result = parse_result(&result);
                     self.tell_cut(path, &result).await;
-                    let mut facts = Facts::new();
-                    for (name, value) in result.facts {
-                        self.take_fact(&mut facts, path, name, value).await;
-                    }
+                    let (mut facts, wrong) = self.take_facts(path, result.facts).await;
                     let news = facts
                         .iter()
                         .filter(|(name, value)| self.facts.get(*name) != Some(value));
@@ -121,11 +118,28 @@ impl Executor {
                             .collect();
                     }
                     if let Some(failure) = errors_among(&problems) {
+                        if let Some(wrong) = wrong {
+                            self.note_wrong(wrong).await;
+                        }
                         return Ok(TaskEnd {
                             facts,
                             problems,
                             ..TaskEnd::failed(failure)
                         });
+                    }
+                    match wrong {
+                        Some(wrong) if status == 0 => {
+                            return Ok(TaskEnd {
+                                facts,
+                                problems,
+                                host_ms,
+                                already: result.already,
+                                ..TaskEnd::failed(wrong.failure())
+                            });
+                        }
+                        // It may still come right.
+                        Some(wrong) => self.note_wrong(wrong).await,
+                        None => {}
                     }
                     if status == 0 {
                         return Ok(TaskEnd {

@@ -95,7 +95,7 @@ async fn what_failed_is_tried_again_and_so_is_what_it_had_held_back() {
     let said = world.answers();
     assert_eq!(
         said[0],
-        Err("nothing has failed on b that could be tried again".into())
+        Err("nothing has failed on b; then did not begin there: first did not succeed on a (w: none may be missing)".into())
     );
     assert_eq!(said[1], Ok("a is tried again, from first on".into()));
     assert_eq!(said[2], Err("no host of the run is named nobody".into()));

@@ -31,7 +31,7 @@ async fn of_facts_that_nobody_asked_for_a_hundred_are_told() {
     assert_eq!(told.len(), 101);
     assert_eq!(
         told[0],
-        "s.sh told the fact f0, which the recipe does not declare"
+        "s.sh told the fact `f0` as `x`, which the recipe does not declare: it is passed over"
     );
     assert!(
         told[100].contains("more of them are not told"),

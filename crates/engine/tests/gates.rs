@@ -385,7 +385,7 @@ async fn a_fact_that_is_too_long_is_passed_over_and_told() {
         "{notices:?}"
     );
     assert!(
-        notices[1].starts_with("look told the fact net with 150000 bytes"),
+        notices[1].starts_with("s.sh told the fact net with 150000 bytes"),
         "{notices:?}"
     );
 }

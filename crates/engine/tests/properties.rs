@@ -6,7 +6,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use phalanx_events::{Control, Event, EventKind, RunOutcome, RunState};
+use phalanx_events::{Control, Event, EventKind, Outcome, RunOutcome, RunState};
 use phalanx_plan::{Allowance, Gate, Plan, TaskId};
 use proptest::prelude::*;
 use support::{Dial, Job, PlanMaker, Ran, World, script};
@@ -18,6 +18,7 @@ struct Stage {
     role: usize,
     gates: Vec<(usize, bool)>,
     at_once: Option<usize>,
+    stop_after: Option<usize>,
 }
 
 /// What one host does in each stage: seconds, and whether it fails.
@@ -39,11 +40,13 @@ fn cases() -> impl Strategy<Value = Case> {
         0..3usize,
         prop::collection::vec((1..4usize, any::<bool>()), 0..3),
         0..3usize,
+        0..4usize,
     )
-        .prop_map(|(role, gates, limit)| Stage {
+        .prop_map(|(role, gates, limit, failures)| Stage {
             role,
             gates,
             at_once: (limit > 0).then_some(limit),
+            stop_after: (failures > 0).then_some(failures),
         });
     (1..6usize, prop::collection::vec(stage, 1..6)).prop_flat_map(|(hosts, stages)| {
         let deeds = prop::collection::vec((0..50u64, prop::bool::weighted(0.1)), stages.len());
@@ -111,7 +114,10 @@ fn carry_out_with(case: &Case, controls: &[(u64, Control)]) -> (Plan, Ran) {
             ROLES[stage.role],
             script(),
             &gates,
-            |planned| planned.at_once = stage.at_once,
+            |planned| {
+                planned.at_once = stage.at_once;
+                planned.stop_after = stage.stop_after;
+            },
         );
     }
     let plan = maker.plan();
@@ -166,6 +172,35 @@ fn ends(events: &[Event]) -> BTreeMap<&TaskId, (u64, bool)> {
     ends
 }
 
+/// No host begins a stage in which as many have failed as it bears, and are not done since.
+fn assert_that_stages_stop(plan: &Plan, events: &[Event]) {
+    let mut failed: BTreeSet<&TaskId> = BTreeSet::new();
+    let mut begun: BTreeSet<&TaskId> = BTreeSet::new();
+    for event in events {
+        match &event.kind {
+            EventKind::TaskStarted { task, .. } => {
+                let stop_after = plan.stage(&task.stage).unwrap().stop_after;
+                let of_stage = failed.iter().filter(|other| other.stage == task.stage);
+                let (count, is_first) = (of_stage.count(), begun.insert(task));
+                let stops = is_first && stop_after.is_some_and(|limit| count >= limit);
+                assert!(!stops, "{task} began after {count} failures");
+            }
+            EventKind::TaskEnded { task, end, .. } => {
+                if end.outcome == Outcome::Failed && !end.again {
+                    failed.insert(task);
+                } else if end.outcome.is_done() {
+                    failed.remove(task);
+                }
+            }
+            EventKind::Controlled {
+                control: Control::Drop { host },
+                ..
+            } => failed.retain(|task| task.host != *host),
+            _ => {}
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
     #[test]
@@ -173,6 +208,7 @@ proptest! {
         let (plan, ran) = carry_out(&case);
         let ends = ends(&ran.events);
         prop_assert_eq!(ends.len(), plan.tasks.len(), "every task ends, once");
+        assert_that_stages_stop(&plan, &ran.events);
         let done = ends.values().all(|(_, done)| *done) && case.reachable.iter().all(|yes| *yes);
         prop_assert_eq!(ran.outcome == RunOutcome::Done, done);
 
@@ -242,7 +278,8 @@ async fn a_thousand_hosts_and_twelve_stages_are_no_burden() {
         let gates: Vec<&str> = gates.iter().map(String::as_str).collect();
         let limit = (stage % 3 == 2).then_some(50);
         maker = maker.stage_with(&format!("s{stage}"), "", script(), &gates, |s| {
-            s.at_once = limit
+            s.at_once = limit;
+            s.stop_after = Some(900);
         });
         for (index, name) in names.iter().enumerate() {
             // A few hosts fall by the wayside.
@@ -267,6 +304,7 @@ proptest! {
         sayings in sayings(),
     ) {
         let (plan, ran) = carry_out_with(&case, &sayings);
+        assert_that_stages_stop(&plan, &ran.events);
         let mut begun = BTreeSet::new();
         let mut busy: BTreeMap<&str, &TaskId> = BTreeMap::new();
         let mut done: BTreeSet<&TaskId> = BTreeSet::new();

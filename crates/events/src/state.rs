@@ -8,7 +8,7 @@ use phalanx_plan::{HostName, TaskId};
 
 use crate::control::Control;
 use crate::event::{CancelLevel, Event, EventKind, RebootPhase, RunResumed, RunStarted, TaskEnd};
-use crate::outcome::{Failure, RunOutcome};
+use crate::outcome::{Failure, Outcome, RunOutcome};
 
 /// So many notices of one host are kept; the journal has all of them.
 const MOST_NOTICES: usize = 200;
@@ -98,6 +98,8 @@ pub struct TaskState {
     /// Whether nobody knows the true end of that attempt: it was begun, and what was written of it since, if
     /// anything, is not how it ended.
     pub open: bool,
+    /// Whether it has failed for good, and is not done since.
+    pub failed: bool,
     /// When the first attempt began, in milliseconds of the run.
     pub started_ms: Option<u64>,
     /// When the last attempt began.
@@ -241,6 +243,11 @@ impl RunState {
                 if *attempt == task.attempt && !may_run {
                     task.open = false;
                 }
+                if end.outcome.is_done() {
+                    task.failed = false;
+                } else if end.outcome == Outcome::Failed && !end.again {
+                    task.failed = true;
+                }
                 task.waiting_for = None;
                 task.status = if end.again {
                     TaskStatus::Again(end.clone())
@@ -343,7 +350,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outcome::Outcome;
 
     fn kinds() -> impl Strategy<Value = EventKind> {
         let task = (0..3u8, 0..3u8)

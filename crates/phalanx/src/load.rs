@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::cli::{Extent, Global};
 use crate::cluster_source;
+use crate::earlier_facts::{self, KnownBy};
 use crate::environment::Environment;
 use crate::recipe_source;
 use crate::trouble::Trouble;
@@ -162,6 +163,17 @@ impl Loaded {
         extent: &Extent,
         global: &Global,
     ) -> Result<(Plan, Problems), Trouble> {
+        self.plan_by(flow, extent, global, KnownBy::Runs(&self.home))
+    }
+
+    /// The same; what is known of hosts that are left out is known by this one.
+    pub(crate) fn plan_by(
+        &self,
+        flow: &str,
+        extent: &Extent,
+        global: &Global,
+        known_by: KnownBy<'_>,
+    ) -> Result<(Plan, Problems), Trouble> {
         let only_connect = flow == CHECK && self.recipe.flow(flow).is_none();
         let any_flow = self
             .recipe
@@ -189,6 +201,10 @@ impl Loaded {
                     plan.flow = CHECK.to_owned();
                     plan.stages.clear();
                     plan.tasks.clear();
+                }
+                remarks.extend(earlier_facts::take_in(&mut plan, known_by)?);
+                if remarks.has_errors() {
+                    return Err(Trouble::input(remarks));
                 }
                 Ok((plan, remarks))
             }

@@ -11,6 +11,7 @@ mod demo;
 mod demo_figures;
 mod diagnostics;
 mod display;
+mod earlier_facts;
 mod environment;
 mod exit_code;
 mod init;

@@ -16,6 +16,7 @@ use crate::ask;
 use crate::cli::{Extent, Global, ResumeArgs};
 use crate::cluster_source;
 use crate::diagnostics;
+use crate::earlier_facts::KnownBy;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
@@ -72,7 +73,7 @@ pub(crate) fn resume(
             folder.id()
         ));
     }
-    let (plan, remarks) = plan_again(&loaded, old, global)?;
+    let (plan, remarks) = plan_again(&loaded, &folder, old, global)?;
     diagnostics::show(&remarks, terminal);
     let resumption = Resumption::of(&plan, &before, &state);
     same_spools(&plan, old, &resumption)?;
@@ -303,8 +304,10 @@ fn may_go_on(
 }
 
 /// The plan of the same flow, as far, and as strict as before, by what the cluster file says now.
+/// What is known of hosts that it leaves out is what the run knew itself.
 fn plan_again(
     loaded: &Loaded,
+    folder: &RunFolder,
     old: &Plan,
     global: &Global,
 ) -> Result<(Plan, phalanx_plan::Problems), Trouble> {
@@ -340,7 +343,7 @@ fn plan_again(
     };
     global.on = old.on.iter().filter(there).cloned().collect();
     global.accept.extend(old.accept.iter().cloned());
-    loaded.plan(&old.flow, &extent, &global)
+    loaded.plan_by(&old.flow, &extent, &global, KnownBy::Itself(folder))
 }
 
 /// What was begun on a host lies in its spool: with another one, nobody would find it.

@@ -139,6 +139,7 @@ impl<'a> Builder<'a> {
             facts_script: self.recipe.facts_script.clone(),
             causes: self.recipe.causes.clone(),
             fact_kinds: self.recipe.fact_kinds.clone(),
+            earlier_facts: BTreeMap::new(),
             files: self.files(stages),
             cache: Cache::default(),
         };
@@ -412,6 +413,7 @@ fn planned_stage(
         action: stage.action.clone(),
         within: stage.within,
         at_once: stage.at_once,
+        stop_after: stage.stop_after,
         retries: stage.retries,
         all_facts: stage.all_facts.clone(),
         secrets,

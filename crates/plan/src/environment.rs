@@ -112,6 +112,8 @@ pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
             if plan.repair { "yes" } else { "" }.to_owned(),
         ),
     ];
+    let left_out: Vec<&str> = plan.left_out().map(|host| host.name.as_str()).collect();
+    environment.push(("PX_LEFT_OUT".to_owned(), left_out.join(" ")));
     for (name, value) in &plan.release_values {
         environment.push((format!("PX_RELEASE_{}", variable_name(name)), value.clone()));
     }
@@ -178,11 +180,12 @@ impl Plan {
             .map(|fact| (fact.as_str(), format!("PX_FACTS_{}", variable_name(fact))))
     }
 
-    /// What a script is given of all hosts' values of a fact: lines of a host's name and its value.
+    /// What a script is given of all hosts' values of a fact: lines of a host's name and its value. `told` is by
+    /// place in [`Plan::roster`].
     pub fn facts_of_all(&self, told: &BTreeMap<usize, String>) -> String {
         let mut lines = String::new();
         for (host, value) in told {
-            if let Some(host) = self.hosts.get(*host) {
+            if let Some(host) = self.roster.get(*host) {
                 let value = value.replace(['\0', '\n'], " ");
                 // Writing to a String cannot fail.
                 let _ = writeln!(lines, "{} {value}", host.name);

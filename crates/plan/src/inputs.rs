@@ -103,6 +103,7 @@ fn for_people(variable: &str) -> String {
     }
     match variable {
         "PX_RELEASE" => "the release".to_owned(),
+        "PX_LEFT_OUT" => "which hosts are left out".to_owned(),
         _ => variable.to_owned(),
     }
 }

@@ -13,8 +13,10 @@ pub mod cluster_schema;
 pub mod cluster_write;
 pub mod cluster_yaml;
 pub mod duration;
+mod earlier_facts;
 pub mod environment;
 pub mod expression;
+mod fact_kind;
 pub mod ids;
 pub mod index;
 mod inputs;
@@ -39,8 +41,12 @@ pub mod yaml;
 
 pub use build::{PlanRequest, build};
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
+pub use earlier_facts::{
+    EarlierFact, EarlierFacts, EarlierHost, EarlierRun, FactSearch, MissingFact,
+};
 pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
+pub use fact_kind::LONGEST_FACT;
 pub use ids::{HostName, RoleName, StageId, TaskId, is_plain_name};
 pub use index::PlanIndex;
 pub use inputs::{Inputs, differences};

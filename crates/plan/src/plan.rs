@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cluster::SshSettings;
+use crate::earlier_facts::EarlierFacts;
 use crate::ids::{HostName, RoleName, StageId, TaskId};
 use crate::prepared::Cache;
 
@@ -73,6 +74,10 @@ pub struct Plan {
     pub causes: Vec<Cause>,
     /// The facts that the recipe declares.
     pub fact_kinds: BTreeMap<String, FactKind>,
+    /// What earlier runs of the cluster know of hosts that take no part in this one, as far as scripts are to be
+    /// given it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier_facts: EarlierFacts,
     /// The recipe's scripts and templates that the plan needs: path and text.
     pub files: BTreeMap<String, String>,
     /// What is worked out once from all of the above; filled at the first need. A plan is not
@@ -156,6 +161,9 @@ pub struct PlannedStage {
     pub within: Option<Duration>,
     /// How many hosts may be in it at once.
     pub at_once: Option<usize>,
+    /// After so many failed hosts no further one begins it; none: that stops nobody.
+    #[serde(default)]
+    pub stop_after: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
     /// Facts that its script is given of every host, as far as they were told by then.

@@ -5,6 +5,7 @@ mod conditions;
 mod counts;
 mod files;
 mod flows;
+mod limits;
 mod model;
 mod reader;
 mod schema;
@@ -16,6 +17,7 @@ pub use counts::Counts;
 pub use files::RecipeFiles;
 pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
 pub use schema::recipe_schema;
+pub(crate) use scripts::facts_told;
 
 use crate::problem::Problems;
 

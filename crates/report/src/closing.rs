@@ -48,6 +48,7 @@ pub fn closing(report: &RunReport, options: ClosingOptions) -> String {
     }
     notices(&mut text, report, options);
     problems(&mut text, report);
+    not_begun(&mut text, report);
     for failure in &report.failures {
         failure_text(&mut text, failure, options);
     }
@@ -259,6 +260,17 @@ fn problems(text: &mut String, report: &RunReport) {
         if !problem.fix.is_empty() {
             let _ = writeln!(text, "    fix: {}", problem.fix);
         }
+    }
+}
+
+fn not_begun(text: &mut String, report: &RunReport) {
+    if report.not_begun.is_empty() {
+        return;
+    }
+    title(text, "Not begun");
+    for held in &report.not_begun {
+        let hosts = host_list(&held.hosts, NAMED);
+        let _ = writeln!(text, "  {} on {hosts}: {}", held.stage, held.reason);
     }
 }
 

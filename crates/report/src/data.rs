@@ -49,6 +49,8 @@ pub struct RunReport {
     pub critical_path: Option<CriticalPath>,
     /// What failed, equal failures of many hosts as one.
     pub failures: Vec<FailureReport>,
+    /// What did not begin on hosts that have not failed themselves.
+    pub not_begun: Vec<NotBegunReport>,
     /// Problems that scripts reported, equal ones of many hosts as one; the worst first.
     pub problems: Vec<ProblemReport>,
     /// What else the operator should know about hosts.
@@ -194,6 +196,17 @@ pub struct FailureReport {
     pub log: Option<String>,
 }
 
+/// The first stage that did not begin on hosts that have not failed, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotBegunReport {
+    /// The stage.
+    pub stage: StageId,
+    /// What kept it from beginning.
+    pub reason: String,
+    /// The hosts.
+    pub hosts: Vec<HostName>,
+}
+
 /// What the recipe makes of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CauseReport {
@@ -305,6 +318,8 @@ pub struct PlanStageReport {
     pub within_ms: Option<u64>,
     /// How many hosts may be in it at once.
     pub at_once: Option<usize>,
+    /// After so many failed hosts no further one begins it.
+    pub stop_after: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
 }

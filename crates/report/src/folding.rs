@@ -61,7 +61,7 @@ fn replace_word(text: &str, word: &str) -> String {
 }
 
 /// `w1, w2, w3 and 4 more`: at most `most` by name.
-pub(crate) fn host_list<'a>(hosts: impl IntoIterator<Item = &'a HostName>, most: usize) -> String {
+pub fn host_list<'a>(hosts: impl IntoIterator<Item = &'a HostName>, most: usize) -> String {
     let hosts: Vec<&HostName> = hosts.into_iter().collect();
     // "and 1 more" would be longer than the one name.
     let shown = if hosts.len() <= most + 1 {

@@ -14,6 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::control_words::control_words;
 use crate::data::Counts;
 use crate::duration::{clock, took};
+use crate::earlier_facts::earlier_facts;
 use crate::folding::count;
 use crate::heartbeat::still_waiting;
 use crate::notices::{HeldNotices, Said};
@@ -155,7 +156,11 @@ impl<W: Write> LineDisplay<W> {
                     count(run.tasks, "task"),
                 );
                 self.normal_line(event.ms, &text)?;
-                self.origin(event.ms, run.origin.as_ref())
+                self.origin(event.ms, run.origin.as_ref())?;
+                for text in earlier_facts(&self.plan, Some(event.at)) {
+                    self.normal_line(event.ms, &text)?;
+                }
+                Ok(())
             }
             EventKind::RunResumed(resumed) => {
                 self.resumed(event.ms, resumed.forgotten.len())?;

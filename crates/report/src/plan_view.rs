@@ -57,6 +57,7 @@ pub fn data(plan: &Plan) -> PlanReport {
                 .within
                 .map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
             at_once: stage.at_once,
+            stop_after: stage.stop_after,
             retries: stage.retries,
         });
     PlanReport {
@@ -189,6 +190,9 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
     }
     if let Some(at_once) = stage.at_once {
         limits.push(format!("at most {} at once", count(at_once, "host")));
+    }
+    if let Some(stop_after) = stage.stop_after {
+        limits.push(format!("stops after {}", count(stop_after, "failure")));
     }
     if stage.retries > 0 {
         limits.push(match stage.retries {

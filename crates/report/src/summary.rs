@@ -10,7 +10,9 @@ use crate::data::{
     CauseReport, Counts, FORMAT, FailureReport, HostEnd, HostReport, NextStep, NoticeReport,
     ProblemReport, RunReport, Slowest, StageReport,
 };
+use crate::earlier_facts;
 use crate::folding::Folding;
+use crate::not_begun::not_begun;
 use crate::reason::Reason;
 use crate::terminal_text::harmless;
 use crate::timeline::{TaskTimes, Timeline};
@@ -74,6 +76,7 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         hosts,
         critical_path: critical_path(plan, &timeline),
         failures,
+        not_begun: not_begun(plan, &timeline, &folding),
         problems: problems(plan, &timeline, &folding),
         notices: notices(plan, &timeline, &folding),
         next: Vec::new(),
@@ -422,15 +425,14 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
             }
         }
     }
-    folded
-        .into_iter()
-        .map(|(mut notice, own_words)| {
-            if notice.hosts.len() == 1 {
-                notice.text = own_words;
-            }
-            notice
-        })
-        .collect()
+    let own = folded.into_iter().map(|(mut notice, own_words)| {
+        if notice.hosts.len() == 1 {
+            notice.text = own_words;
+        }
+        notice
+    });
+    let earlier = earlier_facts::notices(plan, timeline.started_at);
+    own.chain(earlier).collect()
 }
 
 /// More than this many logs to look at are not suggested.

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::Dispatcher;
 use super::controls::Withheld;
-use crate::board::Place;
+use crate::board::{Place, Verdict};
 use crate::late;
 use crate::message::Step;
 use crate::resume::Begin;
@@ -51,15 +51,24 @@ impl Dispatcher {
     /// Writes down that an attempt begins, so that it may.
     pub(super) fn let_go(&mut self, withheld: Withheld) -> std::io::Result<()> {
         let Withheld {
-            task,
+            task: index,
             attempt,
             job,
             step,
             go,
         } = withheld;
-        let Some(task) = self.plan.tasks.get(task).map(|task| task.id.clone()) else {
+        let Some(task) = self.plan.tasks.get(index) else {
             return Ok(());
         };
+        let (task, host) = (task.id.clone(), task.host);
+        // The stage may have stopped since this was ordered. `go` is dropped then.
+        if step == Step::First && !matches!(self.board.brake(&self.plan, index), Verdict::Open) {
+            if let Some(begin) = self.begun.get(&index) {
+                self.begins.insert(index, begin.clone());
+            }
+            self.look_at.insert(host);
+            return self.refuse_start(index, attempt, step);
+        }
         self.answers.push(go);
         if step == Step::GoOn {
             // That it began is written down.
@@ -125,6 +134,9 @@ impl Dispatcher {
         if !end.again {
             let done = end.outcome.is_done();
             self.settle_task(index, stage, host, done);
+            if end.outcome == Outcome::Failed {
+                self.board.note_failure(&self.plan, index);
+            }
             if end.outcome == Outcome::Failed && !self.board.is_left_out(host) {
                 let reason = format!("{id} failed");
                 let begin = end

@@ -96,9 +96,7 @@ impl Dispatcher {
         let is_given_up = self.board.host_stopped(index).is_some();
         let is_late = self.late.contains_key(&index);
         if !is_left_out && !is_given_up && !is_late {
-            return Ok(Err(format!(
-                "nothing has failed on {host} that could be tried again"
-            )));
+            return Ok(Err(self.nothing_failed(index, &host)));
         }
         if self
             .orders
@@ -147,6 +145,23 @@ impl Dispatcher {
         };
         self.tell_control(Control::Retry { host }, reopens)?;
         Ok(Ok(text))
+    }
+
+    /// That there is nothing to try again on a host, and what kept it from beginning, where something did.
+    fn nothing_failed(&self, index: usize, host: &HostName) -> String {
+        let not_run = self.board.undone_of(index).into_iter().find_map(|task| {
+            let id = &self.plan.tasks.get(task)?.id;
+            match &self.state.tasks.get(id)?.end()?.outcome {
+                Outcome::NotRun { reason } => Some((&id.stage, reason)),
+                _ => None,
+            }
+        });
+        match not_run {
+            Some((stage, reason)) => {
+                format!("nothing has failed on {host}; {stage} did not begin there: {reason}")
+            }
+            None => format!("nothing has failed on {host} that could be tried again"),
+        }
     }
 
     fn leave_out(&mut self, index: usize, host: HostName) -> std::io::Result<Said> {

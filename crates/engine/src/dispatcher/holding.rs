@@ -95,6 +95,7 @@ impl Dispatcher {
         {
             let (task, stage) = (task.id.clone(), task.stage);
             self.settle_task(index, stage, host, false);
+            self.board.note_failure(&self.plan, index);
             let end = TaskEnd::failed(failure.clone());
             self.tell(EventKind::TaskEnded {
                 task,

@@ -14,7 +14,14 @@ impl Dispatcher {
         self.changed = resumption.changed;
         for (index, decision) in resumption.decisions.iter().enumerate() {
             match &decision.begin {
-                Some(begin) => drop(self.begins.insert(index, begin.clone())),
+                Some(begin) => {
+                    self.begins.insert(index, begin.clone());
+                    // Whether it works now is known before further hosts begin what failed here.
+                    let known = self.state.tasks.get(&decision.task);
+                    if known.is_some_and(|known| known.failed) {
+                        self.board.note_failure(&self.plan, index);
+                    }
+                }
                 None => self.board.end(&self.plan, index, Place::Done),
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use phalanx_plan::{
-    Action, Allowance, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask, SshSettings,
-    TaskId,
+    Action, Allowance, ClusterHost, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask,
+    SshSettings, TaskId,
 };
 
 /// A plan, made by hand: hosts as `name:role`, and stages.
@@ -27,7 +27,7 @@ impl PlanMaker {
                     ssh: SshSettings::default(),
                 }
             })
-            .collect();
+            .collect::<Vec<_>>();
         Self {
             plan: Plan {
                 cluster: "test".into(),
@@ -42,7 +42,7 @@ impl PlanMaker {
                 repair: false,
                 manual_reboot: false,
                 roles: Vec::new(),
-                roster: Vec::new(),
+                roster: roster(&hosts),
                 hosts,
                 stages: Vec::new(),
                 tasks: Vec::new(),
@@ -51,6 +51,7 @@ impl PlanMaker {
                 uploads: BTreeMap::new(),
                 causes: Vec::new(),
                 facts_script: None,
+                earlier_facts: BTreeMap::new(),
                 fact_kinds: BTreeMap::new(),
                 files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),
                 cache: Default::default(),
@@ -106,6 +107,7 @@ impl PlanMaker {
             action,
             within: None,
             at_once: None,
+            stop_after: None,
             retries: 0,
             all_facts: Default::default(),
             secrets: Default::default(),
@@ -128,6 +130,18 @@ impl PlanMaker {
     pub(crate) fn plan(self) -> Plan {
         self.plan
     }
+}
+
+/// The hosts as the others know them.
+fn roster(hosts: &[PlannedHost]) -> Vec<ClusterHost> {
+    let known = hosts.iter().map(|host| ClusterHost {
+        name: host.name.clone(),
+        role: host.role.clone(),
+        address: host.address.clone(),
+        private_address: host.private_address.clone(),
+        labels: host.labels.clone(),
+    });
+    known.collect()
 }
 
 pub(crate) fn script() -> Action {

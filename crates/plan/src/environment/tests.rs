@@ -74,6 +74,7 @@ fn the_environment_of_a_script() {
     PX_RELEASE=1.8.8
     PX_FLOW=install
     PX_REPAIR=
+    PX_LEFT_OUT=
     PX_SETTING_NAMES=a b
     PX_SETTING_PORT=80
     PX_SETTING_PROXY={"host":"p"}

@@ -41,6 +41,14 @@ impl Counts {
         }
     }
 
+    /// The most hosts that a role may have, where there is a limit.
+    pub fn most(&self) -> Option<usize> {
+        match self {
+            Self::OneOf(numbers) => numbers.last().copied(),
+            Self::Range(_, high) => *high,
+        }
+    }
+
     /// The allowed numbers next to `hosts`, below and above.
     pub fn nearest(&self, hosts: usize) -> (Option<usize>, Option<usize>) {
         match self {

@@ -6,14 +6,13 @@ use std::time::Duration;
 use super::reader::{check_file, unknown};
 use super::{Flow, RecipeFiles, Role, SettingsLine, Stage};
 use crate::cluster::Spanned;
-use crate::duration::parse_duration;
 use crate::ids::{RoleName, StageId, is_plain_name};
 use crate::plan::{Action, FactKind, Gate, PutSource, PutStep};
 use crate::problem::Problem;
 use crate::source::Span;
 use crate::yaml::{Fields, Key, Kind, Node, Reader};
 
-const STAGE_FIELDS: [&str; 12] = [
+const STAGE_FIELDS: [&str; 13] = [
     "id",
     "on",
     "after",
@@ -24,6 +23,7 @@ const STAGE_FIELDS: [&str; 12] = [
     "until",
     "within",
     "at_once",
+    "stop_after",
     "retries",
     "all_facts",
 ];
@@ -190,6 +190,7 @@ impl FlowReader<'_, '_> {
             .get("at_once")
             .and_then(|node| self.yaml.int(node, "`at_once`", 1..=100_000))
             .and_then(|limit| usize::try_from(limit).ok());
+        let stop_after = self.stop_after(&what, fields, &roles, at_once);
         let retries = fields
             .get("retries")
             .and_then(|node| self.yaml.int(node, "`retries`", 0..=100))
@@ -213,6 +214,7 @@ impl FlowReader<'_, '_> {
             action,
             within: within.or(reboot_within),
             at_once,
+            stop_after,
             retries,
             all_facts,
         })
@@ -510,23 +512,6 @@ impl FlowReader<'_, '_> {
             );
         }
         good.then_some(owner.value)
-    }
-
-    fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
-        let text = self.yaml.text(node, what)?;
-        match parse_duration(&text.value) {
-            Ok(duration) => Some(duration),
-            Err(error) => {
-                self.yaml.error(
-                    "recipe::duration",
-                    text.span,
-                    format!("{what} is no span of time: {error}"),
-                    "not a span of time",
-                    "such as `30s`, `10m` or `1h`",
-                );
-                None
-            }
-        }
     }
 
     fn action(

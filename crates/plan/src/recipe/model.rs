@@ -96,6 +96,8 @@ pub struct Stage {
     pub within: Option<Duration>,
     /// How many hosts may be in it at once.
     pub at_once: Option<usize>,
+    /// After so many failed hosts no further one begins it; none: that stops nobody.
+    pub stop_after: Option<usize>,
     /// How often a failed attempt is tried again.
     pub retries: u32,
     /// Facts that its script is given of every host.

@@ -155,6 +155,7 @@ pub fn recipe_schema() -> Value {
                     },
                     "within": duration,
                     "at_once": { "type": "integer", "minimum": 1 },
+                    "stop_after": { "oneOf": [{ "type": "integer", "minimum": 1 }, { "const": "never" }] },
                     "retries": { "type": "integer", "minimum": 0, "maximum": 100 },
                     "all_facts": {
                         "description": "Facts that the script is given of every host.",

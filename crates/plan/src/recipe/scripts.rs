@@ -15,7 +15,7 @@ use crate::suggest::did_you_mean;
 const FOLDERS: [&str; 3] = ["scripts/", "templates/", "files/"];
 const SEVERITIES: [&str; 3] = ["note", "warning", "error"];
 /// What every script is given, whatever the recipe.
-const GIVEN: [&str; 15] = [
+const GIVEN: [&str; 16] = [
     "PX_RUN",
     "PX_CLUSTER",
     "PX_RECIPE",
@@ -28,6 +28,7 @@ const GIVEN: [&str; 15] = [
     "PX_PRIVATE_ADDRESS",
     "PX_SECRETS",
     "PX_REPAIR",
+    "PX_LEFT_OUT",
     "PX_CLOCK",
     "PX_WAITED",
     "PX_WITHIN",
@@ -102,6 +103,19 @@ pub(super) fn checks(recipe: &Recipe) -> BTreeSet<String> {
         }
     }
     checks
+}
+
+/// The facts that a script tells, as far as a look at its text tells.
+pub(crate) fn facts_told(script: &str) -> BTreeSet<String> {
+    let mut facts = BTreeSet::new();
+    for words in script.lines().flat_map(|line| commands(line).0) {
+        if let [(_, "fact"), (_, fact), ..] = words.as_slice()
+            && is_literal(fact)
+        {
+            facts.insert(unquoted(fact).to_owned());
+        }
+    }
+    facts
 }
 
 /// Every variable that some script of the recipe may be given.

@@ -170,7 +170,7 @@ fn unknown_fields() {
       help: did you mean `count`?
     error[yaml::unknown-key]: r/recipe.yaml:3:23: the stage `x` has no key `om`
       3:23 `om` unknown key
-      help: the keys are `id`, `on`, `after`, `when`, `put`, `run`, `reboot`, `until`, `within`, `at_once`, `retries`, `all_facts`
+      help: the keys are `id`, `on`, `after`, `when`, `put`, `run`, `reboot`, `until`, `within`, `at_once`, `stop_after`, `retries`, `all_facts`
     ");
 }
 

@@ -72,5 +72,7 @@ px_facts() { px_value PX_FACTS_ "$1"; }
 # px_hosts ROLE, px_addresses ROLE: names and private addresses of a role's hosts, blanks between two.
 px_hosts() { px_value PX_HOSTS_ "$1"; }
 px_addresses() { px_value PX_ADDRESSES_ "$1"; }
+# px_left_out: names of the hosts of the cluster that take no part, blanks between two.
+px_left_out() { px_value PX_LEFT_OUT ''; }
 # px_setting NAME: a setting.
 px_setting() { px_value PX_SETTING_ "$1"; }

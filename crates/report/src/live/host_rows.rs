@@ -174,13 +174,20 @@ fn look_at(
             of_rank(Rank::Waiting, Some(at), None, Some(text))
         }
         None => {
-            let not_run = tasks.iter().filter(|at| {
-                let end = known(**at).and_then(TaskState::end);
-                end.is_some_and(|end| !end.outcome.is_done())
-            });
+            let ends = tasks.iter().filter_map(|at| known(*at)?.end());
+            let mut not_run = ends.filter(|end| !end.outcome.is_done()).peekable();
+            let why = match not_run.peek().map(|end| &end.outcome) {
+                Some(Outcome::NotRun { reason }) => format!(": {}", harmless(reason)),
+                _ => String::new(),
+            };
             match not_run.count() {
                 0 => of_rank(Rank::Done, None, None, Some("done".to_owned())),
-                left => of_rank(Rank::Waiting, None, None, Some(format!("{left} not run"))),
+                left => of_rank(
+                    Rank::Waiting,
+                    None,
+                    None,
+                    Some(format!("{left} not run{why}")),
+                ),
             }
         }
     }

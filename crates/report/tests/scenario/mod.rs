@@ -28,6 +28,7 @@ pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
         action,
         within: None,
         at_once: None,
+        stop_after: None,
         retries: 0,
         all_facts: Default::default(),
         secrets: BTreeMap::new(),
@@ -91,6 +92,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         uploads: BTreeMap::new(),
         causes: Vec::new(),
         facts_script: None,
+        earlier_facts: BTreeMap::new(),
         fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
         files: BTreeMap::new(),
     }
@@ -109,6 +111,7 @@ pub(crate) fn hello() -> Plan {
         vec![
             PlannedStage {
                 at_once: Some(2),
+                stop_after: Some(1),
                 ..stage("prepare", &all, Action::Run("scripts/prepare.sh".into()))
             },
             PlannedStage {

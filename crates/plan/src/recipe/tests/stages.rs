@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::lint_stages;
-use crate::testing::lint;
+use crate::testing::{lint, recipe};
 
 #[test]
 fn after_may_only_name_stages_above() {
@@ -180,5 +180,44 @@ flows:
     warning[recipe::changing-check]: r/recipe.yaml:5:13: the flow `check` is to change nothing, and this stage brings files to hosts
       5:13 `y` brings files to hosts
       help: move the stage to another flow
+    ");
+}
+
+#[test]
+fn a_stage_may_stop_after_failures() {
+    let stages = "\
+roles: { a: { count: [1, 3] }, b: { count: 2..4 }, c: {} }
+flows:
+  f:
+    - { id: turns, on: all, run: scripts/x.sh, at_once: 1 }
+    - { id: pairs, on: all, run: scripts/x.sh, at_once: 2 }
+    - { id: never, on: all, run: scripts/x.sh, at_once: 1, stop_after: never }
+    - { id: three, on: all, reboot: true, stop_after: 3 }
+    - { id: seven, on: [a, b], run: scripts/x.sh, stop_after: 7 }
+";
+    let limits: Vec<Option<usize>> = recipe(&[("recipe.yaml", stages)]).flows[0]
+        .stages
+        .iter()
+        .map(|stage| stage.stop_after)
+        .collect();
+    assert_eq!(limits, [Some(1), None, None, Some(3), Some(7)]);
+    assert_snapshot!(lint(&[("recipe.yaml", "\
+roles: { a: { count: [1, 3] }, b: { count: 2..4 }, c: {} }
+flows:
+  f:
+    - { id: none, on: all, run: scripts/x.sh, stop_after: 0 }
+    - { id: many, on: [a, b], run: scripts/x.sh, stop_after: 8 }
+    - { id: word, on: c, run: scripts/x.sh, stop_after: 20% }
+    - { id: yes, on: c, run: scripts/x.sh, stop_after: true }
+")]), @"
+    error[yaml::type]: r/recipe.yaml:4:59: `stop_after` must be a whole number from 1 to 100000, found the number 0
+      4:59 `0` expected a whole number from 1 to 100000
+    warning[recipe::stop-after]: r/recipe.yaml:5:62: the stage `many` never stops after 8 failures: it has at most 7 hosts
+      5:62 `8` never comes about
+      help: write a smaller number; or `never`, where a failure is to stop nobody
+    error[yaml::type]: r/recipe.yaml:6:57: `stop_after` must be a number of hosts, such as 1, or `never`, found the text `20%`
+      6:57 `20%` expected a number of hosts, such as 1, or `never`
+    error[yaml::type]: r/recipe.yaml:7:56: `stop_after` must be a number of hosts, such as 1, or `never`, found `true`
+      7:56 `true` expected a number of hosts, such as 1, or `never`
     ");
 }

@@ -1,0 +1,112 @@
+//! What earlier runs know of hosts that `--on` leaves out.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use phalanx_engine::{RunFolder, RunFolderError, earlier_run};
+use phalanx_plan::{EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity};
+use phalanx_report::terminal_text::harmless;
+use phalanx_report::{earlier_facts, host_list};
+
+use crate::run_cmd::changes_hosts;
+use crate::run_list;
+use crate::trouble::{Trouble, chain};
+
+/// Not more runs are looked through: each that leaves hosts out hands on what it knew itself.
+const MOST_RUNS: usize = 200;
+/// So many hosts are named in a problem.
+const NAMED: usize = 12;
+
+/// Who knows what hosts told that take no part.
+#[derive(Clone, Copy)]
+pub(crate) enum KnownBy<'a> {
+    /// All runs in this `.phalanx` folder, the newest first.
+    Runs(&'a Path),
+    /// This run itself, which is gone on with.
+    Itself(&'a RunFolder),
+}
+
+/// Gives the plan what is known of hosts that it leaves out, and says where that is from and what nobody knows.
+pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems, Trouble> {
+    let mut problems = Problems::new();
+    if plan.left_out().next().is_none() {
+        return Ok(problems);
+    }
+    let mut search = FactSearch::new(plan);
+    if search.goes_on() {
+        match known_by {
+            KnownBy::Itself(folder) => {
+                let run = of_run(folder, plan);
+                if let Some(run) = run.map_err(|error| run_list::unreadable(&error))? {
+                    search.look_at(&run);
+                }
+            }
+            KnownBy::Runs(home) => {
+                for run in run_list::list(home)?.iter().take(MOST_RUNS) {
+                    if !search.goes_on() {
+                        break;
+                    }
+                    let folder = run_list::open(home, run)?;
+                    match of_run(&folder, plan) {
+                        Ok(Some(run)) => search.look_at(&run),
+                        Ok(None) => {}
+                        Err(error) => problems.push(passed_over(&folder, &error)),
+                    }
+                }
+            }
+        }
+    }
+    let (known, missing) = search.end();
+    for fact in &missing {
+        problems.push(unknown(fact, plan));
+    }
+    plan.earlier_facts = known;
+    for text in earlier_facts(plan, Some(Timestamp::now())) {
+        problems.push(Problem::note("plan::earlier-facts", text));
+    }
+    Ok(problems)
+}
+
+fn of_run(folder: &RunFolder, plan: &Plan) -> Result<Option<EarlierRun>, RunFolderError> {
+    earlier_run(folder, &plan.cluster, &plan.recipe)
+}
+
+fn passed_over(folder: &RunFolder, error: &RunFolderError) -> Problem {
+    let text = format!(
+        "the run {} can't be read, and may know newer facts of hosts that `--on` leaves out: {}",
+        folder.id(),
+        harmless(&chain(error))
+    );
+    Problem::warning("plan::earlier-facts", text)
+}
+
+/// That a script would decide by facts which nobody has. Where the flow only looks, nothing can come of it but a
+/// wrong word.
+fn unknown(missing: &MissingFact, plan: &Plan) -> Problem {
+    let MissingFact {
+        fact, stage, hosts, ..
+    } = missing;
+    let text = format!(
+        "`{stage}` is given the fact `{fact}` of all hosts, and no run here knows it of {}, which `--on` leaves out",
+        host_list(hosts, NAMED)
+    );
+    let names: Vec<&str> = hosts.iter().take(NAMED).map(|host| host.as_str()).collect();
+    let flow = match missing.by_facts_script {
+        true => "check",
+        false => plan.flow.as_str(),
+    };
+    let problem = Problem::error("plan::facts-left-out", text).help(format!(
+        "run `phalanx {flow}` once without `--on`; or take these hosts in as well: `--on {},{}{}`; a host that is \
+         there no more is taken out of the cluster file",
+        plan.on.join(","),
+        names.join(","),
+        if hosts.len() > NAMED { ",..." } else { "" },
+    ));
+    match changes_hosts(&plan.flow) {
+        true => problem,
+        false => Problem {
+            severity: Severity::Warning,
+            ..problem
+        },
+    }
+}
