@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::causes_file;
 use super::flows::FlowReader;
+use super::foreign;
 use super::settings_file;
+use super::unread::Unread;
 use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
 use crate::cluster::Spanned;
 use crate::cluster_conf::{ConfMapping, Meaning};
@@ -30,27 +32,29 @@ const FIELDS: [&str; 11] = [
     "flows",
 ];
 
-/// Reads the recipe as far as it can be read, with everything that is wrong with it.
-pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Problems) {
+/// Reads the recipe as far as it can be read, with what could not be and everything that is wrong with it.
+pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Unread, Problems) {
+    let nothing = |problem: Problem| (None, Unread::default(), problem.into());
     let source = match files.text(RECIPE_FILE) {
         Some(Ok(source)) => source,
-        Some(Err(problem)) => return (None, problem.into()),
+        Some(Err(problem)) => return nothing(problem),
         None => {
             let problem = Problem::error(
                 "recipe::no-recipe",
                 format!("there is no `{RECIPE_FILE}` in `{}`", files.place()),
             )
             .help("a recipe is a folder with a `recipe.yaml` in it");
-            return (None, problem.into());
+            return nothing(problem);
         }
     };
     let (root, problems) = yaml::read(&source);
     let mut reader = RecipeReader {
         files,
         yaml: Reader::after(&source, problems),
+        unread: Unread::default(),
     };
     let recipe = root.as_ref().and_then(|root| reader.recipe(root));
-    (recipe, reader.yaml.problems)
+    (recipe, reader.unread, reader.yaml.problems)
 }
 
 /// Of each release, names and texts.
@@ -59,11 +63,24 @@ type ReleaseValues = BTreeMap<String, BTreeMap<String, String>>;
 struct RecipeReader<'a> {
     files: &'a RecipeFiles,
     yaml: Reader<'a>,
+    unread: Unread,
 }
 
 impl RecipeReader<'_> {
     fn recipe(&mut self, root: &Node) -> Option<Recipe> {
-        let fields = self.yaml.fields(root, "a recipe", &FIELDS)?;
+        if is_playbook(root) {
+            self.yaml.error(
+                "yaml::type",
+                Span::new(root.span.start, root.span.start + 1),
+                "a recipe must be a mapping, and this looks like a playbook of Ansible",
+                "a list begins here",
+                "write `roles:` and `flows: { install: [...] }`; each stage has an `id`, `on: ROLE` and `run: scripts/NAME.sh`",
+            );
+            return None;
+        }
+        let fields = self
+            .yaml
+            .fields_or(root, "a recipe", &FIELDS, foreign::of_a_recipe)?;
         let roles = self.roles(root, fields);
         let groups = self.groups(fields, &roles);
         let (facts_script, fact_kinds) = self.facts(fields);
@@ -79,9 +96,15 @@ impl RecipeReader<'_> {
             groups: &groups,
             facts: &fact_kinds,
             settings: &settings,
+            unread: &mut self.unread,
         };
         let flows = flow_reader.flows(root, fields);
-        settings_file::check_secret_stages(&settings, &flows, &mut self.yaml.problems);
+        settings_file::check_secret_stages(
+            &settings,
+            &flows,
+            &self.unread,
+            &mut self.yaml.problems,
+        );
         Some(Recipe {
             source: self.yaml.source.clone(),
             files: self.files.clone(),
@@ -102,6 +125,13 @@ impl RecipeReader<'_> {
             cluster_conf,
             flows,
         })
+    }
+
+    /// Whether a part is missing since its key was written wrongly, which was told.
+    fn is_misspelt(fields: Fields<'_>, key: &str) -> bool {
+        let meant = |name: &str| !FIELDS.contains(&name) && did_you_mean(name, [key]).is_some();
+        let mut entries = fields.node.as_map().unwrap_or_default().iter();
+        fields.get(key).is_none() && entries.any(|(name, _)| meant(&name.text))
     }
 
     fn name(&mut self, fields: Fields<'_>) -> String {
@@ -133,7 +163,9 @@ impl RecipeReader<'_> {
     }
 
     fn roles(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Role> {
-        let Some(node) = fields.get("roles") else {
+        let node = fields.get("roles");
+        self.unread.roles = node.is_none_or(|node| node.as_map().is_none());
+        let Some(node) = node else {
             self.yaml.missing(
                 root,
                 "a recipe",
@@ -225,6 +257,9 @@ impl RecipeReader<'_> {
     ) -> BTreeMap<String, BTreeSet<RoleName>> {
         let all = roles.iter().map(|role| role.name.clone()).collect();
         let mut groups = BTreeMap::from([("all".to_owned(), all)]);
+        let given = fields.get("groups");
+        self.unread.roles |= Self::is_misspelt(fields, "groups")
+            || given.is_some_and(|node| node.as_map().is_none());
         let Some(entries) = fields
             .get("groups")
             .and_then(|node| self.yaml.map(node, "`groups`"))
@@ -253,6 +288,7 @@ impl RecipeReader<'_> {
                     Some(role) => {
                         set.insert(role.name.clone());
                     }
+                    None if self.unread.roles => {}
                     None => self.yaml.problems.push(unknown(
                         self.yaml.source,
                         &member,
@@ -268,21 +304,39 @@ impl RecipeReader<'_> {
 
     fn facts(&mut self, fields: Fields<'_>) -> (Option<String>, BTreeMap<String, FactKind>) {
         let nothing = (None, BTreeMap::new());
+        self.unread.facts = Self::is_misspelt(fields, "facts");
         let Some(node) = fields.get("facts") else {
             return nothing;
         };
         if matches!(node.kind, Kind::Text(_)) {
             return (self.file(node, "`facts`", "script"), BTreeMap::new());
         }
-        let Some(fields) = self.yaml.fields(node, "`facts`", &["run", "names"]) else {
+        const KEYS: [&str; 2] = ["run", "names"];
+        self.unread.facts = node.as_map().is_none_or(|entries| {
+            let unknown = |name: &str| !KEYS.contains(&name);
+            entries.iter().any(|(name, _)| unknown(&name.text))
+        });
+        let is_kind = |node: &Node| node.as_text(self.yaml.source).is_some();
+        let facts: Vec<(String, bool)> = node
+            .as_map()
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, node)| (name.text.clone(), is_kind(node)))
+            .collect();
+        let told = |name: &str| {
+            let is_fact = facts.iter().any(|(known, kind)| known == name && *kind);
+            is_fact.then(|| format!("a fact is declared under `names`: `names: {{ {name}: ... }}`"))
+        };
+        let Some(fields) = self.yaml.fields_or(node, "`facts`", &KEYS, told) else {
             return nothing;
         };
         let script = fields
             .get("run")
             .and_then(|node| self.file(node, "`run`", "script"));
         let mut kinds = BTreeMap::new();
-        let entries = fields
-            .get("names")
+        let names = fields.get("names");
+        self.unread.facts |= names.is_some_and(|node| node.as_map().is_none());
+        let entries = names
             .and_then(|node| self.yaml.map(node, "`names`"))
             .unwrap_or_default();
         for (key, node) in entries {
@@ -293,16 +347,39 @@ impl RecipeReader<'_> {
                 Some("text") => FactKind::Text,
                 Some("bool") => FactKind::Bool,
                 Some("number") => FactKind::Number,
-                _ => {
-                    let what = format!("the fact `{}`", key.text);
-                    self.yaml
-                        .expected(node, &what, "`text`, `bool` or `number`");
-                    continue;
+                other => {
+                    self.no_kind(&key.text, node, other);
+                    // It is declared all the same: nobody need tell that it is not.
+                    FactKind::Bool
                 }
             };
             kinds.insert(key.text.clone(), kind);
         }
         (script, kinds)
+    }
+
+    /// That a fact has no such kind.
+    fn no_kind(&mut self, fact: &str, node: &Node, written: Option<&str>) {
+        const KINDS: [&str; 3] = ["text", "bool", "number"];
+        let meant = written
+            .and_then(|kind| foreign::kind_of_a_fact(kind).or_else(|| did_you_mean(kind, KINDS)));
+        match meant {
+            Some(meant) => self.yaml.error(
+                "yaml::type",
+                node.span,
+                format!(
+                    "the fact `{fact}` must be `text`, `bool` or `number`, found {}",
+                    node.kind.describe()
+                ),
+                "not a kind of fact",
+                format!("write `{fact}: {meant}`"),
+            ),
+            None => self.yaml.expected(
+                node,
+                &format!("the fact `{fact}`"),
+                "`text`, `bool` or `number`",
+            ),
+        }
     }
 
     /// Whether an expression can name it.
@@ -338,10 +415,10 @@ impl RecipeReader<'_> {
         fields: Fields<'_>,
         facts: &BTreeMap<String, FactKind>,
     ) -> Vec<SettingsLine> {
-        let Some(folder) = fields
-            .get("settings")
-            .and_then(|node| self.yaml.text(node, "`settings`"))
-        else {
+        let given = fields.get("settings");
+        let folder = given.and_then(|node| self.yaml.text(node, "`settings`"));
+        let Some(folder) = folder else {
+            self.unread.settings = given.is_some() || Self::is_misspelt(fields, "settings");
             return Vec::new();
         };
         let prefix = format!("{}/", folder.value.trim_end_matches('/'));
@@ -358,11 +435,14 @@ impl RecipeReader<'_> {
                 continue;
             };
             found = true;
-            let (read, problems) = settings_file::read(self.files, path, line, facts);
+            let (read, problems) =
+                settings_file::read(self.files, path, line, facts, self.unread.facts);
             self.yaml.problems.extend(problems);
+            self.unread.settings |= read.as_ref().is_none_or(|line| !line.is_read());
             lines.extend(read);
         }
         if !found {
+            self.unread.settings = true;
             self.yaml.error(
                 "recipe::no-settings",
                 folder.span,
@@ -376,12 +456,16 @@ impl RecipeReader<'_> {
 
     /// The releases, and what is known of each: a list of names, or a file that says more.
     fn releases(&mut self, fields: Fields<'_>) -> (Vec<Spanned<String>>, ReleaseValues) {
+        self.unread.releases = Self::is_misspelt(fields, "releases");
         let Some(node) = fields.get("releases") else {
             return Default::default();
         };
         if matches!(node.kind, Kind::Text(_)) {
-            return self.releases_file(node).unwrap_or_default();
+            let read = self.releases_file(node);
+            self.unread.releases = read.is_none();
+            return read.unwrap_or_default();
         }
+        self.unread.releases = node.as_list().is_none();
         let items = self.yaml.list(node, "`releases`").unwrap_or_default();
         let texts = items.iter();
         let texts = texts.filter_map(|item| self.yaml.text(item, "a release"));
@@ -397,7 +481,11 @@ impl RecipeReader<'_> {
         let mut releases = Vec::new();
         let mut all = ReleaseValues::new();
         let root = root.as_ref();
-        for (release, node) in root.and_then(|root| reader.map(root, "the releases"))? {
+        let Some(entries) = root.and_then(|root| reader.map(root, "the releases")) else {
+            self.yaml.problems.extend(reader.problems);
+            return None;
+        };
+        for (release, node) in entries {
             let what = format!("the release `{}`", release.text.escape_debug());
             let mut values = BTreeMap::new();
             for (name, node) in reader.map(node, &what).unwrap_or_default() {
@@ -451,15 +539,13 @@ impl RecipeReader<'_> {
         self.yaml.problems.extend(problems);
         let mapping = mapping?;
         for name in &mapping.names {
-            // The mapping keeps no places: its names stand in the file as they are.
-            let start = source.text().find(&name.name).unwrap_or_default();
             let at = |value: &str| Spanned {
                 value: value.to_owned(),
-                span: Span::new(start, start + name.name.len()),
+                span: place_in_mapping(&source, &name.name, value),
             };
             match &name.meaning {
                 Meaning::Addresses(role) | Meaning::PrivateAddresses(role)
-                    if !roles.iter().any(|known| known.name == *role) =>
+                    if !self.unread.roles && !roles.iter().any(|known| known.name == *role) =>
                 {
                     self.yaml.problems.push(unknown(
                         &source,
@@ -475,7 +561,7 @@ impl RecipeReader<'_> {
                             .flat_map(SettingsLine::properties)
                             .map(|(name, _)| name)
                     };
-                    if !known().any(|known| known == setting) {
+                    if !self.unread.settings && !known().any(|known| known == setting) {
                         let problem = unknown(&source, &at(setting), "setting", known());
                         self.yaml.problems.push(problem);
                     }
@@ -484,6 +570,31 @@ impl RecipeReader<'_> {
             }
         }
         Some(mapping)
+    }
+}
+
+/// Whether the file is a list of what only Ansible knows.
+fn is_playbook(root: &Node) -> bool {
+    let first = root.as_list().and_then(|items| items.first());
+    let has = |key: &str| first.is_some_and(|first| first.entry(key).is_some());
+    ["hosts", "tasks", "roles", "import_playbook"]
+        .iter()
+        .any(|key| has(key))
+}
+
+/// Where the mapping says that the name means `value`. It keeps no places itself: names and what they mean stand in
+/// the file as they are.
+fn place_in_mapping(source: &SourceFile, name: &str, value: &str) -> Span {
+    let text = source.text();
+    let start = text.find(name).unwrap_or_default();
+    let behind = start + name.len();
+    let rest = text.get(behind..).unwrap_or_default();
+    let entry = rest
+        .get(..rest.find("\n  ").unwrap_or(rest.len()))
+        .unwrap_or_default();
+    match entry.find(value) {
+        Some(at) => Span::new(behind + at, behind + at + value.len()),
+        None => Span::new(start, behind),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Recipe;
 use super::reader::unknown;
+use super::unread::Unread;
 use crate::cluster::Spanned;
 use crate::environment::variable_name;
 use crate::plan::{Action, PutSource};
@@ -35,7 +36,7 @@ const GIVEN: [&str; 15] = [
 
 /// Everything that is wrong with a recipe's scripts, and, of a recipe that was read completely, the
 /// files that nothing uses.
-pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
+pub(super) fn check(recipe: &Recipe, unread: &Unread, complete: bool) -> Problems {
     let mut problems = Problems::new();
     let mut scripts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut used = BTreeSet::new();
@@ -58,6 +59,7 @@ pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
         if let Some(Ok(source)) = recipe.files.text(path) {
             let mut script = Script {
                 recipe,
+                unread,
                 source: &source,
                 problems: &mut problems,
             };
@@ -133,8 +135,26 @@ fn variables(recipe: &Recipe) -> BTreeSet<String> {
     variables
 }
 
+/// The facts that a script tells, as far as a look at its text tells; none where it tells one whose name is put
+/// together only when it runs.
+pub(super) fn facts_told(text: &str) -> Option<BTreeSet<&str>> {
+    let mut facts = BTreeSet::new();
+    for line in text.lines() {
+        for words in commands(line).0 {
+            if let [(_, "fact"), (_, fact), ..] = words.as_slice() {
+                if !is_literal(fact) {
+                    return None;
+                }
+                facts.insert(unquoted(fact));
+            }
+        }
+    }
+    Some(facts)
+}
+
 struct Script<'a> {
     recipe: &'a Recipe,
+    unread: &'a Unread,
     source: &'a SourceFile,
     problems: &'a mut Problems,
 }
@@ -148,15 +168,6 @@ impl Script<'_> {
             return;
         }
         self.check_first_line(text);
-        if let Some(at) = text.find("\r\n") {
-            self.error(
-                "recipe::crlf",
-                Span::new(at, at + 1),
-                "this script has Windows line ends, which no shell can read",
-                "a carriage return",
-                "save it with plain line feeds",
-            );
-        }
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let (commands, end) = commands(line);
@@ -221,7 +232,16 @@ impl Script<'_> {
                 continue;
             }
             let span = Span::new(start + at, start + at + name.len());
+            if !variables.contains(&name) && self.unread.may_give(&name) {
+                continue;
+            }
             if !variables.contains(&name) {
+                let facts = || self.recipe.fact_kinds.keys();
+                let of_all = |fact: &&String| name == format!("PX_FACTS_{}", variable_name(fact));
+                if let Some(fact) = facts().find(of_all).cloned() {
+                    self.not_given(&fact, span);
+                    continue;
+                }
                 let problem = Problem::error(
                     "recipe::variable",
                     format!("no script is given `{name}`"),
@@ -281,6 +301,7 @@ impl Script<'_> {
         match *command {
             "fact" => {
                 if let Some((at, name)) = word(1)
+                    && !self.unread.facts
                     && !self.recipe.fact_kinds.contains_key(unquoted(name))
                 {
                     let name = Spanned {
@@ -362,6 +383,13 @@ impl Script<'_> {
             }
         };
         let Some(meant) = known.iter().find(|known| variable_name(known) == wanted) else {
+            if match what {
+                "fact" => self.unread.facts,
+                "setting" => self.unread.settings,
+                _ => self.unread.roles,
+            } {
+                return;
+            }
             let problem = unknown(self.source, name, what, known.into_iter());
             self.problems.push(problem);
             return;
@@ -373,16 +401,18 @@ impl Script<'_> {
         };
         let everywhere = !stages.is_empty() && stages.iter().all(given);
         if command == "px_facts" && !everywhere {
-            self.error(
-                "recipe::facts-not-given",
-                name.span,
-                &format!(
-                    "`{meant}` of all hosts is not given to every stage that runs this script"
-                ),
-                "may not be given",
-                "name it in the stage's `all_facts`",
-            );
+            self.not_given(meant, name.span);
         }
+    }
+
+    fn not_given(&mut self, fact: &str, span: Span) {
+        self.error(
+            "recipe::facts-not-given",
+            span,
+            &format!("`{fact}` of all hosts is not given to every stage that runs this script"),
+            "may not be given",
+            &format!("write `all_facts: [{fact}]` in the stage"),
+        );
     }
 }
 

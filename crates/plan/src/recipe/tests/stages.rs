@@ -20,7 +20,7 @@ fn after_may_only_name_stages_above() {
       help: `after` may only name stages above: so nothing waits in a circle
     error[yaml::unknown-key]: r/recipe.yaml:8:68: a gate has no key `any`
       8:68 `any` unknown key
-      help: the keys are `all`
+      help: there is no `any` here: `{all: NAME}` waits for every host of that stage, `NAME` for this host's own
     error[yaml::type]: r/recipe.yaml:8:80: a gate must be a stage's name, or `{all: NAME}`, found a list
       8:80 `[one]` expected a stage's name, or `{all: NAME}`
     error[yaml::type]: r/recipe.yaml:8:87: a gate must be a stage's name, or `{all: NAME}`, found a mapping
