@@ -9,6 +9,8 @@ mod flows;
 mod foreign;
 mod line_ends;
 mod model;
+mod named_files;
+mod puts;
 mod reader;
 mod schema;
 mod schema_words;
@@ -41,7 +43,9 @@ impl Recipe {
         let (recipe, unread, mut problems) = reader::read(files);
         if let Some(recipe) = &recipe {
             problems.extend(conditions::check(recipe, &unread));
-            problems.extend(facts_awaited::check(recipe));
+            if unread.knows_the_flows() {
+                problems.extend(facts_awaited::check(recipe));
+            }
             problems.extend(line_ends::check(recipe));
             // A stage that could not be read may be the one that uses a file.
             let complete = !problems.has_errors();

@@ -12,11 +12,18 @@ pub(super) struct Unread {
     pub(super) releases: bool,
     /// Whether there may be more flows, or more stages in them.
     pub(super) flows: bool,
+    /// Whether a stage may wait for more than what could be read.
+    pub(super) gates: bool,
     /// Stages that stand in a flow and could not be read.
     pub(super) stages: BTreeSet<String>,
 }
 
 impl Unread {
+    /// Whether it is known what every stage does and waits for.
+    pub(super) fn knows_the_flows(&self) -> bool {
+        !self.roles && !self.flows && !self.gates && self.stages.is_empty()
+    }
+
     /// Whether a script may be given the variable by what could not be read.
     pub(super) fn may_give(&self, variable: &str) -> bool {
         [

@@ -247,6 +247,20 @@ fn facts_that_nobody_waits_for() {
 }
 
 #[test]
+fn nobody_is_told_to_wait_where_a_gate_cannot_be_read() {
+    for gate in ["{ all: kye }", "{ any: key }", "ca"] {
+        let told = facts(&format!(
+            "- {{ id: key, on: many, run: scripts/key.sh }}\n- {{ id: ca, on: many, run: scripts/ca.sh, all_facts: csr, after: [{gate}] }}\n"
+        ));
+        assert_eq!(
+            told.matches("[recipe::").count() + told.matches("[yaml::").count(),
+            1,
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn facts_that_are_waited_for() {
     for stages in [
         "    - { id: key, on: many, run: scripts/key.sh }\n    - { id: ca, on: all, run: scripts/ca.sh, all_facts: csr, after: [{ all: key }] }\n",
