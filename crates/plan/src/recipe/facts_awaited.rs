@@ -7,8 +7,8 @@ use crate::ids::RoleName;
 use crate::plan::{Action, Gate};
 use crate::problem::{Problem, Problems};
 
-/// In a flow with more stages nobody looks.
-const MOST_STAGES: usize = 500;
+/// In a flow with more stages, each counted for every role that takes part, nobody looks: it takes the square of it.
+const MOST_PARTS: usize = 1000;
 
 /// Tells the stages that may be given a fact before those hosts have told it that tell it in a stage above.
 pub(super) fn check(recipe: &Recipe) -> Problems {
@@ -16,13 +16,21 @@ pub(super) fn check(recipe: &Recipe) -> Problems {
     let flows = recipe.flows.iter();
     let wanted = |flow: &&Flow| {
         let any = flow.stages.iter().any(|stage| !stage.all_facts.is_empty());
-        any && flow.stages.len() <= MOST_STAGES
+        let parts: usize = flow.stages.iter().map(|stage| stage.roles.len()).sum();
+        any && parts <= MOST_PARTS
     };
+    let mut read: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for flow in flows.filter(wanted) {
         let told: Vec<BTreeSet<String>> = flow
             .stages
             .iter()
-            .map(|stage| told_by(recipe, stage))
+            .map(|stage| match &stage.action {
+                Action::Run(path) | Action::Until(path) => read
+                    .entry(path)
+                    .or_insert_with(|| told_by(recipe, path))
+                    .clone(),
+                Action::Put | Action::Reboot => BTreeSet::new(),
+            })
             .collect();
         for (at, stage) in flow.stages.iter().enumerate() {
             if !stage.all_facts.is_empty() {
@@ -33,11 +41,8 @@ pub(super) fn check(recipe: &Recipe) -> Problems {
     problems
 }
 
-/// The facts that a stage's script tells, as far as its text says so.
-fn told_by(recipe: &Recipe, stage: &Stage) -> BTreeSet<String> {
-    let (Action::Run(path) | Action::Until(path)) = &stage.action else {
-        return BTreeSet::new();
-    };
+/// The facts that a script tells, as far as its text says so.
+fn told_by(recipe: &Recipe, path: &str) -> BTreeSet<String> {
     let Some(Ok(source)) = recipe.files.text(path) else {
         return BTreeSet::new();
     };

@@ -118,12 +118,16 @@ impl FlowReader<'_, '_> {
                 continue;
             };
             if let Some(first) = stages.iter().find(|above| above.id.value == stage.id.value) {
+                // The line says it shortly: between the two may be many.
+                let (line, _) = self.yaml.source.line_column(first.id.span.start);
                 let problem = Problem::error(
                     "recipe::duplicate-stage",
-                    format!("there are two stages `{}` in {what}", stage.id.value),
+                    format!(
+                        "there are two stages `{}` in {what}: the first is in line {line}",
+                        stage.id.value
+                    ),
                 )
                 .at(self.yaml.source, stage.id.span, "again here")
-                .at(self.yaml.source, first.id.span, "here first")
                 .help("give each stage a name of its own");
                 self.yaml.problems.push(problem);
                 continue;

@@ -53,9 +53,8 @@ fn names_twice() {
     - { id: one, on: all, run: scripts/x.sh }
     - { id: one, on: all, run: scripts/x.sh }
 "), @"
-    error[recipe::duplicate-stage]: r/recipe.yaml:7:13: there are two stages `one` in the flow `install`
+    error[recipe::duplicate-stage]: r/recipe.yaml:7:13: there are two stages `one` in the flow `install`: the first is in line 6
       7:13 `one` again here
-      6:13 `one` here first
       help: give each stage a name of its own
     ");
 }
