@@ -139,7 +139,7 @@ fn every_fault_of_a_recipe_is_told_at_its_place() {
 }
 
 /// Adds a line to a script of the recipe, and gives what each command that would use it says.
-fn with_line(script: &str, line: &str) -> [(&'static str, i32, String); 5] {
+fn with_line(script: &str, line: &str) -> [(String, i32, String); 5] {
     let sandbox = Sandbox::new();
     sandbox.hello();
     let door = Doorbell::new();
@@ -147,9 +147,7 @@ fn with_line(script: &str, line: &str) -> [(&'static str, i32, String); 5] {
         "phalanx.yaml",
         YAML.replace("address: 10.0.0.1", &door.at()),
     );
-    let path = format!("recipe/scripts/{script}");
-    let text = std::fs::read_to_string(sandbox.path().join(&path)).unwrap();
-    sandbox.write(&path, format!("{text}{line}\n"));
+    sandbox.append(&format!("recipe/scripts/{script}"), &format!("{line}\n"));
     let said = [
         &["recipe", "lint", "recipe"][..],
         &["plan"],
@@ -159,7 +157,7 @@ fn with_line(script: &str, line: &str) -> [(&'static str, i32, String); 5] {
     ]
     .map(|args| {
         let ran = sandbox.run(args);
-        (*args.last().unwrap(), ran.code, ran.stderr)
+        (args.join(" "), ran.code, ran.stderr)
     });
     assert_eq!(door.rung(), 0, "a host was contacted");
     said

@@ -342,21 +342,17 @@ impl Script<'_> {
                     self.check_value(command, &name, stages);
                 }
             }
-            "[[" | "function" | "source" => {
-                let instead = match *command {
-                    "[[" => "write `[ ... ]`, or `case`",
-                    "function" => "write `name() { ...; }`",
-                    _ => "write `. file`",
-                };
-                let problem = Problem::warning(
-                    "recipe::bashism",
-                    format!("`{command}` is bash, and a script is POSIX sh"),
-                )
-                .at(self.source, span(*at, command), "not in sh")
-                .help(instead);
-                self.problems.push(problem);
+            _ => {
+                if let Some((at, word, instead)) = bashism(words) {
+                    let problem = Problem::warning(
+                        "recipe::bashism",
+                        format!("`{word}` is bash, and a script is POSIX sh"),
+                    )
+                    .at(self.source, span(at, word), "not in sh")
+                    .help(instead);
+                    self.problems.push(problem);
+                }
             }
-            _ => {}
         }
     }
 
@@ -414,6 +410,36 @@ impl Script<'_> {
             &format!("write `all_facts: [{fact}]` in the stage"),
         );
     }
+}
+
+/// A word of a command that only bash understands, though a shell that only reads it finds nothing wrong; with its
+/// place and what to write instead.
+fn bashism<'l>(words: &[(usize, &'l str)]) -> Option<(usize, &'l str, &'static str)> {
+    let (at, command) = *words.first()?;
+    let other = |wanted: &str| words.iter().skip(1).find(|(_, word)| *word == wanted);
+    let (at, word, instead) = match command {
+        "[[" => (at, command, "write `[ ... ]`, or `case`"),
+        "function" => (at, command, "write `name() { ...; }`"),
+        "source" => (at, command, "write `. file`"),
+        "declare" | "typeset" => (at, command, "assign it: `name=value`"),
+        "shopt" => (at, command, "do without, or ask with `case`"),
+        "mapfile" | "readarray" => (at, command, "write `while read -r line; do ...; done`"),
+        "pushd" | "popd" => (at, command, "write `(cd DIR && ...)`"),
+        "[" | "test" => {
+            let (at, word) = other("==")?;
+            (*at, *word, "write `=`")
+        }
+        "echo" => {
+            let (at, word) = words.get(1).filter(|(_, word)| *word == "-e")?;
+            (*at, *word, "write `printf '%s\\n' ...`")
+        }
+        "set" => {
+            let (at, word) = other("pipefail")?;
+            (*at, *word, "look at the status of each command")
+        }
+        _ => return None,
+    };
+    Some((at, word, instead))
 }
 
 /// Whether the line begins a function of awk, which has parameters: a shell's has none.

@@ -185,6 +185,47 @@ fn windows_line_ends() {
     "#);
 }
 
+#[test]
+fn what_only_bash_understands() {
+    assert_snapshot!(lint(&[
+        ("recipe.yaml", "roles: { a: {} }\nflows: { f: [{ id: x, on: a, run: scripts/x.sh }] }\n"),
+        ("scripts/x.sh", "\
+set -o pipefail
+if [ \"$a\" == b ] && test a == b; then echo -e 'a\\n'; fi
+declare -a list; mapfile -t lines </x
+pushd /tmp && popd
+# Neither of these.
+[ a = b ] || echo 'a == b' -e
+awk '$1 == \"x\"' /x; set -e
+"),
+    ]), @r#"
+    warning[recipe::bashism]: r/scripts/x.sh:1:8: `pipefail` is bash, and a script is POSIX sh
+      1:8 `pipefail` not in sh
+      help: look at the status of each command
+    warning[recipe::bashism]: r/scripts/x.sh:2:11: `==` is bash, and a script is POSIX sh
+      2:11 `==` not in sh
+      help: write `=`
+    warning[recipe::bashism]: r/scripts/x.sh:2:28: `==` is bash, and a script is POSIX sh
+      2:28 `==` not in sh
+      help: write `=`
+    warning[recipe::bashism]: r/scripts/x.sh:2:44: `-e` is bash, and a script is POSIX sh
+      2:44 `-e` not in sh
+      help: write `printf '%s\n' ...`
+    warning[recipe::bashism]: r/scripts/x.sh:3:1: `declare` is bash, and a script is POSIX sh
+      3:1 `declare` not in sh
+      help: assign it: `name=value`
+    warning[recipe::bashism]: r/scripts/x.sh:3:18: `mapfile` is bash, and a script is POSIX sh
+      3:18 `mapfile` not in sh
+      help: write `while read -r line; do ...; done`
+    warning[recipe::bashism]: r/scripts/x.sh:4:1: `pushd` is bash, and a script is POSIX sh
+      4:1 `pushd` not in sh
+      help: write `(cd DIR && ...)`
+    warning[recipe::bashism]: r/scripts/x.sh:4:15: `popd` is bash, and a script is POSIX sh
+      4:15 `popd` not in sh
+      help: write `(cd DIR && ...)`
+    "#);
+}
+
 /// Stages that tell and want the fact `csr`.
 fn facts(stages: &str) -> String {
     let stages = stages.lines().map(|line| format!("    {}\n", line.trim()));
