@@ -87,11 +87,11 @@ fn too_large(path: &Path, below: &str, bytes: u64) -> Trouble {
         tenths / 10,
         tenths % 10
     );
-    Trouble::new("recipe::file-too-large", text).help(match below.starts_with("lab/") {
-        true => format!(
-            "split it (`split -b 1m {name} {name}.`), remove it from here, and let lab/prepare.sh join the parts (`cat \"$LAB_DATA\"/{name}.*`)"
+    Trouble::new("recipe::file-too-large", text).help(match below.strip_prefix("lab/") {
+        Some(below) => format!(
+            "split it (`split -b 1m {name} {name}.`), remove it from here, and let lab/prepare.sh join the parts (`cat \"$LAB_DATA\"/{below}.*`)"
         ),
-        false => "keep it outside of the recipe: `put: { upload: SETTING, to: /PATH }` brings a file of any size from the path that a setting names, or a script fetches it".to_owned(),
+        None => "keep it outside of the recipe: `put: { upload: SETTING, to: /PATH }` brings a file of any size from the path that a setting names, or a script fetches it".to_owned(),
     })
 }
 
