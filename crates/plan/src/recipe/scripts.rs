@@ -293,7 +293,7 @@ impl Script<'_> {
     }
 
     fn check_command(&mut self, start: usize, words: &[(usize, &str)], stages: &BTreeSet<&str>) {
-        let Some((at, command)) = words.first() else {
+        let Some((_, command)) = words.first() else {
             return;
         };
         let span = |at: usize, word: &str| Span::new(start + at, start + at + word.len());
