@@ -7,9 +7,12 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use phalanx_events::Origin;
+use phalanx_plan::build::unknown_roles;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
+use phalanx_plan::recipe::Shell;
 use phalanx_plan::{
-    Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, ShownSettings, build, cluster_yaml,
+    Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, Severity, ShownSettings, build,
+    cluster_yaml,
 };
 use serde_json::Value;
 
@@ -18,6 +21,7 @@ use crate::cluster_source;
 use crate::earlier_facts::{self, KnownBy};
 use crate::environment::Environment;
 use crate::recipe_source;
+use crate::shell::LocalShell;
 use crate::trouble::Trouble;
 
 /// A cluster file and its recipe.
@@ -44,16 +48,27 @@ pub(crate) fn load_file(
     global: &Global,
     environment: &Environment,
 ) -> Result<Loaded, Trouble> {
-    let read = read_file(path, global, environment)?;
+    let shell = LocalShell::default();
+    let mut read = read_with(path, global, environment, Some(&shell))?;
     match read.cluster {
-        Some(cluster) if !read.problems.has_errors() => Ok(Loaded {
-            cluster,
-            recipe: read.recipe,
-            origin: cluster_source::origin(path),
-            home: cluster_source::folder(path).join(cluster_source::HOME),
-            remarks: read.problems,
-        }),
-        _ => Err(Trouble::input(read.problems)),
+        Some(cluster) if !read.problems.has_errors() => {
+            read.problems.extend(read.recipe_warnings);
+            Ok(Loaded {
+                cluster,
+                recipe: read.recipe,
+                origin: cluster_source::origin(path),
+                home: cluster_source::folder(path).join(cluster_source::HOME),
+                remarks: read.problems,
+            })
+        }
+        cluster => {
+            // A plan would tell them, and is not made.
+            if let Some(cluster) = &cluster {
+                read.problems.extend(unknown_roles(cluster, &read.recipe));
+                read.problems.sort();
+            }
+            Err(Trouble::input(read.problems))
+        }
     }
 }
 
@@ -62,6 +77,8 @@ pub(crate) struct ReadFile {
     pub(crate) cluster: Option<Cluster>,
     pub(crate) recipe: Recipe,
     pub(crate) problems: Problems,
+    /// What is likely a mistake in the recipe.
+    recipe_warnings: Problems,
 }
 
 /// Reads this cluster file as far as it goes: an error in it is no reason not to know the rest.
@@ -69,6 +86,36 @@ pub(crate) fn read_file(
     path: &Path,
     global: &Global,
     environment: &Environment,
+) -> Result<ReadFile, Trouble> {
+    read_with(path, global, environment, None)
+}
+
+/// A recipe, and what is likely a mistake in it; notes are for `recipe lint`.
+fn read_recipe(
+    name: &str,
+    base: &Path,
+    shell: Option<&dyn Shell>,
+) -> Result<(Recipe, Problems), Trouble> {
+    let files = recipe_source::files(name, base)?;
+    match Recipe::read_with(&files, shell) {
+        (Some(recipe), problems) => {
+            let mut warnings = Problems::new();
+            for problem in problems {
+                if problem.severity == Severity::Warning {
+                    warnings.push(problem);
+                }
+            }
+            Ok((recipe, warnings))
+        }
+        (None, problems) => Err(Trouble::input(problems)),
+    }
+}
+
+fn read_with(
+    path: &Path,
+    global: &Global,
+    environment: &Environment,
+    shell: Option<&dyn Shell>,
 ) -> Result<ReadFile, Trouble> {
     let source = cluster_source::read(path)?;
     let folder = cluster_source::folder(path);
@@ -78,10 +125,11 @@ pub(crate) fn read_file(
     } else {
         None
     };
-    let (name, recipe) = match (&global.recipe, &named) {
-        (Some(name), _) => (name.as_str(), recipe_source::read(name, Path::new("."))?),
+    let here = Path::new(".");
+    let (name, (recipe, recipe_warnings)) = match (&global.recipe, &named) {
+        (Some(name), _) => (name.as_str(), read_recipe(name, here, shell)?),
         (None, Some(named)) => {
-            let recipe = recipe_source::read(&named.value, folder).map_err(|trouble| {
+            let recipe = read_recipe(&named.value, folder, shell).map_err(|trouble| {
                 // Without its recipe nobody knows which of its settings is a secret.
                 let shown = cluster_yaml::shown(&source, &ShownSettings::default());
                 trouble.at(&shown, named.span, "named here")
@@ -90,7 +138,7 @@ pub(crate) fn read_file(
         }
         (None, None) => {
             let name = recipe_source::default_name();
-            (name, recipe_source::read(name, Path::new("."))?)
+            (name, read_recipe(name, here, shell)?)
         }
     };
     let settings = recipe.shown_settings();
@@ -119,6 +167,7 @@ pub(crate) fn read_file(
         cluster,
         recipe,
         problems,
+        recipe_warnings,
     })
 }
 

@@ -39,6 +39,7 @@ mod run_cmd;
 mod run_list;
 mod run_logs;
 mod runs;
+mod shell;
 mod show;
 mod signals;
 mod terminal;

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use phalanx_events::schema::journal_schema;
 use phalanx_plan::cluster_schema::cluster_schema;
-use phalanx_plan::recipe::lint as lint_recipe;
 use phalanx_plan::{Action, Recipe, recipe_schema};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use crate::cli::{Global, RecipeArgs, SchemaArgs, SchemaOf};
 use crate::diagnostics;
 use crate::exit_code::Exit;
 use crate::recipe_source;
+use crate::shell::LocalShell;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
 
@@ -32,7 +32,8 @@ pub(crate) fn lint(
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let name = named(global, args);
-    let problems = lint_recipe(&recipe_source::files(name, Path::new("."))?);
+    let files = recipe_source::files(name, Path::new("."))?;
+    let (_, problems) = Recipe::read_with(&files, Some(&LocalShell::default()));
     if problems.has_errors() {
         return Err(Trouble::input(problems));
     }

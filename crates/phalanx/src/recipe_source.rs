@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use phalanx_plan::read::MAX_BYTES;
 use phalanx_plan::recipe::{RECIPE_FILE, RecipeFiles};
-use phalanx_plan::{Problem, Recipe, SourceFile};
+use phalanx_plan::{Problem, Recipe, SourceFile, did_you_mean};
 
 use crate::text_file;
 use crate::trouble::Trouble;
@@ -34,9 +35,20 @@ pub(crate) fn files(recipe: &str, base: &Path) -> Result<RecipeFiles, Trouble> {
             .map(|name| format!("`{name}`"))
             .collect::<Vec<_>>()
             .join(", ");
-        return Err(Trouble::new("recipe::unknown", message).help(format!(
-            "built in: {built_in}; else write the path of a folder that holds a {RECIPE_FILE}"
-        )));
+        let beside = beside(&folder, base);
+        let close = did_you_mean(recipe, beside.iter().map(String::as_str));
+        return Err(
+            Trouble::new("recipe::unknown", message).help(match (close, beside.as_slice()) {
+                (Some(close), _) => format!("did you mean `{close}`?"),
+                (None, []) => format!(
+                    "built in: {built_in}; else write the path of a folder that holds a {RECIPE_FILE}"
+                ),
+                (None, beside) => format!(
+                    "there is `{}`; built in: {built_in}; else write the path of a folder that holds a {RECIPE_FILE}",
+                    beside.join("`, `")
+                ),
+            }),
+        );
     }
     let mut files = BTreeMap::new();
     let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
@@ -46,6 +58,46 @@ pub(crate) fn files(recipe: &str, base: &Path) -> Result<RecipeFiles, Trouble> {
     };
     collect(&root, &folder, 0, &mut files)?;
     Ok(RecipeFiles::new(folder.to_string_lossy(), files))
+}
+
+/// More recipes than these are not named.
+const MOST_NAMED: usize = 5;
+
+/// Recipes in the folders where this one was looked for, as one would write them.
+fn beside(folder: &Path, base: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let parent = folder.parent().map(Path::to_path_buf);
+    for place in [Some(base.to_path_buf()), parent].into_iter().flatten() {
+        let entries = fs::read_dir(&place).into_iter().flatten().take(MOST_FILES);
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            if path.join(RECIPE_FILE).is_file() {
+                let below = path.strip_prefix(base).unwrap_or(&path);
+                found.push(format!("./{}", below.display()));
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found.truncate(MOST_NAMED);
+    found
+}
+
+/// That a file of a recipe is larger than any is read, and what to do with it.
+fn too_large(path: &Path, below: &str, bytes: u64) -> Trouble {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let tenths = bytes.saturating_mul(10) / MAX_BYTES as u64;
+    let text = format!(
+        "{} has {}.{} MiB: a file of a recipe has at most 1 MiB",
+        path.display(),
+        tenths / 10,
+        tenths % 10
+    );
+    Trouble::new("recipe::file-too-large", text).help(match below.strip_prefix("lab/") {
+        Some(below) => format!(
+            "split it (`split -b 1m {name} {name}.`), remove it from here, and let lab/prepare.sh join the parts (`cat \"$LAB_DATA\"/{below}.*`)"
+        ),
+        None => "keep it outside of the recipe: `put: { upload: SETTING, to: /PATH }` brings a file of any size from the path that a setting names, or a script fetches it".to_owned(),
+    })
 }
 
 /// The same path without the `.`s in it.
@@ -135,12 +187,16 @@ fn collect(
         }
         let below = path.strip_prefix(root.shown).unwrap_or(&path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        let counts = depth > 0 || name.ends_with(".yaml");
+        if counts && kind.is_file() && kind.len() > MAX_BYTES as u64 {
+            return Err(too_large(&path, &parts.join("/"), kind.len()));
+        }
         match text_file::bytes(&path) {
             Ok(bytes) => {
                 files.insert(parts.join("/"), bytes);
             }
             // Beside recipe.yaml all kinds of things may lie that are none of the recipe's.
-            Err(_) if depth == 0 && !name.ends_with(".yaml") => {}
+            Err(_) if !counts => {}
             Err(trouble) => return Err(trouble),
         }
     }

@@ -138,6 +138,102 @@ fn every_fault_of_a_recipe_is_told_at_its_place() {
     assert_eq!(sandbox.run(&["plan"]).code, 2);
 }
 
+/// Adds a line to a script of the recipe, and gives what each command that would use it says.
+fn with_line(script: &str, line: &str) -> [(String, i32, String); 5] {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let door = Doorbell::new();
+    sandbox.write(
+        "phalanx.yaml",
+        YAML.replace("address: 10.0.0.1", &door.at()),
+    );
+    sandbox.append(&format!("recipe/scripts/{script}"), &format!("{line}\n"));
+    let said = [
+        &["recipe", "lint", "recipe"][..],
+        &["plan"],
+        &["plan", "check"],
+        &["install", "--yes", "--to", "none"],
+        &["--on", "none", "check"],
+    ]
+    .map(|args| {
+        let ran = sandbox.run(args);
+        (args.join(" "), ran.code, ran.stderr)
+    });
+    assert_eq!(door.rung(), 0, "a host was contacted");
+    said
+}
+
+#[test]
+fn a_script_that_no_shell_can_read_stops_every_command_before_contact() {
+    for (command, code, said) in with_line("serve.sh", "if true; then") {
+        assert_eq!(code, 2, "{command}: {said}");
+        let at_its_line = said.contains("recipe/scripts/serve.sh:");
+        assert!(
+            at_its_line && said.contains("recipe::syntax") && said.contains("if true; then"),
+            "{command}: {said}"
+        );
+        assert!(
+            !said.contains(".phalanx") && !said.contains("sh: "),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[test]
+fn what_is_likely_a_mistake_in_a_script_is_told_by_every_command() {
+    for (command, _, said) in with_line("serve.sh", "[[ -e /tmp ]]").iter().take(3) {
+        assert!(said.contains("`[[` is bash"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn an_unknown_role_is_told_beside_what_else_is_wrong_with_the_file() {
+    let sandbox = hello();
+    let text = YAML
+        .replace("worker", "wroker")
+        .replace("10.0.0.2", "10.0.0.1");
+    sandbox.write("phalanx.yaml", text);
+    let said = sandbox.run(&["plan"]).stderr;
+    assert!(said.contains("cluster::two-roles"), "{said}");
+    assert!(said.contains("did you mean `worker`?"), "{said}");
+}
+
+#[test]
+fn a_recipe_that_is_near() {
+    let sandbox = hello();
+    for (name, help) in [
+        ("./recip", "did you mean `./recipe`?"),
+        ("./recipes/hello", "there is `./recipe`"),
+    ] {
+        let lint = sandbox.run(&["recipe", "lint", name]);
+        assert_eq!(lint.code, 2, "{lint:?}");
+        assert!(lint.stderr.contains(help), "{}", lint.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_recipe() {
+    let sandbox = hello();
+    for (path, help) in [
+        ("recipe/lab/big.deb", "let lab/prepare.sh"),
+        ("recipe/files/big.deb", "upload: SETTING"),
+    ] {
+        let large = sandbox.write(path, vec![b'x'; 4_823_450]);
+        let lint = sandbox.run(&["recipe", "lint", "recipe"]);
+        assert_eq!(lint.code, 2, "{lint:?}");
+        assert!(
+            lint.stderr.contains("big.deb has 4.6 MiB"),
+            "{}",
+            lint.stderr
+        );
+        assert!(lint.stderr.contains(help), "{}", lint.stderr);
+        std::fs::remove_file(large).unwrap();
+    }
+    // Beside recipe.yaml all kinds of things may lie.
+    sandbox.write("recipe/big.deb", vec![b'x'; 4_823_450]);
+    assert_eq!(sandbox.run(&["recipe", "lint", "recipe"]).code, 0);
+}
+
 #[test]
 fn a_recipe_shown() {
     insta::assert_snapshot!(hello().run(&["recipe", "show", "recipe"]).stdout);

@@ -4,6 +4,8 @@ mod gates;
 mod names;
 mod request;
 
+pub use request::unknown_roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -217,12 +219,22 @@ impl<'a> Builder<'a> {
                         rule.message.value.contains(name.as_str()) && !is_shown(shown, &set.value)
                     };
                     let message = match self.cluster.settings.iter().any(hidden) {
-                        true => Err(()),
-                        false => plan.rule_message(&rule.message.value).map_err(drop),
+                        true => Err(None),
+                        false => plan.rule_message(&rule.message.value).map_err(Some),
                     };
-                    let message = message.unwrap_or_else(|()| rule.message.value.clone());
+                    // Nor the template itself, which is no text for people.
+                    let (message, help) = match message {
+                        Ok(message) => (message, None),
+                        Err(reason) => {
+                            let rule = &rule.check.value;
+                            let text = format!("the settings break the recipe's rule `{rule}`");
+                            let why = "the recipe's own message can't be worked out";
+                            (text, reason.map(|reason| format!("{why}: {reason}")))
+                        }
+                    };
                     let problem = Problem {
                         severity: rule.severity,
+                        help,
                         ..Problem::error("settings::rule", message)
                     };
                     self.problems

@@ -44,6 +44,8 @@ pub struct Cluster {
     /// Where each value inside a setting stands, by JSON pointer below `settings`
     /// (`/resolvers/0`); a pointer that is missing here has its setting's place.
     pub setting_places: BTreeMap<String, Span>,
+    /// Where the name of each setting and secret stands, where the file has it.
+    pub setting_names: BTreeMap<String, Span>,
     /// Settings that must not be seen.
     pub secrets: BTreeMap<String, Spanned<Secret>>,
 }

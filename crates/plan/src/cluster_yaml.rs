@@ -119,6 +119,7 @@ impl ClusterReader<'_> {
             role_places,
             settings: BTreeMap::new(),
             setting_places: BTreeMap::new(),
+            setting_names: BTreeMap::new(),
             secrets: BTreeMap::new(),
         };
         if let Some(settings) = fields.get("settings") {
@@ -150,6 +151,7 @@ impl ClusterReader<'_> {
             if node.is_null() {
                 continue;
             }
+            cluster.setting_names.insert(key.text.clone(), key.span);
             if self.context.settings.is_secret(&key.text) {
                 let what = format!("the secret `{}`", key.text);
                 if let Some(text) = self.reader.any_text(node, &what) {

@@ -109,7 +109,7 @@ impl<'p> FactSearch<'p> {
                 known.1 = at;
             }
         }
-        let told_by = |script: &str| plan.files.get(script).map(|text| facts_told(text));
+        let told_by = |script: &str| plan.files.get(script).map(|text| facts_told(text).named);
         let mut tellers: BTreeMap<&str, Vec<Teller<'_>>> = BTreeMap::new();
         let scripts =
             plan.stages

@@ -5,7 +5,9 @@
 //! who expects a fact to be missing asks `is defined` first, or gives a `default`.
 
 mod bounds;
+mod known;
 mod names;
+mod truth;
 mod uses;
 
 use std::ops::Range;
@@ -20,6 +22,7 @@ pub(crate) use uses::Uses;
 
 use crate::ids::StageId;
 use crate::release;
+use crate::suggest::did_you_mean;
 
 /// How many words an expression may have, and how many tags a template: enough for anything that
 /// people read, and few enough that working it out is never deep.
@@ -138,6 +141,7 @@ pub(crate) static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     language.set_fuel(Some(FUEL));
     language.set_recursion_limit(RECURSION);
     language.add_test("at_least", at_least);
+    language.add_test("containing", containing);
     language
 });
 
@@ -179,6 +183,14 @@ fn at_least(version: &Value, least: &Value) -> Result<bool, minijinja::Error> {
             "`at_least` compares two texts: release is at_least(\"1.9\")",
         )),
     }
+}
+
+/// `hosts|selectattr("labels", "containing", "x")`: as `in`, the other way round.
+fn containing(whole: &Value, part: &Value) -> Result<bool, minijinja::Error> {
+    if let (Some(whole), Some(part)) = (whole.as_str(), part.as_str()) {
+        return Ok(whole.contains(part));
+    }
+    Ok(whole.try_iter()?.any(|item| item == *part))
 }
 
 /// Whether there is a filter of this name.
@@ -250,7 +262,18 @@ fn check_size(text: &str, expression: bool) -> Result<(), Fault> {
 fn syntax_fault(text: &str, error: &minijinja::Error) -> Fault {
     let range = error.range().unwrap_or(0..text.len());
     let reason = error.detail().unwrap_or("it cannot be read");
-    fault(range, reason.to_owned())
+    let Some(word) = reason.strip_prefix("unknown statement ") else {
+        return fault(range, reason.to_owned());
+    };
+    let close = || did_you_mean(word, known::STATEMENTS);
+    Fault {
+        range,
+        message: format!("there is no statement `{}`", word.escape_debug()),
+        label: "unknown".to_owned(),
+        help: known::instead_of_statement(word)
+            .map(str::to_owned)
+            .or_else(|| close().map(|close| format!("did you mean `{close}`?"))),
+    }
 }
 
 fn fault(range: Range<usize>, message: String) -> Fault {

@@ -3,14 +3,22 @@
 mod causes_file;
 mod conditions;
 mod counts;
+mod facts_awaited;
 mod files;
 mod flows;
+mod foreign;
 mod limits;
+mod line_ends;
 mod model;
+mod named_files;
+mod puts;
 mod reader;
 mod schema;
+mod schema_words;
 mod scripts;
 mod settings_file;
+mod syntax;
+mod unread;
 
 pub(crate) use conditions::{fault_problem, inside};
 pub use counts::Counts;
@@ -18,6 +26,7 @@ pub use files::RecipeFiles;
 pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
 pub use schema::recipe_schema;
 pub(crate) use scripts::facts_told;
+pub use syntax::{Shell, Verdict};
 
 use crate::problem::Problems;
 
@@ -28,12 +37,24 @@ impl Recipe {
     /// Reads a recipe and checks all of it. There is none where an error was found; warnings and
     /// notes come with it.
     pub fn read(files: &RecipeFiles) -> (Option<Self>, Problems) {
-        let (recipe, mut problems) = reader::read(files);
+        Self::read_with(files, None)
+    }
+
+    /// As [`Recipe::read`], and has a shell look at the scripts.
+    pub fn read_with(files: &RecipeFiles, shell: Option<&dyn Shell>) -> (Option<Self>, Problems) {
+        let (recipe, unread, mut problems) = reader::read(files);
         if let Some(recipe) = &recipe {
-            problems.extend(conditions::check(recipe));
+            problems.extend(conditions::check(recipe, &unread));
+            if unread.knows_the_flows() {
+                problems.extend(facts_awaited::check(recipe));
+            }
+            problems.extend(line_ends::check(recipe));
             // A stage that could not be read may be the one that uses a file.
             let complete = !problems.has_errors();
-            problems.extend(scripts::check(recipe, complete));
+            problems.extend(scripts::check(recipe, &unread, complete));
+            if let Some(shell) = shell {
+                problems.extend(syntax::check(recipe, shell));
+            }
         }
         problems.sort();
         let recipe = recipe.filter(|_| !problems.has_errors());

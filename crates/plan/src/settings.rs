@@ -167,7 +167,11 @@ impl Check<'_> {
                     false => format!("the recipe `{recipe}` has no such setting"),
                 },
             )
-            .at(&self.cluster.source, span, "unknown setting");
+            .at(
+                &self.cluster.source,
+                *self.cluster.setting_names.get(name).unwrap_or(&span),
+                "unknown setting",
+            );
             self.problems
                 .push(match did_you_mean(name, known.iter().copied()) {
                     Some(close) => problem.help(format!("did you mean `{close}`?")),

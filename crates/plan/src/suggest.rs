@@ -28,9 +28,11 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
                 return None;
             }
             let distance = strsim::osa_distance(&wanted.text, &plain);
-            (distance <= allowed).then_some((distance, candidate))
+            // Of two that are as near, the one that has the same letters, in another order.
+            let near = (distance, wanted.differ_at_least(&plain));
+            (distance <= allowed).then_some((near, candidate))
         })
-        .min_by_key(|(distance, _)| *distance)
+        .min_by_key(|(near, _)| *near)
         .map(|(_, candidate)| candidate)
 }
 
@@ -96,6 +98,8 @@ mod tests {
             assert_eq!(did_you_mean(name, known), meant, "{name}");
         }
         assert_eq!(did_you_mean(&"h".repeat(1_000_000), known), None);
+        // Letters in another order are nearer than another letter.
+        assert_eq!(did_you_mean("crs", ["crt", "csr"]), Some("csr"));
     }
 
     #[test]

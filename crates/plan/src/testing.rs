@@ -115,6 +115,11 @@ pub(crate) fn cluster(text: &str) -> Cluster {
             })
             .collect(),
         setting_places,
+        setting_names: entries("settings")
+            .into_iter()
+            .chain(entries("secrets"))
+            .map(|(name, _)| (name.text, name.span))
+            .collect(),
         secrets: entries("secrets")
             .into_iter()
             .map(|(name, node)| {

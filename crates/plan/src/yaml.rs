@@ -7,6 +7,7 @@
 mod fields;
 mod parse;
 mod scalar;
+mod syntax;
 
 pub use fields::{Fields, Reader};
 pub(crate) use parse::events;

@@ -52,6 +52,13 @@ impl Sandbox {
         path
     }
 
+    /// Adds text to the end of a file.
+    pub(crate) fn append(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        let before = fs::read_to_string(&path).unwrap();
+        fs::write(&path, before + text).unwrap();
+    }
+
     /// Writes a file with these permission bits.
     pub(crate) fn write_mode(&self, path: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.write(path, content);

@@ -3,14 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Builder;
+use crate::cluster::Cluster;
 use crate::ids::RoleName;
 use crate::plan::PlannedHost;
-use crate::problem::Problem;
-use crate::recipe::{Flow, Role, Stage};
+use crate::problem::{Problem, Problems};
+use crate::recipe::{Flow, Recipe, Role, Stage};
 use crate::suggest::did_you_mean;
 
 /// So many of a role's hosts are marked in a problem; more would bury it.
 const MARKED_HOSTS: usize = 10;
+
+/// The hosts whose role the recipe does not have.
+pub fn unknown_roles(cluster: &Cluster, recipe: &Recipe) -> Problems {
+    let mut problems = Problems::new();
+    for host in &cluster.hosts {
+        let role = host.role.value.as_str();
+        if recipe.role(role).is_some() {
+            continue;
+        }
+        let known = recipe.roles.iter().map(|role| role.name.as_str());
+        let known: Vec<&str> = known.collect();
+        let message = format!(
+            "the recipe `{}` has no role `{}`",
+            recipe.name,
+            role.escape_debug()
+        );
+        let problem = Problem::error("plan::role", message).at(
+            &cluster.source,
+            host.role.span,
+            "unknown role",
+        );
+        problems.push(match did_you_mean(role, known.iter().copied()) {
+            Some(close) => problem.help(format!("did you mean `{close}`?")),
+            None => problem.help(format!("its roles are `{}`", known.join("`, `"))),
+        });
+    }
+    problems
+}
 
 impl Builder<'_> {
     /// The release that is installed: the cluster file's, else the recipe's default.
@@ -60,31 +89,9 @@ impl Builder<'_> {
         let mut counts: BTreeMap<&RoleName, usize> = BTreeMap::new();
         for host in &self.cluster.hosts {
             *counts.entry(&host.role.value).or_default() += 1;
-            let role = host.role.value.as_str();
-            if self.recipe.role(role).is_some() {
-                continue;
-            }
-            let known: Vec<&str> = self
-                .recipe
-                .roles
-                .iter()
-                .map(|role| role.name.as_str())
-                .collect();
-            let problem = Problem::error(
-                "plan::role",
-                format!(
-                    "the recipe `{}` has no role `{}`",
-                    self.recipe.name,
-                    role.escape_debug()
-                ),
-            )
-            .at(&self.cluster.source, host.role.span, "unknown role");
-            self.problems
-                .push(match did_you_mean(role, known.iter().copied()) {
-                    Some(close) => problem.help(format!("did you mean `{close}`?")),
-                    None => problem.help(format!("its roles are `{}`", known.join("`, `"))),
-                });
         }
+        self.problems
+            .extend(unknown_roles(self.cluster, self.recipe));
         for role in &self.recipe.roles {
             let hosts = counts.get(&role.name).copied().unwrap_or(0);
             if !role.count.allows(hosts) {

@@ -371,8 +371,8 @@ fn what_is_not_there_is_told_all_at_once() {
     error[plan::role]: cluster.yaml:2:13: the recipe `r` has no role `ledaer`
       2:13 `ledaer` unknown role
       help: did you mean `leader`?
-    error[settings::unknown]: cluster.yaml:3:19: the recipe `r` has no setting `prot`
-      3:19 `1` unknown setting
+    error[settings::unknown]: cluster.yaml:3:13: the recipe `r` has no setting `prot`
+      3:13 `prot` unknown setting
       help: did you mean `port`?
     error[plan::flow]: r/recipe.yaml: the recipe `r` has no flow `instal`
       help: did you mean `install`?
@@ -455,6 +455,31 @@ flows:
     error[plan::expression]: r/templates/wrong:1:8: the template `templates/wrong` of stage `e` cannot be worked out: line 1: `port.a` is undefined
       1:8 `.a.b` here
     "#);
+}
+
+#[test]
+fn a_rule_whose_message_cannot_be_worked_out_is_told_in_other_words() {
+    let recipe = recipe(&[
+        (
+            "recipe.yaml",
+            "\
+roles: { leader: {} }
+settings: settings
+flows: { install: [{ id: a, on: leader, run: scripts/x.sh }] }
+",
+        ),
+        (
+            "settings/any.yaml",
+            "schema: { properties: { port: { type: integer } } }\nrules: [{ check: port > 80, message: 'not {{ port.a.b }}', at: port }]\n",
+        ),
+    ]);
+    let text = "hosts: { l1: leader }\nsettings: { port: 8 }\n";
+    let problems = build(&cluster(text), &recipe, &request()).expect_err("a broken rule");
+    assert_snapshot!(problems.to_plain_text(), @"
+    error[settings::rule]: cluster.yaml:2:19: the settings break the recipe's rule `port > 80`
+      2:19 `8` this setting
+      help: the recipe's own message can't be worked out: `port.a` is undefined
+    ");
 }
 
 #[test]

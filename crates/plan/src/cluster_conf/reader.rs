@@ -238,6 +238,8 @@ impl ConfReader<'_> {
             role_places,
             settings,
             setting_places,
+            // What the file names are its own variables.
+            setting_names: BTreeMap::new(),
             secrets,
         })
     }

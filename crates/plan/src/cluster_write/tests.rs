@@ -48,6 +48,7 @@ fn cluster(ssh: SshSettings, hosts: Vec<Host>, settings: BTreeMap<String, Value>
             .map(|(name, value)| (name, spanned(value)))
             .collect(),
         setting_places: BTreeMap::new(),
+        setting_names: BTreeMap::new(),
         secrets: BTreeMap::new(),
     }
 }

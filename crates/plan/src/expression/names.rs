@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::uses::Place;
+use super::known::{FILTERS, HOST_ATTRIBUTES, TESTS, instead_of_filter, instead_of_test};
+use super::truth::Part;
+use super::uses::{Attribute, Place};
 use super::{Fault, Uses, is_filter, is_test};
 use crate::plan::FactKind;
 use crate::problem::MAX_PROBLEMS;
@@ -15,61 +17,6 @@ const BUILT_IN: [&str; 4] = ["release", "hosts", "cluster", "flow"];
 const OF_A_HOST: [&str; 2] = ["host", "role"];
 /// What the language brings along.
 const FUNCTIONS: [&str; 2] = ["range", "dict"];
-/// What a host has.
-pub(super) const HOST_ATTRIBUTES: [&str; 5] =
-    ["name", "role", "address", "private_address", "labels"];
-const FILTERS: [&str; 34] = [
-    "abs",
-    "attr",
-    "bool",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "format",
-    "groupby",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "selectattr",
-    "sort",
-    "split",
-    "string",
-    "tojson",
-    "trim",
-    "upper",
-];
-const TESTS: [&str; 14] = [
-    "at_least",
-    "boolean",
-    "containing",
-    "defined",
-    "endingwith",
-    "eq",
-    "in",
-    "integer",
-    "iterable",
-    "mapping",
-    "none",
-    "number",
-    "string",
-    "startingwith",
-];
 
 /// Whether `name` means something in every expression, so that no setting or fact may have it.
 pub(crate) fn is_reserved(name: &str) -> bool {
@@ -103,6 +50,8 @@ pub struct Names {
     pub facts: BTreeMap<String, FactKind>,
     /// Whether there is a host in question; rules know none.
     pub on_a_host: bool,
+    /// Whether there may be names that are not among these, since they could not be read.
+    pub open: bool,
 }
 
 impl Names {
@@ -111,7 +60,9 @@ impl Names {
         let mut faults = match super::parse_expression(text) {
             Ok(uses) => {
                 let mut faults = self.check(&uses);
-                faults.extend(self.check_truth(&uses, text));
+                let whole =
+                    |(part, range): &(Part, Range<usize>)| self.check_truth(part, range, text);
+                faults.extend(uses.parts.iter().filter_map(whole));
                 faults
             }
             Err(fault) => vec![fault],
@@ -138,24 +89,29 @@ impl Names {
             let hint = faults.len() < MAX_PROBLEMS;
             faults.extend(self.check_name(name, range.clone(), hint));
         }
+        let attributes = uses.host_attributes.iter();
+        faults.extend(attributes.filter_map(|attribute| self.check_attribute(attribute)));
         let mut unknown_of = |places: &[Place],
                               what: &str,
                               is_known: &dyn Fn(&str) -> bool,
+                              instead: &dyn Fn(&str) -> Option<&'static str>,
                               known: &[&'static str]| {
             for (name, range) in places.iter().filter(|(name, _)| !is_known(name)) {
-                let message = format!("{what} `{name}`");
+                let message = format!("there is no {what} `{}`", name.escape_debug());
                 let known = known.iter().copied();
-                faults.push(unknown(message, range.clone(), name, known));
+                let mut fault = unknown(message, range.clone(), name, known);
+                fault.help = instead(name).map(str::to_owned).or(fault.help);
+                faults.push(fault);
             }
         };
         unknown_of(
-            &uses.host_attributes,
-            "a host has no",
-            &|name| HOST_ATTRIBUTES.contains(&name),
-            &HOST_ATTRIBUTES,
+            &uses.filters,
+            "filter",
+            &is_filter,
+            &instead_of_filter,
+            &FILTERS,
         );
-        unknown_of(&uses.filters, "there is no filter", &is_filter, &FILTERS);
-        unknown_of(&uses.tests, "there is no test", &is_test, &TESTS);
+        unknown_of(&uses.tests, "test", &is_test, &instead_of_test, &TESTS);
         faults.sort_by_key(|fault| fault.range.start);
         faults
     }
@@ -183,7 +139,7 @@ impl Names {
         }
         let known =
             self.settings.contains_key(name) || self.facts.contains_key(name) || is_reserved(name);
-        (!known).then(|| {
+        (!known && !self.open).then(|| {
             let candidates = self
                 .settings
                 .keys()
@@ -207,21 +163,59 @@ impl Names {
         })
     }
 
-    /// A condition that is no more than a name, and that name is no truth value.
-    fn check_truth(&self, uses: &Uses, text: &str) -> Option<Fault> {
-        let name = uses.whole.as_deref()?;
-        let what = match (self.facts.get(name), self.settings.get(name)) {
-            (Some(FactKind::Text), _) => "a text",
-            (Some(FactKind::Number), _) => "a number",
-            (None, Some(SettingKind::Other)) => "neither",
-            (None, None) if BUILT_IN.contains(&name) || OF_A_HOST.contains(&name) => "neither",
-            _ => return None,
+    fn check_attribute(&self, attribute: &Attribute) -> Option<Fault> {
+        let (name, range) = &attribute.place;
+        if HOST_ATTRIBUTES.contains(&name.as_str()) {
+            return None;
+        }
+        let message = format!("a host has no `{}`", name.escape_debug());
+        let mut fault = unknown(message, range.clone(), name, HOST_ATTRIBUTES);
+        let is_fact = self.facts.contains_key(name);
+        fault.help = match (is_fact, attribute.own, fault.help) {
+            (true, true, _) => Some(format!(
+                "write `{name}` alone: that is the fact of this host"
+            )),
+            (true, false, _) => Some(format!(
+                "facts of other hosts are given to scripts only: write `all_facts: [{name}]` in a stage, and `px_facts {name}` in its script"
+            )),
+            (false, _, Some(close)) => Some(close),
+            (false, false, None) => Some(format!(
+                "it has `{}`; facts of other hosts are given to scripts only, by `all_facts`",
+                HOST_ATTRIBUTES.join("`, `")
+            )),
+            (false, true, None) => Some(format!("it has `{}`", HOST_ATTRIBUTES.join("`, `"))),
+        };
+        Some(fault)
+    }
+
+    /// A part that is the condition's value, and no truth value.
+    fn check_truth(&self, part: &Part, range: &Range<usize>, text: &str) -> Option<Fault> {
+        let what = match part {
+            Part::Is(what) => what,
+            Part::Name(name) => match (self.facts.get(name), self.settings.get(name)) {
+                (Some(FactKind::Text), _) => "a text",
+                (Some(FactKind::Number), _) => "a number",
+                (None, Some(SettingKind::Other)) => "a setting of another kind",
+                (None, None) => match name.as_str() {
+                    "release" | "cluster" | "flow" | "role" => "a text",
+                    "hosts" => "a list",
+                    "host" => "a host",
+                    _ => return None,
+                },
+                _ => return None,
+            },
+        };
+        let shown: String = text.get(range.clone())?.chars().take(60).collect();
+        let help = match what {
+            "a list" => format!("ask whether something is in it: `\"x\" in {shown}`"),
+            "a host" => format!("ask for something of it: `{shown}.name == ...`"),
+            _ => format!("compare it, such as `{shown} == ...`"),
         };
         Some(Fault {
-            range: 0..text.len(),
-            message: format!("`{name}` is {what}, and a condition must be true or false"),
-            label: what.to_owned(),
-            help: Some(format!("compare it, such as `{name} == ...`")),
+            range: range.clone(),
+            message: format!("`{shown}` is {what}, and a condition must be true or false"),
+            label: (*what).to_owned(),
+            help: Some(help),
         })
     }
 }

@@ -19,6 +19,7 @@ fn names() -> Names {
         ]
         .into(),
         on_a_host: true,
+        open: false,
     }
 }
 
@@ -118,14 +119,14 @@ fn what_is_no_expression() {
     assert_snapshot!(condition("(cores"), @"`cores`: unexpected end of input, expected `)`");
     assert_snapshot!(template("one\ntwo {{ port }\n"), @"`}`: unexpected `}`, expected end of variable block");
     assert_snapshot!(template("{% if proxy %}x"), @"`x`: unexpected end of input, expected end of block");
-    assert_snapshot!(template("{% include 'x' %}"), @"`include`: unknown statement include");
+    assert_snapshot!(template("{% include 'x' %}"), @"`include`: there is no statement `include` (a template stands alone: write it out, or make it of two files)");
 }
 
 #[test]
 fn a_condition_that_is_only_a_name_must_be_true_or_false() {
     assert_snapshot!(condition("cores"), @"`cores`: `cores` is a number, and a condition must be true or false (compare it, such as `cores == ...`)");
-    assert_snapshot!(condition("port"), @"`port`: `port` is neither, and a condition must be true or false (compare it, such as `port == ...`)");
-    assert_snapshot!(condition("host"), @"`host`: `host` is neither, and a condition must be true or false (compare it, such as `host == ...`)");
+    assert_snapshot!(condition("port"), @"`port`: `port` is a setting of another kind, and a condition must be true or false (compare it, such as `port == ...`)");
+    assert_snapshot!(condition("host"), @"`host`: `host` is a host, and a condition must be true or false (ask for something of it: `host.name == ...`)");
 }
 
 #[test]
@@ -191,4 +192,94 @@ proptest! {
         let faults = names().check_condition(&text);
         prop_assert!(faults.iter().all(|fault| text.get(fault.range.clone()).is_some()));
     }
+}
+
+#[test]
+fn tests_and_filters_that_are_only_named() {
+    assert_snapshot!(condition("hosts|selectattr(\"labels\", \"contains\", \"ca\")|list|length == 1"), @r#"`contains`: there is no test `contains` (write `containing`, or of one list `"x" in host.labels`)"#);
+    assert_snapshot!(condition("hosts|rejectattr('role', 'eqq', 'x')|map('lenght')|select('startswith', 'x')|reject('odd')|list == []"), @"
+    `eqq`: there is no test `eqq` (did you mean `eq`?)
+    `lenght`: there is no filter `lenght` (did you mean `length`?)
+    `startswith`: there is no test `startswith` (write `startingwith`)
+    ");
+    assert_eq!(
+        condition(
+            "hosts|selectattr('labels', 'containing', 'ca')|map(attribute='name')|map('upper')|select|list == []"
+        ),
+        ""
+    );
+    assert_snapshot!(condition("(hosts|lenght) > 1 and os|regex_replace('a', 'b') == 'x' and os is match('x') and os|len > 1"), @"
+    `lenght`: there is no filter `lenght` (did you mean `length`?)
+    `regex_replace`: there is no filter `regex_replace` (there are no regular expressions here: `replace` takes plain text, and a script has sed)
+    `match`: there is no test `match` (there are no regular expressions here: write `startingwith`, `endingwith` or `containing`)
+    `len`: there is no filter `len` (write `length`)
+    ");
+}
+
+#[test]
+fn containing_is_in_the_other_way_round() {
+    for (text, holds) in [
+        ("['a', 'b'] is containing('b')", true),
+        ("['a', 'b'] is containing('c')", false),
+        ("'abc' is containing('bc')", true),
+        (
+            "[{'l': ['x']}, {'l': []}]|selectattr('l', 'containing', 'x')|list|length == 1",
+            true,
+        ),
+    ] {
+        let condition = Condition::new(text)
+            .map_err(|fault| fault.message)
+            .expect(text);
+        assert_eq!(
+            condition.decide(Value::UNDEFINED).ok(),
+            Some(holds),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn statements_that_are_none() {
+    assert_snapshot!(template("{% for h in hosts %}x{% endfo %}"), @"`endfo`: there is no statement `endfo` (did you mean `endfor`?)");
+    assert_snapshot!(template("{% include 'x' %}"), @"`include`: there is no statement `include` (a template stands alone: write it out, or make it of two files)");
+    assert_snapshot!(template("{% if proxy %}x{% elseif proxy %}y{% endif %}"), @"`elseif`: there is no statement `elseif` (write `elif`)");
+    assert_snapshot!(template("{% zzz %}"), @"`zzz`: there is no statement `zzz`");
+}
+
+#[test]
+fn a_condition_that_cannot_be_true_or_false() {
+    assert_snapshot!(condition("host.name"), @"`host.name`: `host.name` is a text, and a condition must be true or false (compare it, such as `host.name == ...`)");
+    assert_snapshot!(condition("host.labels"), @r#"`host.labels`: `host.labels` is a list, and a condition must be true or false (ask whether something is in it: `"x" in host.labels`)"#);
+    assert_snapshot!(condition("hosts[0]"), @"`hosts[0]`: `hosts[0]` is a host, and a condition must be true or false (ask for something of it: `hosts[0].name == ...`)");
+    assert_snapshot!(condition("hosts|length"), @"`hosts|length`: `hosts|length` is a number, and a condition must be true or false (compare it, such as `hosts|length == ...`)");
+    assert_snapshot!(condition("proxy and host['role'] or cores - 1"), @"
+    `host['role']`: `host['role']` is a text, and a condition must be true or false (compare it, such as `host['role'] == ...`)
+    `cores - 1`: `cores - 1` is a number, and a condition must be true or false (compare it, such as `cores - 1 == ...`)
+    ");
+    assert_snapshot!(condition("'x' if proxy else os ~ 'y'"), @"
+    `'x'`: `'x'` is a text, and a condition must be true or false (compare it, such as `'x' == ...`)
+    `os ~ 'y'`: `os ~ 'y'` is a text, and a condition must be true or false (compare it, such as `os ~ 'y' == ...`)
+    ");
+    for good in [
+        "not host.name",
+        "os|default(false)",
+        "\"ca\" in host.labels",
+        "reboot_needed or proxy",
+        "true",
+        "host.labels|first == 'x' if proxy else not proxy",
+        "(hosts|first).name == 'x'",
+    ] {
+        assert_eq!(condition(good), "", "{good}");
+    }
+}
+
+#[test]
+fn facts_of_other_hosts_are_for_scripts() {
+    assert_snapshot!(condition("hosts[0].reboot_needed"), @"`reboot_needed`: a host has no `reboot_needed` (facts of other hosts are given to scripts only: write `all_facts: [reboot_needed]` in a stage, and `px_facts reboot_needed` in its script)");
+    assert_snapshot!(condition("host.reboot_needed"), @"`reboot_needed`: a host has no `reboot_needed` (write `reboot_needed` alone: that is the fact of this host)");
+    assert_snapshot!(condition("hosts[0].member == 'x' or host.member == 'y'"), @"
+    `member`: a host has no `member` (it has `name`, `role`, `address`, `private_address`, `labels`; facts of other hosts are given to scripts only, by `all_facts`)
+    `member`: a host has no `member` (it has `name`, `role`, `address`, `private_address`, `labels`)
+    ");
+    assert_snapshot!(template("{% for h in hosts %}{{ h.os }}{% endfor %}"), @"`os`: a host has no `os` (facts of other hosts are given to scripts only: write `all_facts: [os]` in a stage, and `px_facts os` in its script)");
 }

@@ -6,8 +6,19 @@ use std::ops::Range;
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, CallArg, Expr, Stmt};
 
+use super::truth::{self, Part};
+
 /// A name and the bytes of the text where it stands.
 pub(crate) type Place = (String, Range<usize>);
+
+/// A host's attribute, as a text names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute {
+    /// Its name.
+    pub(crate) place: Place,
+    /// Whether it is of the host in question, and not of any other.
+    pub(crate) own: bool,
+}
 
 /// Everything that a text names and does not define itself, in the order of the text.
 #[derive(Clone, Debug, Default)]
@@ -17,18 +28,20 @@ pub(crate) struct Uses {
     /// Those of them that are only asked for with `is defined` or given a `default`, somewhere.
     pub(crate) guarded: BTreeSet<String>,
     /// Attributes of a host: `host.X`, and `h.X` in `for h in hosts`.
-    pub(crate) host_attributes: Vec<Place>,
+    pub(crate) host_attributes: Vec<Attribute>,
     /// Filters.
     pub(crate) filters: Vec<Place>,
     /// Tests.
     pub(crate) tests: Vec<Place>,
-    /// The one name that the whole expression is, where it is no more than a name.
-    pub(crate) whole: Option<String>,
+    /// What the whole expression may come to, but for what may be true or false.
+    pub(crate) parts: Vec<(Part, Range<usize>)>,
 }
 
 /// What is known of a value before it is worked out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
+    /// The host in question.
+    Own,
     Host,
     Hosts,
     Other,
@@ -38,9 +51,7 @@ impl Uses {
     pub(super) fn of_expression(expression: &Expr<'_>) -> Self {
         let mut walker = Walker::default();
         walker.expression(expression);
-        if let Expr::Var(var) = expression {
-            walker.uses.whole = Some(var.id.to_owned());
-        }
+        walker.uses.parts = truth::parts(expression);
         walker.uses
     }
 
@@ -87,6 +98,16 @@ fn bytes(span: Span) -> Range<usize> {
 fn leading(name: &str, span: Span) -> Place {
     let start = span.start_offset as usize;
     (name.to_owned(), start..start + name.len())
+}
+
+/// A constant text, which names something, with its place inside of the quotes.
+fn named(expression: &Expr<'_>) -> Option<Place> {
+    let Expr::Const(constant) = expression else {
+        return None;
+    };
+    let name = constant.value.as_str()?;
+    let start = constant.span().start_offset as usize + 1;
+    Some((name.to_owned(), start..start + name.len()))
 }
 
 impl<'s> Walker<'s> {
@@ -247,7 +268,7 @@ impl<'s> Walker<'s> {
                 None => {
                     self.uses.names.push((var.id.to_owned(), bytes(var.span())));
                     match var.id {
-                        "host" => return Shape::Host,
+                        "host" => return Shape::Own,
                         "hosts" => return Shape::Hosts,
                         _ => {}
                     }
@@ -289,12 +310,14 @@ impl<'s> Walker<'s> {
                 self.arguments(&test.args);
             }
             Expr::GetAttr(attribute) => {
-                if self.expression(&attribute.expr) == Shape::Host {
+                let shape = self.expression(&attribute.expr);
+                if matches!(shape, Shape::Own | Shape::Host) {
                     let end = attribute.span().end_offset as usize;
-                    self.uses.host_attributes.push((
-                        attribute.name.to_owned(),
-                        end.saturating_sub(attribute.name.len())..end,
-                    ));
+                    let range = end.saturating_sub(attribute.name.len())..end;
+                    self.uses.host_attributes.push(Attribute {
+                        place: (attribute.name.to_owned(), range),
+                        own: shape == Shape::Own,
+                    });
                 }
             }
             Expr::GetItem(item) => {
@@ -303,8 +326,8 @@ impl<'s> Walker<'s> {
                 if shape == Shape::Hosts {
                     return Shape::Host;
                 }
-                if shape == Shape::Host {
-                    self.attribute_constant(&item.subscript_expr);
+                if matches!(shape, Shape::Own | Shape::Host) {
+                    self.attribute_constant(&item.subscript_expr, shape == Shape::Own);
                 }
             }
             Expr::Call(call) => self.call(call),
@@ -337,17 +360,25 @@ impl<'s> Walker<'s> {
             self.guard(input);
         }
         self.arguments(&filter.args);
+        // What a filter is told to ask of each item.
+        let (tests, filters) = (&mut self.uses.tests, &mut self.uses.filters);
+        match (filter.name, filter.args.as_slice()) {
+            ("selectattr" | "rejectattr", [_, CallArg::Pos(test), ..])
+            | ("select" | "reject", [CallArg::Pos(test), ..]) => tests.extend(named(test)),
+            ("map", [CallArg::Pos(filter), ..]) => filters.extend(named(filter)),
+            _ => {}
+        }
         if shape != Shape::Hosts {
             return Shape::Other;
         }
         match (filter.name, filter.args.first()) {
             ("selectattr" | "rejectattr" | "groupby", Some(CallArg::Pos(attribute))) => {
-                self.attribute_constant(attribute);
+                self.attribute_constant(attribute, false);
             }
             ("map" | "sort" | "unique" | "min" | "max", _) => {
                 for argument in &filter.args {
                     if let CallArg::Kwarg("attribute", value) = argument {
-                        self.attribute_constant(value);
+                        self.attribute_constant(value, false);
                     }
                 }
             }
@@ -361,16 +392,15 @@ impl<'s> Walker<'s> {
     }
 
     /// A constant text that names a host's attribute: `selectattr("role")`.
-    fn attribute_constant(&mut self, expression: &Expr<'s>) {
-        if let Expr::Const(constant) = expression
-            && let Some(name) = constant.value.as_str()
-        {
+    fn attribute_constant(&mut self, expression: &Expr<'s>, own: bool) {
+        if let Some((name, range)) = named(expression) {
             // A path (`labels.0`) is followed no further than its first name.
-            let first = name.split('.').next().unwrap_or(name);
-            let start = constant.span().start_offset as usize + 1;
-            self.uses
-                .host_attributes
-                .push((first.to_owned(), start..start + first.len()));
+            let first = name.split('.').next().unwrap_or(&name);
+            let range = range.start..range.start + first.len();
+            self.uses.host_attributes.push(Attribute {
+                place: (first.to_owned(), range),
+                own,
+            });
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::unread::Unread;
 use super::{Recipe, SettingsLine};
 use crate::cluster::Spanned;
 use crate::expression::{Fault, Names};
@@ -11,14 +12,17 @@ use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
 
 /// Everything that is wrong with the expressions of a recipe's stages.
-pub(super) fn check(recipe: &Recipe) -> Problems {
+pub(super) fn check(recipe: &Recipe, unread: &Unread) -> Problems {
     let mut problems = Problems::new();
-    let names = recipe.all_names();
+    let names = Names {
+        open: unread.facts || unread.settings,
+        ..recipe.all_names()
+    };
     let mut templates = BTreeSet::new();
     for stage in recipe.flows.iter().flat_map(|flow| &flow.stages) {
         if let Some(when) = &stage.when {
             let faults = names.check_condition(&when.value);
-            if faults.is_empty() {
+            if faults.is_empty() && !names.open {
                 for_some_releases(recipe, &recipe.source, when, &mut problems, |names| {
                     names.check_condition(&when.value)
                 });
@@ -46,7 +50,7 @@ pub(super) fn check(recipe: &Recipe) -> Problems {
             span: Span::new(0, source.text().len()),
         };
         let faults = names.check_template(&text.value);
-        if faults.is_empty() {
+        if faults.is_empty() && !names.open {
             for_some_releases(recipe, &source, &text, &mut problems, |names| {
                 names.check_template(&text.value)
             });

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::foreign;
 use super::reader::{check_file, unknown};
+use super::unread::Unread;
 use super::{Flow, RecipeFiles, Role, SettingsLine, Stage};
 use crate::cluster::Spanned;
 use crate::ids::{RoleName, StageId, is_plain_name};
-use crate::plan::{Action, FactKind, Gate, PutSource, PutStep};
+use crate::plan::{Action, FactKind, Gate};
 use crate::problem::Problem;
 use crate::source::Span;
+use crate::suggest::did_you_mean;
 use crate::yaml::{Fields, Key, Kind, Node, Reader};
 
 const STAGE_FIELDS: [&str; 13] = [
@@ -37,11 +40,29 @@ pub(super) struct FlowReader<'r, 'a> {
     pub(super) groups: &'r BTreeMap<String, BTreeSet<RoleName>>,
     pub(super) facts: &'r BTreeMap<String, FactKind>,
     pub(super) settings: &'r [SettingsLine],
+    pub(super) unread: &'r mut Unread,
+}
+
+/// What a stage may wait for.
+#[derive(Clone, Copy)]
+struct Surroundings<'s> {
+    /// The stages above it, as far as they could be read.
+    above: &'s [Stage],
+    /// The names of those above that could not be.
+    unread: &'s [&'s str],
+    /// The names of this one and of those below.
+    below: &'s [&'s str],
 }
 
 impl FlowReader<'_, '_> {
     pub(super) fn flows(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Flow> {
-        let Some(node) = fields.get("flows") else {
+        let node = fields.get("flows");
+        let lists = |node: &Node| {
+            let flows = node.as_map().unwrap_or_default().iter();
+            node.as_map().is_some() && flows.clone().all(|(_, flow)| flow.as_list().is_some())
+        };
+        self.unread.flows = node.is_none_or(|node| !lists(node));
+        let Some(node) = node else {
             self.yaml.missing(
                 root,
                 "a recipe",
@@ -74,6 +95,7 @@ impl FlowReader<'_, '_> {
         }
         let ids: Vec<Option<Spanned<String>>> = items.iter().map(|item| self.id(item)).collect();
         let mut stages: Vec<Stage> = Vec::new();
+        let mut unread: Vec<&str> = Vec::new();
         for (at, (item, id)) in items.iter().zip(&ids).enumerate() {
             let below: Vec<&str> = ids
                 .iter()
@@ -81,16 +103,31 @@ impl FlowReader<'_, '_> {
                 .flatten()
                 .map(|id| id.value.as_str())
                 .collect();
-            let Some(stage) = self.stage(item, id.as_ref(), &stages, &below) else {
+            let around = Surroundings {
+                above: &stages,
+                unread: &unread,
+                below: &below,
+            };
+            let Some(stage) = self.stage(item, id.as_ref(), around) else {
+                // One without a name may have any.
+                self.unread.flows |= id.is_none();
+                if let Some(id) = id {
+                    unread.push(&id.value);
+                    self.unread.stages.insert(id.value.clone());
+                }
                 continue;
             };
             if let Some(first) = stages.iter().find(|above| above.id.value == stage.id.value) {
+                // The line says it shortly: between the two may be many.
+                let (line, _) = self.yaml.source.line_column(first.id.span.start);
                 let problem = Problem::error(
                     "recipe::duplicate-stage",
-                    format!("there are two stages `{}` in {what}", stage.id.value),
+                    format!(
+                        "there are two stages `{}` in {what}: the first is in line {line}",
+                        stage.id.value
+                    ),
                 )
                 .at(self.yaml.source, stage.id.span, "again here")
-                .at(self.yaml.source, first.id.span, "here first")
                 .help("give each stage a name of its own");
                 self.yaml.problems.push(problem);
                 continue;
@@ -126,7 +163,8 @@ impl FlowReader<'_, '_> {
     /// A stage's name, looked at before the stages are read: `after` wants to tell "below" from
     /// "nowhere". What is wrong with it is said when its stage is read.
     fn id(&self, item: &Node) -> Option<Spanned<String>> {
-        let node = item.get("id")?;
+        // One that is named as elsewhere is not without a name.
+        let node = item.get("id").or_else(|| item.get("name"))?;
         Some(Spanned {
             value: node.as_text(self.yaml.source)?.to_owned(),
             span: node.span,
@@ -137,20 +175,22 @@ impl FlowReader<'_, '_> {
         &mut self,
         item: &Node,
         id: Option<&Spanned<String>>,
-        above: &[Stage],
-        below: &[&str],
+        around: Surroundings<'_>,
     ) -> Option<Stage> {
         let what = match id {
             Some(id) => format!("the stage `{}`", id.value.escape_debug()),
             None => "a stage".to_owned(),
         };
-        let fields = self.yaml.fields(item, &what, &STAGE_FIELDS)?;
-        if fields.get("id").is_none() {
+        let fields = self
+            .yaml
+            .fields_or(item, &what, &STAGE_FIELDS, foreign::of_a_stage)?;
+        if fields.get("id").is_none() && !foreign::stands_for(item, "id") {
             self.yaml
                 .missing(item, "a stage", "id", "give it a name: `id: prepare`");
         }
         let roles = match fields.get("on") {
             Some(node) => self.on(node),
+            None if foreign::stands_for(item, "on") => BTreeSet::new(),
             None => {
                 self.yaml
                     .missing(item, &what, "on", "say which hosts: `on: all`, or a role");
@@ -159,7 +199,7 @@ impl FlowReader<'_, '_> {
         };
         let after = fields
             .get("after")
-            .and_then(|node| self.after(node, &roles, above, below));
+            .and_then(|node| self.after(node, &roles, around));
         let when = fields.get("when").and_then(|node| match node.kind {
             // `when: true` is no expression that anybody means.
             Kind::Text(_) => self.yaml.text(node, "`when`"),
@@ -197,7 +237,7 @@ impl FlowReader<'_, '_> {
             .and_then(|retries| u32::try_from(retries).ok())
             .unwrap_or(0);
         let all_facts = self.all_facts(&what, fields, &action);
-        let id = id?;
+        let id = id.filter(|_| fields.get("id").is_some())?;
         if !self.check_name(&id.value, id.span, "a stage") {
             return None;
         }
@@ -235,14 +275,19 @@ impl FlowReader<'_, '_> {
             );
         }
         let names = self.yaml.texts(node, "`all_facts`").unwrap_or_default();
-        for name in &names {
-            if !self.facts.contains_key(&name.value) {
-                let known = self.facts.keys().map(String::as_str);
-                let problem = unknown(self.yaml.source, name, "fact", known);
-                self.yaml.problems.push(problem);
+        let mut facts = BTreeSet::new();
+        for name in names {
+            if self.facts.contains_key(&name.value) || self.unread.facts {
+                facts.insert(name.value);
+                continue;
             }
+            let known = || self.facts.keys().map(String::as_str);
+            let problem = unknown(self.yaml.source, &name, "fact", known());
+            // The scripts are read as if the right name stood here: nothing more is wrong with them.
+            facts.extend(did_you_mean(&name.value, known()).map(str::to_owned));
+            self.yaml.problems.push(problem);
         }
-        names.into_iter().map(|name| name.value).collect()
+        facts
     }
 
     fn on(&mut self, node: &Node) -> BTreeSet<RoleName> {
@@ -256,7 +301,7 @@ impl FlowReader<'_, '_> {
                 .find(|role| role.name.as_str() == name.value)
             {
                 roles.insert(role.name.clone());
-            } else {
+            } else if !self.unread.roles {
                 let known = self
                     .roles
                     .iter()
@@ -273,8 +318,7 @@ impl FlowReader<'_, '_> {
         &mut self,
         node: &Node,
         roles: &BTreeSet<RoleName>,
-        above: &[Stage],
-        below: &[&str],
+        around: Surroundings<'_>,
     ) -> Option<Vec<Gate>> {
         let items = match &node.kind {
             Kind::List(items) => items.as_slice(),
@@ -282,12 +326,17 @@ impl FlowReader<'_, '_> {
         };
         let mut gates = Vec::new();
         let mut own = Vec::new();
+        let mut complete = true;
         for item in items {
             let all = match &item.kind {
-                Kind::Map(_) => {
-                    let fields = self.yaml.fields(item, "a gate", &["all"]);
+                Kind::Map(entries) => {
+                    let fields = self
+                        .yaml
+                        .fields_or(item, "a gate", &["all"], foreign::of_a_gate);
                     let Some(named) = fields.and_then(|fields| fields.get("all")) else {
-                        if fields.is_some() {
+                        complete = false;
+                        // Any other key was told.
+                        if entries.iter().all(|(key, _)| key.text == "all") {
                             self.yaml.expected(item, "a gate", GATE);
                         }
                         continue;
@@ -295,6 +344,7 @@ impl FlowReader<'_, '_> {
                     Some(named)
                 }
                 Kind::List(_) | Kind::Null => {
+                    complete = false;
                     self.yaml.expected(item, "a gate", GATE);
                     continue;
                 }
@@ -303,11 +353,10 @@ impl FlowReader<'_, '_> {
             let Some(name) = self.yaml.text(all.unwrap_or(item), "a gate's stage") else {
                 continue;
             };
-            let Some(stage) = above
-                .iter()
-                .find(|stage| stage.id.value.as_str() == name.value)
-            else {
-                self.not_above(&name, above, below);
+            let mut above = around.above.iter();
+            let Some(stage) = above.find(|stage| stage.id.value.as_str() == name.value) else {
+                complete = false;
+                self.not_above(&name, around);
                 continue;
             };
             let gate = match all {
@@ -321,8 +370,9 @@ impl FlowReader<'_, '_> {
                 gates.push(gate);
             }
         }
+        self.unread.gates |= !complete;
         let only_own = gates.iter().all(|gate| matches!(gate, Gate::Own(_)));
-        if let (true, Some((span, _))) = (only_own, own.first()) {
+        if let (true, Some((span, _))) = (only_own && complete, own.first()) {
             self.check_own_gates(*span, roles, &own);
         }
         Some(gates)
@@ -350,9 +400,13 @@ impl FlowReader<'_, '_> {
         self.yaml.problems.push(problem);
     }
 
-    fn not_above(&mut self, name: &Spanned<String>, above: &[Stage], below: &[&str]) {
-        if below.contains(&name.value.as_str()) {
-            let own = below.first() == Some(&name.value.as_str());
+    fn not_above(&mut self, name: &Spanned<String>, around: Surroundings<'_>) {
+        if around.unread.contains(&name.value.as_str()) {
+            // It is there, and what is wrong with it was told.
+            return;
+        }
+        if around.below.contains(&name.value.as_str()) {
+            let own = around.below.first() == Some(&name.value.as_str());
             self.yaml.error(
                 "recipe::after-below",
                 name.span,
@@ -365,115 +419,15 @@ impl FlowReader<'_, '_> {
             );
             return;
         }
-        let known = above.iter().map(|stage| stage.id.value.as_str());
+        let above = around.above.iter();
+        let known = above
+            .map(|stage| stage.id.value.as_str())
+            .chain(around.unread.iter().copied());
         let problem = unknown(self.yaml.source, name, "stage", known);
         self.yaml.problems.push(problem);
     }
 
-    fn put(&mut self, node: &Node) -> (Vec<Spanned<PutStep>>, Vec<Span>) {
-        let items = match &node.kind {
-            Kind::Map(_) => std::slice::from_ref(node),
-            _ => self.yaml.list(node, "`put`").unwrap_or_default(),
-        };
-        items.iter().filter_map(|item| self.put_step(item)).unzip()
-    }
-
-    /// A setting whose value is the path of a file on the operator's machine.
-    fn upload(&mut self, node: &Node) -> Option<PutSource> {
-        let setting = self.yaml.text(node, "`upload`")?;
-        if !self
-            .settings
-            .iter()
-            .any(|line| line.properties().any(|(name, _)| name == setting.value))
-        {
-            let lines = self.settings.iter();
-            let known = lines.flat_map(|line| line.properties().map(|(name, _)| name));
-            let problem = unknown(self.yaml.source, &setting, "setting", known);
-            self.yaml.problems.push(problem);
-        }
-        // Which files of the operator's machine are read is for the operator to say.
-        let with_default = self.settings.iter().find(|line| {
-            line.properties()
-                .any(|(name, schema)| name == setting.value && schema.get("default").is_some())
-        });
-        if let Some(line) = with_default {
-            self.yaml.error(
-                "recipe::upload-default",
-                setting.span,
-                format!(
-                    "the setting `{}` has a default in {}, and names a file of the operator's machine",
-                    setting.value,
-                    line.source.name()
-                ),
-                "only the cluster file may name it",
-                "remove the default: without a value, nothing is uploaded",
-            );
-        }
-        Some(PutSource::Upload(setting.value))
-    }
-
-    fn put_step(&mut self, item: &Node) -> Option<(Spanned<PutStep>, Span)> {
-        let known = ["file", "template", "upload", "to", "mode", "owner"];
-        let fields = self.yaml.fields(item, "a file to put", &known)?;
-        let sources = ["file", "template", "upload"].map(|name| fields.get(name));
-        let source = match sources {
-            [Some(node), None, None] => self.file(node, "`file`", "file").map(PutSource::File),
-            [None, None, Some(node)] => self.upload(node),
-            [None, Some(node), None] => self
-                .file(node, "`template`", "template")
-                .map(PutSource::Template),
-            _ => {
-                self.yaml.error(
-                    "recipe::put-source",
-                    item.span,
-                    "a file to put needs one of `file`, `template` and `upload`",
-                    "one of the three",
-                    "`file` is brought as it stands, `template` is rendered for each host, `upload` names a setting with a path",
-                );
-                None
-            }
-        };
-        let mode = fields.get("mode").map(|node| self.mode(node));
-        let owner = fields.get("owner").map(|node| self.owner(node));
-        let Some(to) = fields.get("to") else {
-            self.yaml.missing(
-                item,
-                "a file to put",
-                "to",
-                "say where it goes: `to: /etc/example.conf`",
-            );
-            return None;
-        };
-        let to = self.yaml.text(to, "`to`")?;
-        if !to.value.starts_with('/') && !to.value.starts_with("{{") {
-            self.yaml.error(
-                "recipe::put-path",
-                to.span,
-                format!("`{}` is no absolute path", to.value.escape_debug()),
-                "must begin with `/`",
-                format!("write `/{}`", to.value),
-            );
-        }
-        let step = PutStep {
-            source: source?,
-            path: to.value,
-            mode: match mode {
-                Some(mode) => mode?,
-                None => 0o644,
-            },
-            owner: match owner {
-                Some(owner) => Some(owner?),
-                None => None,
-            },
-        };
-        let step = Spanned {
-            value: step,
-            span: item.span,
-        };
-        Some((step, to.span))
-    }
-
-    fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
+    pub(super) fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
         let path = self.yaml.text(node, what)?;
         check_file(
             self.files,
@@ -483,35 +437,6 @@ impl FlowReader<'_, '_> {
             &mut self.yaml.problems,
         )
         .then_some(path.value)
-    }
-
-    fn mode(&mut self, node: &Node) -> Option<u32> {
-        // What was written counts: unquoted, 0644 would be the number 644.
-        let mode = node
-            .as_text(self.yaml.source)
-            .filter(|text| (3..=4).contains(&text.len()))
-            .and_then(|text| u32::from_str_radix(text, 8).ok());
-        if mode.is_none() {
-            self.yaml.expected(
-                node,
-                "`mode`",
-                "three or four octal digits, such as `\"0644\"`",
-            );
-        }
-        mode
-    }
-
-    fn owner(&mut self, node: &Node) -> Option<String> {
-        let owner = self.yaml.text(node, "`owner`")?;
-        let good = owner.value.split(':').count() <= 2 && owner.value.split(':').all(is_account);
-        if !good {
-            self.yaml.expected(
-                node,
-                "`owner`",
-                "`user` or `user:group`, such as `root:root`",
-            );
-        }
-        good.then_some(owner.value)
     }
 
     fn action(
@@ -526,6 +451,7 @@ impl FlowReader<'_, '_> {
             .collect();
         match given.as_slice() {
             [] if fields.get("put").is_some() => Some((Action::Put, None)),
+            [] if foreign::stands_for(item, "run") => None,
             [] => {
                 self.yaml.missing(
                     item,
@@ -589,12 +515,3 @@ impl FlowReader<'_, '_> {
 }
 
 const GATE: &str = "a stage's name, or `{all: NAME}`";
-
-/// Whether `name` can be a user or a group: also a number.
-fn is_account(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('-')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'))
-}

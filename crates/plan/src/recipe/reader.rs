@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::causes_file;
 use super::flows::FlowReader;
+use super::foreign;
 use super::settings_file;
+use super::unread::Unread;
 use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
 use crate::cluster::Spanned;
-use crate::cluster_conf::{ConfMapping, Meaning};
 use crate::expression::is_reserved;
 use crate::ids::{RoleName, is_plain_name};
-use crate::plan::{Allowance, Cause, FactKind};
+use crate::plan::{Allowance, FactKind};
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
 use crate::suggest::did_you_mean;
@@ -30,40 +30,52 @@ const FIELDS: [&str; 11] = [
     "flows",
 ];
 
-/// Reads the recipe as far as it can be read, with everything that is wrong with it.
-pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Problems) {
+/// Reads the recipe as far as it can be read, with what could not be and everything that is wrong with it.
+pub(super) fn read(files: &RecipeFiles) -> (Option<Recipe>, Unread, Problems) {
+    let nothing = |problem: Problem| (None, Unread::default(), problem.into());
     let source = match files.text(RECIPE_FILE) {
         Some(Ok(source)) => source,
-        Some(Err(problem)) => return (None, problem.into()),
+        Some(Err(problem)) => return nothing(problem),
         None => {
             let problem = Problem::error(
                 "recipe::no-recipe",
                 format!("there is no `{RECIPE_FILE}` in `{}`", files.place()),
             )
             .help("a recipe is a folder with a `recipe.yaml` in it");
-            return (None, problem.into());
+            return nothing(problem);
         }
     };
     let (root, problems) = yaml::read(&source);
     let mut reader = RecipeReader {
         files,
         yaml: Reader::after(&source, problems),
+        unread: Unread::default(),
     };
     let recipe = root.as_ref().and_then(|root| reader.recipe(root));
-    (recipe, reader.yaml.problems)
+    (recipe, reader.unread, reader.yaml.problems)
 }
 
-/// Of each release, names and texts.
-type ReleaseValues = BTreeMap<String, BTreeMap<String, String>>;
-
-struct RecipeReader<'a> {
-    files: &'a RecipeFiles,
-    yaml: Reader<'a>,
+pub(super) struct RecipeReader<'a> {
+    pub(super) files: &'a RecipeFiles,
+    pub(super) yaml: Reader<'a>,
+    pub(super) unread: Unread,
 }
 
 impl RecipeReader<'_> {
     fn recipe(&mut self, root: &Node) -> Option<Recipe> {
-        let fields = self.yaml.fields(root, "a recipe", &FIELDS)?;
+        if is_playbook(root) {
+            self.yaml.error(
+                "yaml::type",
+                Span::new(root.span.start, root.span.start + 1),
+                "a recipe must be a mapping, and this looks like a playbook of Ansible",
+                "a list begins here",
+                "write `roles:` and `flows: { install: [...] }`; each stage has an `id`, `on: ROLE` and `run: scripts/NAME.sh`",
+            );
+            return None;
+        }
+        let fields = self
+            .yaml
+            .fields_or(root, "a recipe", &FIELDS, foreign::of_a_recipe)?;
         let roles = self.roles(root, fields);
         let groups = self.groups(fields, &roles);
         let (facts_script, fact_kinds) = self.facts(fields);
@@ -79,9 +91,15 @@ impl RecipeReader<'_> {
             groups: &groups,
             facts: &fact_kinds,
             settings: &settings,
+            unread: &mut self.unread,
         };
         let flows = flow_reader.flows(root, fields);
-        settings_file::check_secret_stages(&settings, &flows, &mut self.yaml.problems);
+        settings_file::check_secret_stages(
+            &settings,
+            &flows,
+            &self.unread,
+            &mut self.yaml.problems,
+        );
         Some(Recipe {
             source: self.yaml.source.clone(),
             files: self.files.clone(),
@@ -102,6 +120,13 @@ impl RecipeReader<'_> {
             cluster_conf,
             flows,
         })
+    }
+
+    /// Whether a part is missing since its key was written wrongly, which was told.
+    pub(super) fn is_misspelt(fields: Fields<'_>, key: &str) -> bool {
+        let meant = |name: &str| !FIELDS.contains(&name) && did_you_mean(name, [key]).is_some();
+        let mut entries = fields.node.as_map().unwrap_or_default().iter();
+        fields.get(key).is_none() && entries.any(|(name, _)| meant(&name.text))
     }
 
     fn name(&mut self, fields: Fields<'_>) -> String {
@@ -133,7 +158,9 @@ impl RecipeReader<'_> {
     }
 
     fn roles(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Role> {
-        let Some(node) = fields.get("roles") else {
+        let node = fields.get("roles");
+        self.unread.roles = node.is_none_or(|node| node.as_map().is_none());
+        let Some(node) = node else {
             self.yaml.missing(
                 root,
                 "a recipe",
@@ -225,6 +252,9 @@ impl RecipeReader<'_> {
     ) -> BTreeMap<String, BTreeSet<RoleName>> {
         let all = roles.iter().map(|role| role.name.clone()).collect();
         let mut groups = BTreeMap::from([("all".to_owned(), all)]);
+        let given = fields.get("groups");
+        self.unread.roles |= Self::is_misspelt(fields, "groups")
+            || given.is_some_and(|node| node.as_map().is_none());
         let Some(entries) = fields
             .get("groups")
             .and_then(|node| self.yaml.map(node, "`groups`"))
@@ -253,6 +283,7 @@ impl RecipeReader<'_> {
                     Some(role) => {
                         set.insert(role.name.clone());
                     }
+                    None if self.unread.roles => {}
                     None => self.yaml.problems.push(unknown(
                         self.yaml.source,
                         &member,
@@ -268,21 +299,39 @@ impl RecipeReader<'_> {
 
     fn facts(&mut self, fields: Fields<'_>) -> (Option<String>, BTreeMap<String, FactKind>) {
         let nothing = (None, BTreeMap::new());
+        self.unread.facts = Self::is_misspelt(fields, "facts");
         let Some(node) = fields.get("facts") else {
             return nothing;
         };
         if matches!(node.kind, Kind::Text(_)) {
             return (self.file(node, "`facts`", "script"), BTreeMap::new());
         }
-        let Some(fields) = self.yaml.fields(node, "`facts`", &["run", "names"]) else {
+        const KEYS: [&str; 2] = ["run", "names"];
+        self.unread.facts = node.as_map().is_none_or(|entries| {
+            let unknown = |name: &str| !KEYS.contains(&name);
+            entries.iter().any(|(name, _)| unknown(&name.text))
+        });
+        let is_kind = |node: &Node| node.as_text(self.yaml.source).is_some();
+        let facts: Vec<(String, bool)> = node
+            .as_map()
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, node)| (name.text.clone(), is_kind(node)))
+            .collect();
+        let told = |name: &str| {
+            let is_fact = facts.iter().any(|(known, kind)| known == name && *kind);
+            is_fact.then(|| format!("a fact is declared under `names`: `names: {{ {name}: ... }}`"))
+        };
+        let Some(fields) = self.yaml.fields_or(node, "`facts`", &KEYS, told) else {
             return nothing;
         };
         let script = fields
             .get("run")
             .and_then(|node| self.file(node, "`run`", "script"));
         let mut kinds = BTreeMap::new();
-        let entries = fields
-            .get("names")
+        let names = fields.get("names");
+        self.unread.facts |= names.is_some_and(|node| node.as_map().is_none());
+        let entries = names
             .and_then(|node| self.yaml.map(node, "`names`"))
             .unwrap_or_default();
         for (key, node) in entries {
@@ -293,16 +342,39 @@ impl RecipeReader<'_> {
                 Some("text") => FactKind::Text,
                 Some("bool") => FactKind::Bool,
                 Some("number") => FactKind::Number,
-                _ => {
-                    let what = format!("the fact `{}`", key.text);
-                    self.yaml
-                        .expected(node, &what, "`text`, `bool` or `number`");
-                    continue;
+                other => {
+                    self.no_kind(&key.text, node, other);
+                    // It is declared all the same: nobody need tell that it is not.
+                    FactKind::Bool
                 }
             };
             kinds.insert(key.text.clone(), kind);
         }
         (script, kinds)
+    }
+
+    /// That a fact has no such kind.
+    fn no_kind(&mut self, fact: &str, node: &Node, written: Option<&str>) {
+        const KINDS: [&str; 3] = ["text", "bool", "number"];
+        let meant = written
+            .and_then(|kind| foreign::kind_of_a_fact(kind).or_else(|| did_you_mean(kind, KINDS)));
+        match meant {
+            Some(meant) => self.yaml.error(
+                "yaml::type",
+                node.span,
+                format!(
+                    "the fact `{fact}` must be `text`, `bool` or `number`, found {}",
+                    node.kind.describe()
+                ),
+                "not a kind of fact",
+                format!("write `{fact}: {meant}`"),
+            ),
+            None => self.yaml.expected(
+                node,
+                &format!("the fact `{fact}`"),
+                "`text`, `bool` or `number`",
+            ),
+        }
     }
 
     /// Whether an expression can name it.
@@ -321,7 +393,7 @@ impl RecipeReader<'_> {
     }
 
     /// The path of a file of the recipe, which must be there.
-    fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
+    pub(super) fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
         let path = self.yaml.text(node, what)?;
         check_file(
             self.files,
@@ -338,10 +410,10 @@ impl RecipeReader<'_> {
         fields: Fields<'_>,
         facts: &BTreeMap<String, FactKind>,
     ) -> Vec<SettingsLine> {
-        let Some(folder) = fields
-            .get("settings")
-            .and_then(|node| self.yaml.text(node, "`settings`"))
-        else {
+        let given = fields.get("settings");
+        let folder = given.and_then(|node| self.yaml.text(node, "`settings`"));
+        let Some(folder) = folder else {
+            self.unread.settings = given.is_some() || Self::is_misspelt(fields, "settings");
             return Vec::new();
         };
         let prefix = format!("{}/", folder.value.trim_end_matches('/'));
@@ -358,11 +430,14 @@ impl RecipeReader<'_> {
                 continue;
             };
             found = true;
-            let (read, problems) = settings_file::read(self.files, path, line, facts);
+            let (read, problems) =
+                settings_file::read(self.files, path, line, facts, self.unread.facts);
             self.yaml.problems.extend(problems);
+            self.unread.settings |= read.as_ref().is_none_or(|line| !line.is_read());
             lines.extend(read);
         }
         if !found {
+            self.unread.settings = true;
             self.yaml.error(
                 "recipe::no-settings",
                 folder.span,
@@ -372,55 +447,6 @@ impl RecipeReader<'_> {
             );
         }
         lines
-    }
-
-    /// The releases, and what is known of each: a list of names, or a file that says more.
-    fn releases(&mut self, fields: Fields<'_>) -> (Vec<Spanned<String>>, ReleaseValues) {
-        let Some(node) = fields.get("releases") else {
-            return Default::default();
-        };
-        if matches!(node.kind, Kind::Text(_)) {
-            return self.releases_file(node).unwrap_or_default();
-        }
-        let items = self.yaml.list(node, "`releases`").unwrap_or_default();
-        let texts = items.iter();
-        let texts = texts.filter_map(|item| self.yaml.text(item, "a release"));
-        (texts.collect(), ReleaseValues::new())
-    }
-
-    /// A file of the recipe: releases, and of each names and texts.
-    fn releases_file(&mut self, node: &Node) -> Option<(Vec<Spanned<String>>, ReleaseValues)> {
-        let path = self.file(node, "`releases`", "file")?;
-        let source = self.files.text(&path)?.ok()?;
-        let (root, problems) = yaml::read(&source);
-        let mut reader = Reader::after(&source, problems);
-        let mut releases = Vec::new();
-        let mut all = ReleaseValues::new();
-        let root = root.as_ref();
-        for (release, node) in root.and_then(|root| reader.map(root, "the releases"))? {
-            let what = format!("the release `{}`", release.text.escape_debug());
-            let mut values = BTreeMap::new();
-            for (name, node) in reader.map(node, &what).unwrap_or_default() {
-                if let Some(text) = reader.text(node, &format!("`{}`", name.text.escape_debug())) {
-                    values.insert(name.text.clone(), text.value);
-                }
-            }
-            releases.push(Spanned {
-                value: release.text.clone(),
-                span: release.span,
-            });
-            all.insert(release.text.clone(), values);
-        }
-        self.yaml.problems.extend(reader.problems);
-        Some((releases, all))
-    }
-
-    fn causes(&mut self, fields: Fields<'_>) -> Option<Vec<Cause>> {
-        let path = self.file(fields.get("causes")?, "`causes`", "file")?;
-        let source = self.files.text(&path)?.ok()?;
-        let (causes, problems) = causes_file::read(&source);
-        self.yaml.problems.extend(problems);
-        Some(causes)
     }
 
     fn default_release(
@@ -438,53 +464,15 @@ impl RecipeReader<'_> {
         }
         Some(release.value)
     }
+}
 
-    fn cluster_conf(
-        &mut self,
-        fields: Fields<'_>,
-        roles: &[Role],
-        settings: &[SettingsLine],
-    ) -> Option<ConfMapping> {
-        let path = self.file(fields.get("cluster_conf")?, "`cluster_conf`", "file")?;
-        let source = self.files.text(&path)?.ok()?;
-        let (mapping, problems) = ConfMapping::read(&source);
-        self.yaml.problems.extend(problems);
-        let mapping = mapping?;
-        for name in &mapping.names {
-            // The mapping keeps no places: its names stand in the file as they are.
-            let start = source.text().find(&name.name).unwrap_or_default();
-            let at = |value: &str| Spanned {
-                value: value.to_owned(),
-                span: Span::new(start, start + name.name.len()),
-            };
-            match &name.meaning {
-                Meaning::Addresses(role) | Meaning::PrivateAddresses(role)
-                    if !roles.iter().any(|known| known.name == *role) =>
-                {
-                    self.yaml.problems.push(unknown(
-                        &source,
-                        &at(role.as_str()),
-                        "role",
-                        roles.iter().map(|role| role.name.as_str()),
-                    ));
-                }
-                Meaning::Setting { name: setting, .. } | Meaning::Secret(setting) => {
-                    let known = || {
-                        settings
-                            .iter()
-                            .flat_map(SettingsLine::properties)
-                            .map(|(name, _)| name)
-                    };
-                    if !known().any(|known| known == setting) {
-                        let problem = unknown(&source, &at(setting), "setting", known());
-                        self.yaml.problems.push(problem);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Some(mapping)
-    }
+/// Whether the file is a list of what only Ansible knows.
+fn is_playbook(root: &Node) -> bool {
+    let first = root.as_list().and_then(|items| items.first());
+    let has = |key: &str| first.is_some_and(|first| first.entry(key).is_some());
+    ["hosts", "tasks", "roles", "import_playbook"]
+        .iter()
+        .any(|key| has(key))
 }
 
 /// Why an expression could not name it, and what to write.

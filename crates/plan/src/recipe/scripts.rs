@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Recipe;
 use super::reader::unknown;
+use super::unread::Unread;
 use crate::cluster::Spanned;
 use crate::environment::variable_name;
 use crate::plan::{Action, PutSource};
@@ -36,7 +37,7 @@ const GIVEN: [&str; 16] = [
 
 /// Everything that is wrong with a recipe's scripts, and, of a recipe that was read completely, the
 /// files that nothing uses.
-pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
+pub(super) fn check(recipe: &Recipe, unread: &Unread, complete: bool) -> Problems {
     let mut problems = Problems::new();
     let mut scripts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut used = BTreeSet::new();
@@ -59,6 +60,7 @@ pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
         if let Some(Ok(source)) = recipe.files.text(path) {
             let mut script = Script {
                 recipe,
+                unread,
                 source: &source,
                 problems: &mut problems,
             };
@@ -105,19 +107,6 @@ pub(super) fn checks(recipe: &Recipe) -> BTreeSet<String> {
     checks
 }
 
-/// The facts that a script tells, as far as a look at its text tells.
-pub(crate) fn facts_told(script: &str) -> BTreeSet<String> {
-    let mut facts = BTreeSet::new();
-    for words in script.lines().flat_map(|line| commands(line).0) {
-        if let [(_, "fact"), (_, fact), ..] = words.as_slice()
-            && is_literal(fact)
-        {
-            facts.insert(unquoted(fact).to_owned());
-        }
-    }
-    facts
-}
-
 /// Every variable that some script of the recipe may be given.
 fn variables(recipe: &Recipe) -> BTreeSet<String> {
     let mut variables: BTreeSet<String> = GIVEN.iter().map(|name| (*name).to_owned()).collect();
@@ -147,8 +136,35 @@ fn variables(recipe: &Recipe) -> BTreeSet<String> {
     variables
 }
 
+/// The facts that a script tells, as far as a look at its text tells.
+pub(crate) struct FactsTold<'a> {
+    /// Those whose names stand in it.
+    pub(crate) named: BTreeSet<&'a str>,
+    /// Whether there are others, whose names are put together only when it runs.
+    pub(crate) others: bool,
+}
+
+/// Looks which facts a script tells.
+pub(crate) fn facts_told(text: &str) -> FactsTold<'_> {
+    let mut told = FactsTold {
+        named: BTreeSet::new(),
+        others: false,
+    };
+    for words in text.lines().flat_map(|line| commands(line).0) {
+        if let [(_, "fact"), (_, fact), ..] = words.as_slice() {
+            if is_literal(fact) {
+                told.named.insert(unquoted(fact));
+            } else {
+                told.others = true;
+            }
+        }
+    }
+    told
+}
+
 struct Script<'a> {
     recipe: &'a Recipe,
+    unread: &'a Unread,
     source: &'a SourceFile,
     problems: &'a mut Problems,
 }
@@ -162,15 +178,6 @@ impl Script<'_> {
             return;
         }
         self.check_first_line(text);
-        if let Some(at) = text.find("\r\n") {
-            self.error(
-                "recipe::crlf",
-                Span::new(at, at + 1),
-                "this script has Windows line ends, which no shell can read",
-                "a carriage return",
-                "save it with plain line feeds",
-            );
-        }
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let (commands, end) = commands(line);
@@ -235,7 +242,16 @@ impl Script<'_> {
                 continue;
             }
             let span = Span::new(start + at, start + at + name.len());
+            if !variables.contains(&name) && self.unread.may_give(&name) {
+                continue;
+            }
             if !variables.contains(&name) {
+                let facts = || self.recipe.fact_kinds.keys();
+                let of_all = |fact: &&String| name == format!("PX_FACTS_{}", variable_name(fact));
+                if let Some(fact) = facts().find(of_all).cloned() {
+                    self.not_given(&fact, span);
+                    continue;
+                }
                 let source = self.source;
                 self.problems.push_error(|| {
                     let problem = Problem::error(
@@ -290,7 +306,7 @@ impl Script<'_> {
     }
 
     fn check_command(&mut self, start: usize, words: &[(usize, &str)], stages: &BTreeSet<&str>) {
-        let Some((at, command)) = words.first() else {
+        let Some((_, command)) = words.first() else {
             return;
         };
         let span = |at: usize, word: &str| Span::new(start + at, start + at + word.len());
@@ -298,6 +314,7 @@ impl Script<'_> {
         match *command {
             "fact" => {
                 if let Some((at, name)) = word(1)
+                    && !self.unread.facts
                     && !self.recipe.fact_kinds.contains_key(unquoted(name))
                 {
                     let name = Spanned {
@@ -338,21 +355,17 @@ impl Script<'_> {
                     self.check_value(command, &name, stages);
                 }
             }
-            "[[" | "function" | "source" => {
-                let instead = match *command {
-                    "[[" => "write `[ ... ]`, or `case`",
-                    "function" => "write `name() { ...; }`",
-                    _ => "write `. file`",
-                };
-                let problem = Problem::warning(
-                    "recipe::bashism",
-                    format!("`{command}` is bash, and a script is POSIX sh"),
-                )
-                .at(self.source, span(*at, command), "not in sh")
-                .help(instead);
-                self.problems.push(problem);
+            _ => {
+                if let Some((at, word, instead)) = bashism(words) {
+                    let problem = Problem::warning(
+                        "recipe::bashism",
+                        format!("`{word}` is bash, and a script is POSIX sh"),
+                    )
+                    .at(self.source, span(at, word), "not in sh")
+                    .help(instead);
+                    self.problems.push(problem);
+                }
             }
-            _ => {}
         }
     }
 
@@ -379,6 +392,13 @@ impl Script<'_> {
             }
         };
         let Some(meant) = known.iter().find(|known| variable_name(known) == wanted) else {
+            if match what {
+                "fact" => self.unread.facts,
+                "setting" => self.unread.settings,
+                _ => self.unread.roles,
+            } {
+                return;
+            }
             let problem = unknown(self.source, name, what, known.into_iter());
             self.problems.push(problem);
             return;
@@ -390,17 +410,49 @@ impl Script<'_> {
         };
         let everywhere = !stages.is_empty() && stages.iter().all(given);
         if command == "px_facts" && !everywhere {
-            self.error(
-                "recipe::facts-not-given",
-                name.span,
-                &format!(
-                    "`{meant}` of all hosts is not given to every stage that runs this script"
-                ),
-                "may not be given",
-                "name it in the stage's `all_facts`",
-            );
+            self.not_given(meant, name.span);
         }
     }
+
+    fn not_given(&mut self, fact: &str, span: Span) {
+        self.error(
+            "recipe::facts-not-given",
+            span,
+            &format!("`{fact}` of all hosts is not given to every stage that runs this script"),
+            "may not be given",
+            &format!("write `all_facts: [{fact}]` in the stage"),
+        );
+    }
+}
+
+/// A word of a command that only bash understands, though a shell that only reads it finds nothing wrong; with its
+/// place and what to write instead.
+fn bashism<'l>(words: &[(usize, &'l str)]) -> Option<(usize, &'l str, &'static str)> {
+    let (at, command) = *words.first()?;
+    let other = |wanted: &str| words.iter().skip(1).find(|(_, word)| *word == wanted);
+    let (at, word, instead) = match command {
+        "[[" => (at, command, "write `[ ... ]`, or `case`"),
+        "function" => (at, command, "write `name() { ...; }`"),
+        "source" => (at, command, "write `. file`"),
+        "declare" | "typeset" => (at, command, "assign it: `name=value`"),
+        "shopt" => (at, command, "do without, or ask with `case`"),
+        "mapfile" | "readarray" => (at, command, "write `while read -r line; do ...; done`"),
+        "pushd" | "popd" => (at, command, "write `(cd DIR && ...)`"),
+        "[" | "test" => {
+            let (at, word) = other("==")?;
+            (*at, *word, "write `=`")
+        }
+        "echo" => {
+            let (at, word) = words.get(1).filter(|(_, word)| *word == "-e")?;
+            (*at, *word, "write `printf '%s\\n' ...`")
+        }
+        "set" => {
+            let (at, word) = other("pipefail")?;
+            (*at, *word, "look at the status of each command")
+        }
+        _ => return None,
+    };
+    Some((at, word, instead))
 }
 
 /// Whether the line begins a function of awk, which has parameters: a shell's has none.

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 
 use super::conditions::push_faults;
 use super::reader::{name_fault, unknown};
+use super::schema_words;
+use super::unread::Unread;
 use super::{Flow, RecipeFiles, Rule, SecretUse, SettingsLine};
 use crate::cluster::Spanned;
 use crate::expression::Names;
@@ -22,6 +24,7 @@ pub(super) fn read(
     path: &str,
     line: &str,
     facts: &BTreeMap<String, FactKind>,
+    facts_unread: bool,
 ) -> (Option<SettingsLine>, Problems) {
     let source = match files.text(path) {
         Some(Ok(source)) => source,
@@ -31,6 +34,7 @@ pub(super) fn read(
     let (root, problems) = yaml::read(&source);
     let mut reader = SettingsReader {
         yaml: Reader::after(&source, problems),
+        open: facts_unread,
     };
     if line != "any" && !is_release_line(line) {
         let problem = Problem::error(
@@ -51,8 +55,20 @@ fn is_release_line(line: &str) -> bool {
     !line.is_empty() && line.split('.').all(|part| part.parse::<u64>().is_ok())
 }
 
+impl SettingsLine {
+    /// Whether its settings could be read.
+    pub(super) fn is_read(&self) -> bool {
+        let entries = self.schema_node.as_map().unwrap_or_default().iter();
+        let mut entries =
+            entries.filter(|(key, _)| schema_words::is_meant(&key.text, "properties"));
+        entries.all(|(key, node)| key.text == "properties" && node.as_map().is_some())
+    }
+}
+
 struct SettingsReader<'a> {
     yaml: Reader<'a>,
+    /// Whether there may be names that could not be read.
+    open: bool,
 }
 
 impl SettingsReader<'_> {
@@ -84,6 +100,7 @@ impl SettingsReader<'_> {
             schema_node: schema_node.clone(),
         };
         self.check_schema(&settings, facts);
+        self.open |= !settings.is_read();
         if let Some(secrets) = fields.get("secrets") {
             settings.secrets = self.secrets(secrets, &settings, facts);
         }
@@ -95,6 +112,7 @@ impl SettingsReader<'_> {
 
     fn check_schema(&mut self, settings: &SettingsLine, facts: &BTreeMap<String, FactKind>) {
         let schema = &settings.schema_node;
+        schema_words::check(schema, &mut self.yaml);
         if let Some(properties) = schema.get("properties") {
             for (key, _) in self
                 .yaml
@@ -177,7 +195,7 @@ impl SettingsReader<'_> {
     fn check_setting(&mut self, name: &Spanned<String>, settings: &SettingsLine) -> bool {
         let known = || settings.properties().map(|(name, _)| name);
         let found = known().any(|known| known == name.value);
-        if !found {
+        if !found && settings.is_read() {
             let problem = unknown(self.yaml.source, name, "setting", known());
             self.yaml.problems.push(problem);
         }
@@ -190,7 +208,10 @@ impl SettingsReader<'_> {
         settings: &SettingsLine,
         facts: &BTreeMap<String, FactKind>,
     ) -> BTreeMap<String, SecretUse> {
-        let mut names = Names::default();
+        let mut names = Names {
+            open: self.open,
+            ..Names::default()
+        };
         settings.add_names(&mut names);
         let mut secrets = BTreeMap::new();
         for (key, node) in self.yaml.map(node, "`secrets`").unwrap_or_default() {
@@ -276,6 +297,7 @@ impl SettingsReader<'_> {
     ) -> Vec<Rule> {
         let mut names = Names {
             facts: facts.clone(),
+            open: self.open,
             ..Names::default()
         };
         settings.add_names(&mut names);
@@ -349,6 +371,7 @@ impl SettingsReader<'_> {
 pub(super) fn check_secret_stages(
     settings: &[SettingsLine],
     flows: &[Flow],
+    unread: &Unread,
     problems: &mut Problems,
 ) {
     let stages = || flows.iter().flat_map(|flow| &flow.stages);
@@ -357,7 +380,10 @@ pub(super) fn check_secret_stages(
             let mut named = stages()
                 .filter(|known| known.id.value == stage.value)
                 .peekable();
-            if named.peek().is_none() {
+            let is_unread = unread.flows || unread.stages.contains(stage.value.as_str());
+            if named.peek().is_none() && is_unread {
+                // It may be there.
+            } else if named.peek().is_none() {
                 let name = Spanned {
                     value: stage.value.to_string(),
                     span: stage.span,

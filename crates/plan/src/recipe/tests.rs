@@ -1,3 +1,6 @@
+mod foreign;
+mod once;
+mod scripts;
 mod stages;
 mod texts;
 
@@ -305,7 +308,8 @@ flows: { 'in stall': [{ id: 'a b', on: a, run: scripts/x.sh }] }
       3:43 `not` not a name for expressions
       help: call it something else
     error[yaml::type]: r/recipe.yaml:3:71: the fact `odd` must be `text`, `bool` or `number`, found the text `string`
-      3:71 `string` expected `text`, `bool` or `number`
+      3:71 `string` not a kind of fact
+      help: write `odd: text`
     error[recipe::name]: r/recipe.yaml:4:10: `in stall` can't be the name of a flow
       4:10 `\'in stall\'` not a plain name
       help: use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64

@@ -147,20 +147,20 @@ fn a_network_is_known_by_its_first_address() {
 #[test]
 fn an_unknown_setting() {
     assert_snapshot!(problems("settings: { name: x, prot: 1, nothing: 2 }\nsecrets: { pasword: x }\n"), @"
-    error[settings::unknown]: cluster.yaml:1:40: the recipe `r` has no setting `nothing`
-      1:40 `2` unknown setting
+    error[settings::unknown]: cluster.yaml:1:31: the recipe `r` has no setting `nothing`
+      1:31 `nothing` unknown setting
       help: its settings are `mode`, `name`, `odd`, `password`, `port`, `proxy`, `resolvers`
-    error[settings::unknown]: cluster.yaml:1:28: the recipe `r` has no setting `prot`
-      1:28 `1` unknown setting
+    error[settings::unknown]: cluster.yaml:1:22: the recipe `r` has no setting `prot`
+      1:22 `prot` unknown setting
       help: did you mean `port`?
-    error[settings::unknown]: cluster.yaml:2:21: the recipe `r` has no setting `pasword`
-      2:21 `x` unknown setting
+    error[settings::unknown]: cluster.yaml:2:12: the recipe `r` has no setting `pasword`
+      2:12 `pasword` unknown setting
       help: did you mean `password`?
     ");
     let cluster = cluster("settings: { port: 1 }\n");
     assert_snapshot!(resolve(&cluster, None, "r").problems.to_plain_text(), @"
-    error[settings::unknown]: cluster.yaml:1:19: the recipe `r` has no setting `port`
-      1:19 `1` unknown setting
+    error[settings::unknown]: cluster.yaml:1:13: the recipe `r` has no setting `port`
+      1:13 `port` unknown setting
       help: it has no settings at all
     ");
 }

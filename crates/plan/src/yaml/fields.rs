@@ -166,17 +166,28 @@ impl<'a> Reader<'a> {
 
     /// A mapping whose keys are known; any other key is told, with the one that was likely meant.
     pub fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
+        self.fields_or(node, what, known, |_| None)
+    }
+
+    /// As [`Reader::fields`]; `instead` says of a key that others use what is written here.
+    pub fn fields_or<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+        instead: impl Fn(&str) -> Option<String>,
+    ) -> Option<Fields<'n>> {
         let entries = self.map(node, what)?;
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) {
-                self.unknown_key(key, what, known);
+                self.unknown_key(key, what, known, instead(&key.text));
             }
         }
         Some(Fields { node, entries })
     }
 
-    /// Says that `what` has no key of this name.
-    pub fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str]) {
+    /// Says that `what` has no key of this name, and what to write instead where that is known.
+    pub fn unknown_key(&mut self, key: &Key, what: &str, known: &[&str], instead: Option<String>) {
         if self.problems.is_full() {
             // It is counted, and nobody needs to know which key was meant.
             let unknown = || Problem::error("yaml::unknown-key", "");
@@ -186,23 +197,20 @@ impl<'a> Reader<'a> {
             true => format!("{what} has no such key"),
             false => format!("{what} has no key `{}`", key.text.escape_debug()),
         };
-        let problem = Problem::error("yaml::unknown-key", message);
-        let problem = match did_you_mean(&key.text, known.iter().copied()) {
-            Some(close) => problem
-                .at(self.source, key.span, "unknown key")
-                .help(format!("did you mean `{close}`?")),
-            None => problem
-                .at(self.source, key.span, "unknown key")
-                .help(format!(
-                    "the keys are {}",
-                    known
-                        .iter()
-                        .map(|key| format!("`{key}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                )),
+        let close = || did_you_mean(&key.text, known.iter().copied());
+        let help = match (instead, close()) {
+            (Some(instead), _) => instead,
+            (None, Some(close)) => format!("did you mean `{close}`?"),
+            (None, None) => match known {
+                [only] => format!("the only key is `{only}`"),
+                known => format!("the keys are `{}`", known.join("`, `")),
+            },
         };
-        self.problems.push(problem);
+        self.problems.push(
+            Problem::error("yaml::unknown-key", message)
+                .at(self.source, key.span, "unknown key")
+                .help(help),
+        );
     }
 
     /// Says that `what` lacks a key that it needs, at the start of `node`; not where another key

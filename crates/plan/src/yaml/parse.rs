@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
+use super::syntax::{syntax_problem, too_deep};
 use super::{Key, Kind, MAX_DEPTH, Node, scalar};
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
@@ -305,7 +306,7 @@ impl Builder<'_> {
 
     fn syntax(&mut self, byte: usize, error: &ScanError) {
         self.problems
-            .push(syntax_problem(self.source, byte, error.info()));
+            .push(syntax_problem(self.source, self.shown, byte, error.info()));
         self.root = None;
         self.stack.clear();
     }
@@ -367,58 +368,4 @@ fn key_of(
         text,
         span: node.span,
     })
-}
-
-fn syntax_problem(source: &SourceFile, byte: usize, info: &str) -> Problem {
-    // A parser's tale of what it was doing helps nobody: what it met is enough.
-    let met = info.split_once(", ").map_or(info, |(_, met)| met);
-    let text = source.text();
-    let rest = text.get(byte..).unwrap_or_default();
-    if met.contains("recursion limit") {
-        return too_deep(source, Span::new(byte, byte));
-    }
-    let problem = Problem::error("yaml::syntax", format!("this is not valid YAML: {met}"));
-    if let Some(tab) = tab_indent(text, byte) {
-        return problem
-            .at(source, tab, "a tab")
-            .help("indent with spaces: YAML does not allow tabs there");
-    }
-    if info.contains("quoted scalar") && rest.starts_with(['"', '\'']) {
-        return Problem::error(
-            "yaml::syntax",
-            "this is not valid YAML: a quote is not closed",
-        )
-        .at(source, Span::new(byte, byte + 1), "opened here")
-        .help("close the quote on the same line");
-    }
-    let problem = problem.at(source, Span::new(byte, byte), "here");
-    if rest.starts_with([']', '}']) && met.contains("indentation") {
-        problem.help("indent the closing bracket by at least one space")
-    } else if met.contains("mapping values are not allowed") {
-        problem.help("put a value that contains `: ` in quotes, or check the indentation")
-    } else if met.contains("expected key") || met.contains("simple key") {
-        problem.help("check the indentation here, and that the line reads `key: value`")
-    } else if met.contains("unknown anchor") {
-        problem.help("put a value that starts with `*` in quotes")
-    } else {
-        problem
-    }
-}
-
-/// The tab that indents the line of `byte`, if there is one.
-fn tab_indent(text: &str, byte: usize) -> Option<Span> {
-    let before = text.get(..byte)?;
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = text.get(start..)?;
-    let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
-    let tab = start + line.get(..indent)?.find('\t')?;
-    Some(Span::new(tab, tab + 1))
-}
-
-fn too_deep(source: &SourceFile, span: Span) -> Problem {
-    Problem::error(
-        "yaml::depth",
-        format!("lists and mappings are nested more than {MAX_DEPTH} deep"),
-    )
-    .at(source, span, "this is one too many")
 }

@@ -154,24 +154,25 @@ fn what_is_no_yaml() {
       1:4 `\"` opened here
       help: close the quote on the same line
     "#);
-    assert_snapshot!(problems("a: [1, 2\nb: 2\n"), @r"
+    assert_snapshot!(problems("a: [1, 2\nb: 2\n"), @"
     error[yaml::syntax]: x.yaml:2:2: this is not valid YAML: illegal placement of ':' indicator
       2:2 `` here
+      help: close the bracket that is open, and put a value that contains `, ` or a bracket in quotes
     ");
     assert_snapshot!(problems("a: b: c\n"), @r"
     error[yaml::syntax]: x.yaml:1:5: this is not valid YAML: mapping values are not allowed in this context
       1:5 `` here
       help: put a value that contains `: ` in quotes, or check the indentation
     ");
-    assert_snapshot!(problems("a:\n\tb: c\n"), @r"
-    error[yaml::syntax]: x.yaml:2:1: this is not valid YAML: tabs disallowed within this context (block indentation)
+    assert_snapshot!(problems("a:\n\tb: c\n"), @r#"
+    error[yaml::syntax]: x.yaml:2:1: this is not valid YAML: a tab indents this line
       2:1 `\t` a tab
       help: indent with spaces: YAML does not allow tabs there
-    ");
-    assert_snapshot!(problems("a: 1\n  b: 2\n"), @r"
+    "#);
+    assert_snapshot!(problems("a: 1\n  b: 2\n"), @"
     error[yaml::syntax]: x.yaml:2:4: this is not valid YAML: mapping values are not allowed in this context
       2:4 `` here
-      help: put a value that contains `: ` in quotes, or check the indentation
+      help: indent this line as the one above it, which has its value already
     ");
     assert_snapshot!(problems("a: *nowhere\n"), @r"
     error[yaml::syntax]: x.yaml:1:4: this is not valid YAML: found unknown anchor
@@ -187,10 +188,92 @@ fn what_is_no_yaml() {
       2:1 `` here
       help: indent the closing bracket by at least one space
     ");
-    assert_snapshot!(problems("just words\nkey: value\n"), @r"
+    assert_snapshot!(problems("just words\nkey: value\n"), @"
     error[yaml::syntax]: x.yaml:2:4: this is not valid YAML: mapping values are not allowed in this context
       2:4 `` here
       help: put a value that contains `: ` in quotes, or check the indentation
+    ");
+}
+
+#[test]
+fn a_value_that_is_in_quotes_in_part() {
+    assert_snapshot!(problems("when: \"ca\" in host.labels\nb: 1\n"), @r#"
+    error[yaml::syntax]: x.yaml:1:7: this is not valid YAML: only a part of this value is in quotes
+      1:7 `\"ca\" in host.labels` quotes have to be around all of it
+      help: write '"ca" in host.labels'
+    "#);
+    assert_snapshot!(problems("- { id: x, when: \"ca\" in host.labels, run: y }\n"), @r#"
+    error[yaml::syntax]: x.yaml:1:18: this is not valid YAML: only a part of this value is in quotes
+      1:18 `\"ca\" in host.labels` quotes have to be around all of it
+      help: write '"ca" in host.labels'
+    "#);
+    assert_snapshot!(problems("- { id: x, when: \"ca\" in ['a', 'b'] }\n"), @r#"
+    error[yaml::syntax]: x.yaml:1:18: this is not valid YAML: only a part of this value is in quotes
+      1:18 `\"ca\" in [\'a\', \'b\']` quotes have to be around all of it
+      help: put all of the value in quotes, of the kind that is not in it
+    "#);
+    assert_snapshot!(problems("when: 'ca' in host.labels\n"), @r#"
+    error[yaml::syntax]: x.yaml:1:7: this is not valid YAML: only a part of this value is in quotes
+      1:7 `\'ca\' in host.labels` quotes have to be around all of it
+      help: write "'ca' in host.labels"
+    "#);
+    assert_snapshot!(problems("a: 1\n\"b\" c: 2\n"), @"
+    error[yaml::syntax]: x.yaml:2:5: this is not valid YAML: only a part of this value is in quotes
+      2:5 `` quotes have to be around all of it
+      help: put all of the value in quotes, of the kind that is not in it
+    ");
+}
+
+#[test]
+fn a_value_that_must_not_be_seen_is_not_repeated() {
+    let text = "when: \"ca\" in HUNTER2\n";
+    let source = SourceFile::new("x.yaml", text);
+    let shown = SourceFile::new("x.yaml", text.replace("HUNTER2", "*******"));
+    let (_, problems) = super::read_shown_as(&source, &shown);
+    let told = problems.shown_in(&shown).to_plain_text();
+    assert!(
+        told.contains("put all of the value in quotes") && !told.contains("HUNTER"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_tab_is_told_on_its_own_line() {
+    for (text, at) in [
+        ("a:\n\tb: c\n", "2:1"),
+        ("f:\n  g:\n    - id: key\n\ton: x\n", "4:1"),
+        ("f:\n  - id: key\n  \ton: x\n", "3:3"),
+        ("f:\n  - id: key\n    on: x\n\t- id: y\n", "4:1"),
+        ("a: 1\n\n\tb: 2\n", "3:1"),
+        ("a:\n  b: 1\n \tc: 2\n", "3:2"),
+    ] {
+        let told = problems(text);
+        let wanted = format!("x.yaml:{at}: this is not valid YAML: a tab indents this line");
+        assert!(told.contains(&wanted), "{text:?} {told}");
+    }
+}
+
+#[test]
+fn an_entry_in_another_column() {
+    assert_snapshot!(problems("h:\n  - { a: 1 }\n   - { a: 2 }\n"), @"
+    error[yaml::syntax]: x.yaml:3:4: this is not valid YAML: this line is not indented as the list that it is in
+      3:4 `- { a: 2 }` neither an entry of the list nor a part of one
+      help: begin it in column 3, as the entry above
+    ");
+    assert_snapshot!(problems("h:\n  - { a: 1 }\n - { a: 2 }\n"), @"
+    error[yaml::syntax]: x.yaml:3:2: this is not valid YAML: this line is not indented as the list that it is in
+      3:2 `- { a: 2 }` neither an entry of the list nor a part of one
+      help: begin it in column 3, as the entry above
+    ");
+    assert_snapshot!(problems("h:\n  - a: 1\n   b: 2\n"), @"
+    error[yaml::syntax]: x.yaml:3:4: this is not valid YAML: this line is not indented as the list that it is in
+      3:4 `b: 2` neither an entry of the list nor a part of one
+      help: indent it to column 5, as what belongs to the entry above
+    ");
+    assert_snapshot!(problems("h:\n  - a: 1\n    b: 2\n     c: 3\n"), @"
+    error[yaml::syntax]: x.yaml:4:7: this is not valid YAML: mapping values are not allowed in this context
+      4:7 `` here
+      help: indent this line as the one above it, which has its value already
     ");
 }
 

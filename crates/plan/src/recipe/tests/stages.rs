@@ -20,7 +20,7 @@ fn after_may_only_name_stages_above() {
       help: `after` may only name stages above: so nothing waits in a circle
     error[yaml::unknown-key]: r/recipe.yaml:8:68: a gate has no key `any`
       8:68 `any` unknown key
-      help: the keys are `all`
+      help: there is no `any` here: `{all: NAME}` waits for every host of that stage, `NAME` for this host's own
     error[yaml::type]: r/recipe.yaml:8:80: a gate must be a stage's name, or `{all: NAME}`, found a list
       8:80 `[one]` expected a stage's name, or `{all: NAME}`
     error[yaml::type]: r/recipe.yaml:8:87: a gate must be a stage's name, or `{all: NAME}`, found a mapping
@@ -53,9 +53,8 @@ fn names_twice() {
     - { id: one, on: all, run: scripts/x.sh }
     - { id: one, on: all, run: scripts/x.sh }
 "), @"
-    error[recipe::duplicate-stage]: r/recipe.yaml:7:13: there are two stages `one` in the flow `install`
+    error[recipe::duplicate-stage]: r/recipe.yaml:7:13: there are two stages `one` in the flow `install`: the first is in line 6
       7:13 `one` again here
-      6:13 `one` here first
       help: give each stage a name of its own
     ");
 }

@@ -131,8 +131,8 @@ secrets:
     error[recipe::unknown]: r/settings/1.9.yaml:9:56: there is no setting `prot`
       9:56 `prot` unknown setting
       help: did you mean `port`?
-    error[recipe::expression]: r/settings/1.9.yaml:10:14: in this rule, `port` is neither, and a condition must be true or false
-      10:14 `port` neither
+    error[recipe::expression]: r/settings/1.9.yaml:10:14: in this rule, `port` is a setting of another kind, and a condition must be true or false
+      10:14 `port` a setting of another kind
       help: compare it, such as `port == ...`
     error[yaml::type]: r/settings/1.9.yaml:10:42: `severity` must be `error`, `warning` or `note`, found the text `bad`
       10:42 `bad` expected `error`, `warning` or `note`
@@ -186,14 +186,14 @@ names:
   WORD: { secret: nothing, about: z }
 "),
     ]), @"
-    error[recipe::unknown]: r/conf.yaml:2:3: there is no role `ledaer`
-      2:3 `NODES` unknown role
+    error[recipe::unknown]: r/conf.yaml:2:23: there is no role `ledaer`
+      2:23 `ledaer` unknown role
       help: did you mean `leader`?
-    error[recipe::unknown]: r/conf.yaml:3:3: there is no setting `prot`
-      3:3 `PORT` unknown setting
+    error[recipe::unknown]: r/conf.yaml:3:20: there is no setting `prot`
+      3:20 `prot` unknown setting
       help: did you mean `port`?
-    error[recipe::unknown]: r/conf.yaml:4:3: there is no setting `nothing`
-      4:3 `WORD` unknown setting
+    error[recipe::unknown]: r/conf.yaml:4:19: there is no setting `nothing`
+      4:19 `nothing` unknown setting
       help: there is `port`
     ");
 }
@@ -247,7 +247,7 @@ changed 'it; problem is bad'
       help: use the output of `px_facts os`
     error[recipe::facts-not-given]: r/scripts/w.sh:2:14: `cores` of all hosts is not given to every stage that runs this script
       2:14 `cores` may not be given
-      help: name it in the stage's `all_facts`
+      help: write `all_facts: [cores]` in the stage
     error[recipe::unknown]: r/scripts/w.sh:2:31: there is no fact `osx`
       2:31 `osx` unknown fact
       help: did you mean `os`?
