@@ -212,7 +212,7 @@ fn upload_words(plan: &Plan, setting: &str) -> String {
         None => "no file".into(),
     };
     let bytes = plan.uploads.get(setting);
-    let bytes = bytes.and_then(|seen| Some(seen.split_once(" bytes")?.0.parse::<u64>().ok()?));
+    let bytes = bytes.and_then(|seen| seen.split_once(" bytes")?.0.parse::<u64>().ok());
     let size = bytes
         .map(|bytes| {
             format!(
