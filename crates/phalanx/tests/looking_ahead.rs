@@ -1,4 +1,8 @@
 //! `plan`, `init` and `recipe`: what can be known without contacting anything.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod sandbox;
 
@@ -335,11 +339,11 @@ fn uploading(schema: &str, settings: &str) -> Sandbox {
     sandbox.write("up/recipe.yaml", UPLOADS);
     sandbox.write(
         "up/settings/any.yaml",
-        &format!("schema: {{ properties: {{ key: {schema} }} }}\n"),
+        format!("schema: {{ properties: {{ key: {schema} }} }}\n"),
     );
     sandbox.write(
         "phalanx.yaml",
-        &format!("cluster: c\nrecipe: ./up\nhosts: [{{ name: s1, role: server, address: 10.0.0.1 }}]\n{settings}"),
+        format!("cluster: c\nrecipe: ./up\nhosts: [{{ name: s1, role: server, address: 10.0.0.1 }}]\n{settings}"),
     );
     sandbox.write("mine.bin", "twelve bytes");
     sandbox
