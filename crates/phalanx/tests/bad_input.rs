@@ -333,10 +333,7 @@ fn of_thousands_of_problems_a_hundred_are_told_and_the_rest_is_counted() {
     }
     let (told, last) = drawn(&yaml(&names));
     assert_eq!(told, 100);
-    assert!(
-        last.starts_with("and 89") && last.contains(" more\n"),
-        "{last}"
-    );
+    assert_eq!(last, "and 8899 more\n8999 errors");
     let (told, last) = drawn(&yaml_with("hosts:\n", &{
         let keys: String = (0..60_000).map(|key| format!("k{key}: 1\n")).collect();
         format!("{keys}hosts:\n")

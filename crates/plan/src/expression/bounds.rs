@@ -209,7 +209,7 @@ impl<'s> Walk<'s> {
                 if let Some(scope) = self.scopes.last_mut() {
                     // Where both branches of an `if` set it, the larger counts.
                     let old = scope.entry(var.id).or_default();
-                    old.parts = old.parts.max(value.parts);
+                    old.parts = old.parts.max(value.parts).max(1);
                     old.depth = old.depth.max(value.depth);
                 }
             }
@@ -335,6 +335,11 @@ impl<'s> Walk<'s> {
             Expr::List(list) => self.all(&list.items).deeper(),
             Expr::Tuple(tuple) => self.all(&tuple.items).deeper(),
             Expr::Map(map) => self.all(map.keys.iter().chain(&map.values)).deeper(),
+        };
+        // Whatever it is, it is one part at the least: of nothing, any number would be nothing.
+        let pile = Pile {
+            parts: pile.parts.max(1),
+            ..pile
         };
         if pile.parts > MAX_PARTS {
             let text = format!("more than {MAX_PARTS} lists or texts are put together here");
