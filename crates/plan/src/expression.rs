@@ -265,6 +265,21 @@ fn syntax_fault(text: &str, error: &minijinja::Error) -> Fault {
     let Some(word) = reason.strip_prefix("unknown statement ") else {
         return fault(range, reason.to_owned());
     };
+    if known::STATEMENTS.contains(&word) {
+        // It ends something else than what is open here, or nothing is.
+        return Fault {
+            range,
+            message: format!(
+                "`{}` has nothing to end or to go on with here",
+                word.escape_debug()
+            ),
+            label: "here".to_owned(),
+            help: Some(
+                "each `{% for %}` ends with `{% endfor %}`, each `{% if %}` with `{% endif %}`"
+                    .to_owned(),
+            ),
+        };
+    }
     let close = || did_you_mean(word, known::STATEMENTS);
     Fault {
         range,

@@ -12,6 +12,8 @@ use crate::suggest::did_you_mean;
 
 /// So many of a role's hosts are marked in a problem; more would bury it.
 const MARKED_HOSTS: usize = 10;
+/// So many names of a kind are listed where another one was given.
+const NAMES_SHOWN: usize = 10;
 
 /// The hosts whose role the recipe does not have.
 pub fn unknown_roles(cluster: &Cluster, recipe: &Recipe) -> Problems {
@@ -244,17 +246,16 @@ impl Builder<'_> {
             .in_file(&self.cluster.source);
         }
         let hosts = &self.cluster.hosts;
-        let candidates = hosts
-            .iter()
-            .map(|host| host.name.value.as_str())
-            .chain(self.recipe.roles.iter().map(|role| role.name.as_str()))
-            .chain(self.recipe.groups.keys().map(String::as_str))
-            .chain(
-                hosts
-                    .iter()
-                    .flat_map(|host| &host.labels)
-                    .map(String::as_str),
-            );
+        let names = hosts.iter().map(|host| host.name.value.as_str());
+        let groups = self.recipe.groups.keys().map(String::as_str);
+        let roles = self.recipe.roles.iter().map(|role| role.name.as_str());
+        let labels = hosts.iter().flat_map(|host| &host.labels);
+        let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
+        let kinds: [(&str, Vec<&str>); 3] = [
+            ("hosts", names.collect()),
+            ("roles and groups", roles.chain(groups).collect()),
+            ("labels", labels.into_iter().collect()),
+        ];
         let problem = Problem::error(
             "plan::on",
             format!(
@@ -263,9 +264,10 @@ impl Builder<'_> {
             ),
         )
         .in_file(&self.cluster.source);
+        let candidates = kinds.iter().flat_map(|(_, names)| names.iter().copied());
         match did_you_mean(selector, candidates) {
             Some(close) => problem.help(format!("did you mean `{close}`?")),
-            None => problem,
+            None => problem.help(there_is(&kinds)),
         }
     }
 
@@ -295,4 +297,17 @@ impl Builder<'_> {
             });
         None
     }
+}
+
+/// Some names of each kind, in words.
+fn there_is(kinds: &[(&str, Vec<&str>)]) -> String {
+    let kinds = kinds.iter().filter(|(_, names)| !names.is_empty());
+    let kinds = kinds.map(|(kind, names)| {
+        let shown = names.get(..NAMES_SHOWN).unwrap_or(names).join("`, `");
+        match names.len().checked_sub(NAMES_SHOWN) {
+            Some(more @ 1..) => format!("the {kind} `{shown}` and {more} more"),
+            _ => format!("the {kind} `{shown}`"),
+        }
+    });
+    format!("there are {}", kinds.collect::<Vec<_>>().join("; "))
 }

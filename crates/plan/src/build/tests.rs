@@ -365,6 +365,7 @@ fn what_is_not_there_is_told_all_at_once() {
       help: did you mean `worker`?
     error[plan::on]: cluster.yaml: no host of this cluster is a `spare`
     error[plan::on]: cluster.yaml: `zzzzz` is no host, role, group or label of this cluster
+      help: there are the hosts `a`, `b`; the roles and groups `leader`, `worker`, `spare`, `all`, `nodes`; the labels `first`
     error[plan::release]: cluster.yaml:1:10: the recipe `r` does not know the release `1.8.9`
       1:10 `1.8.9` unknown release
       help: it knows 1.8.8, 1.9.0

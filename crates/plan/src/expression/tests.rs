@@ -243,6 +243,8 @@ fn statements_that_are_none() {
     assert_snapshot!(template("{% for h in hosts %}x{% endfo %}"), @"`endfo`: there is no statement `endfo` (did you mean `endfor`?)");
     assert_snapshot!(template("{% include 'x' %}"), @"`include`: there is no statement `include` (a template stands alone: write it out, or make it of two files)");
     assert_snapshot!(template("{% if proxy %}x{% elseif proxy %}y{% endif %}"), @"`elseif`: there is no statement `elseif` (write `elif`)");
+    assert_snapshot!(template("{% for h in hosts %}x{% endif %}"), @"`endif`: `endif` has nothing to end or to go on with here (each `{% for %}` ends with `{% endfor %}`, each `{% if %}` with `{% endif %}`)");
+    assert_snapshot!(template("{% if proxy %}x{% endfor %}"), @"`endfor`: `endfor` has nothing to end or to go on with here (each `{% for %}` ends with `{% endfor %}`, each `{% if %}` with `{% endif %}`)");
     assert_snapshot!(template("{% zzz %}"), @"`zzz`: there is no statement `zzz`");
 }
 

@@ -64,7 +64,7 @@ pub(super) fn of_a_stage(key: &str) -> Option<String> {
             "every script runs as root; `ssh: { user: ... }` in the cluster file says who logs in",
         ),
         "notify" | "listen" | "handlers" => none(
-            "let the script tell a fact (`fact NAME true`), and write a stage below with `when: NAME`",
+            "let the script tell a fact (`fact NAME true`, else `fact NAME false`), and write a stage below with `when: NAME`",
         ),
         "register" | "set_fact" => none(
             "let the script tell a fact (`fact NAME VALUE`), declared in recipe.yaml under `facts`, `names`",

@@ -96,7 +96,18 @@ impl FlowReader<'_, '_> {
                 to.span,
                 format!("`{}` is no absolute path", to.value.escape_debug()),
                 "must begin with `/`",
-                format!("write `/{}`", to.value),
+                match to.value.starts_with(['~', '.', '$']) {
+                    true => "write the whole path, such as `/etc/example.conf`: nothing stands for a folder here".to_owned(),
+                    false => format!("write `/{}`", to.value),
+                },
+            );
+        } else if to.value.ends_with('/') {
+            self.yaml.error(
+                "recipe::put-path",
+                to.span,
+                format!("`{}` names a folder", to.value.escape_debug()),
+                "ends with `/`",
+                "write the file's name too",
             );
         }
         let step = PutStep {

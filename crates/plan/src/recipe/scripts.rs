@@ -260,7 +260,10 @@ impl Script<'_> {
                     )
                     .at(source, span, "unknown");
                     let known = variables.iter().map(String::as_str);
-                    match did_you_mean(&name, known) {
+                    let secret = name.strip_prefix("PX_SETTING_");
+                    let secret = secret.map(|setting| format!("PX_SECRET_{setting}"));
+                    let secret = secret.filter(|secret| variables.contains(secret));
+                    match secret.as_deref().or_else(|| did_you_mean(&name, known)) {
                         Some(close) => problem.help(format!("did you mean `{close}`?")),
                         None => problem.help(
                             "there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...",

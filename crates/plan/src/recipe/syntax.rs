@@ -154,7 +154,7 @@ fn missing(words: &str) -> Option<&'static str> {
         "do" => "a `for`, `while` or `until` lacks its `do`",
         "esac" | ";;" => "a `case` further up is not closed: write `esac`",
         "}" => "a `{` further up is not closed: write `}` on a line of its own",
-        ")" => "a `(` further up is not closed: write `)`",
+        ")" => "a `(` further up is not closed (write `)`), or a `case` (write `esac`)",
         _ => return None,
     })
 }

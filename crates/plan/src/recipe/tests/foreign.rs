@@ -22,7 +22,7 @@ fn words_of_ansible_in_a_stage() {
       help: there is no `become` here: every script runs as root; `ssh: { user: ... }` in the cluster file says who logs in
     error[yaml::unknown-key]: r/recipe.yaml:6:71: the stage `one` has no key `notify`
       6:71 `notify` unknown key
-      help: there is no `notify` here: let the script tell a fact (`fact NAME true`), and write a stage below with `when: NAME`
+      help: there is no `notify` here: let the script tell a fact (`fact NAME true`, else `fact NAME false`), and write a stage below with `when: NAME`
     error[yaml::unknown-key]: r/recipe.yaml:6:88: the stage `one` has no key `loop`
       6:88 `loop` unknown key
       help: there is no `loop` here: write the loop in the script; a setting that is a list is words in PX_SETTING_NAME

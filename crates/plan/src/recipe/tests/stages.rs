@@ -220,3 +220,27 @@ flows:
       7:56 `true` expected a number of hosts, such as 1, or `never`
     ");
 }
+
+#[test]
+fn a_file_goes_to_a_whole_path() {
+    let recipe = "\
+roles:
+  server: { count: 0.. }
+flows:
+  install:
+    - { id: a, on: server, put: { file: scripts/x.sh, to: ~/x } }
+    - { id: b, on: server, put: { file: scripts/x.sh, to: $HOME/x } }
+    - { id: c, on: server, put: { file: scripts/x.sh, to: /etc/x/ } }
+";
+    assert_snapshot!(lint(&[("recipe.yaml", recipe)]), @"
+    error[recipe::put-path]: r/recipe.yaml:5:59: `~/x` is no absolute path
+      5:59 `~/x` must begin with `/`
+      help: write the whole path, such as `/etc/example.conf`: nothing stands for a folder here
+    error[recipe::put-path]: r/recipe.yaml:6:59: `$HOME/x` is no absolute path
+      6:59 `$HOME/x` must begin with `/`
+      help: write the whole path, such as `/etc/example.conf`: nothing stands for a folder here
+    error[recipe::put-path]: r/recipe.yaml:7:59: `/etc/x/` names a folder
+      7:59 `/etc/x/` ends with `/`
+      help: write the file's name too
+    ");
+}

@@ -227,7 +227,7 @@ secrets: { password: [x] }
 # PX_NOTHING in a comment, and problem x bad y
 echo \"$PX_SETTING_PROT $PX_SETTING_PORT $PX_HOSTS_BIG_WORKER $PX_FACT_OS\" # fact nothing 1
 echo ${PX_HOST} $PX_HOSTNAME $MY_PX_HOST \"$(eval echo \\$PX_HOSTS_$role)\"
-. \"$PX_SECRETS\"; echo $PX_SECRET_PASSWORD
+. \"$PX_SECRETS\"; echo $PX_SECRET_PASSWORD $PX_SETTING_PASSWORD
 problem disk eror 'too; fact small' 'buy more'
 test -e /x || problem disk warning 'x' 'y'
 changed 'it; problem is bad'
@@ -263,6 +263,9 @@ changed 'it; problem is bad'
     error[recipe::variable]: r/scripts/x.sh:4:18: no script is given `PX_HOSTNAME`
       4:18 `PX_HOSTNAME` unknown
       help: there is PX_SETTING_..., PX_FACT_..., PX_HOSTS_... and PX_ADDRESSES_...
+    error[recipe::variable]: r/scripts/x.sh:5:44: no script is given `PX_SETTING_PASSWORD`
+      5:44 `PX_SETTING_PASSWORD` unknown
+      help: did you mean `PX_SECRET_PASSWORD`?
     error[recipe::unknown]: r/scripts/x.sh:6:14: there is no severity `eror`
       6:14 `eror` unknown severity
       help: did you mean `error`?
