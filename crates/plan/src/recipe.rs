@@ -46,7 +46,8 @@ impl Recipe {
         if let Some(recipe) = &recipe {
             problems.extend(conditions::check(recipe, &unread));
             if unread.knows_the_flows() {
-                problems.extend(facts_awaited::check(recipe));
+                let complete = !problems.has_errors();
+                problems.extend(facts_awaited::check(recipe, complete));
             }
             problems.extend(line_ends::check(recipe));
             // A stage that could not be read may be the one that uses a file.

@@ -10,8 +10,9 @@ use crate::problem::{Problem, Problems};
 /// In a flow with more stages, each counted for every role that takes part, nobody looks: it takes the square of it.
 const MOST_PARTS: usize = 1000;
 
-/// Tells the stages that may be given a fact before those hosts have told it that tell it in a stage above.
-pub(super) fn check(recipe: &Recipe) -> Problems {
+/// Tells the stages that may be given a fact before those hosts have told it that tell it in a stage above; and, of a
+/// recipe that was read as a whole, those that are given what nobody tells before.
+pub(super) fn check(recipe: &Recipe, complete: bool) -> Problems {
     let mut problems = Problems::new();
     let flows = recipe.flows.iter();
     let wanted = |flow: &&Flow| {
@@ -32,13 +33,55 @@ pub(super) fn check(recipe: &Recipe) -> Problems {
                 Action::Put | Action::Reboot => BTreeSet::new(),
             })
             .collect();
+        let by_facts = recipe
+            .facts_script
+            .as_ref()
+            .map(|path| told_by(recipe, path));
+        let scripts = flow.stages.iter().filter_map(|stage| match &stage.action {
+            Action::Run(path) | Action::Until(path) => Some(path),
+            Action::Put | Action::Reboot => None,
+        });
+        let mut scripts = scripts.chain(&recipe.facts_script);
+        let all_known = complete && scripts.all(|path| tells_only_named(recipe, path));
         for (at, stage) in flow.stages.iter().enumerate() {
-            if !stage.all_facts.is_empty() {
-                check_stage(recipe, flow, at, &told, &mut problems);
+            if stage.all_facts.is_empty() {
+                continue;
             }
+            if all_known {
+                let above = told.get(..at).unwrap_or_default();
+                let by_others = above.iter().chain(&by_facts);
+                let by_others: BTreeSet<&String> = by_others.flatten().collect();
+                check_told(recipe, stage, &by_others, &mut problems);
+            }
+            check_stage(recipe, flow, at, &told, &mut problems);
         }
     }
     problems
+}
+
+/// Tells the facts that no script tells before the stage begins.
+fn check_told(recipe: &Recipe, stage: &Stage, told: &BTreeSet<&String>, problems: &mut Problems) {
+    let known = |fact: &&String| recipe.fact_kinds.contains_key(*fact);
+    for fact in stage.all_facts.iter().filter(known) {
+        if !told.contains(fact) {
+            let message = format!(
+                "the stage `{}` is given `{fact}` of all hosts, and no script that runs before it tells that",
+                stage.id.value
+            );
+            let problem = Problem::warning("recipe::facts-not-told", message)
+                .at(&recipe.source, stage.id.span, "is given nothing")
+                .help(format!(
+                    "a script of a stage above tells it: `fact {fact} VALUE`"
+                ));
+            problems.push(problem);
+        }
+    }
+}
+
+/// Whether the names of all facts that a script tells stand in it.
+fn tells_only_named(recipe: &Recipe, path: &str) -> bool {
+    let text = recipe.files.text(path);
+    text.is_some_and(|text| text.is_ok_and(|source| !scripts::facts_told(source.text()).others))
 }
 
 /// The facts that a script tells, as far as its text says so.

@@ -246,6 +246,18 @@ flows:
 }
 
 #[test]
+fn facts_that_nobody_tells_before() {
+    assert_snapshot!(facts("\
+    - { id: key, on: many, run: scripts/key.sh, all_facts: crt }
+    - { id: ca, on: many, run: scripts/ca.sh, all_facts: csr, after: [{ all: key }] }
+"), @"
+    warning[recipe::facts-not-told]: r/recipe.yaml:5:13: the stage `key` is given `crt` of all hosts, and no script that runs before it tells that
+      5:13 `key` is given nothing
+      help: a script of a stage above tells it: `fact crt VALUE`
+    ");
+}
+
+#[test]
 fn facts_that_nobody_waits_for() {
     assert_snapshot!(facts("\
     - { id: key, on: many, run: scripts/key.sh }
