@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Take about so many seconds for all targets, however many executions that is; writes no page.
     #[arg(long)]
     seconds: Option<usize>,
-    /// Only these targets; writes no page.
+    /// Only these targets; the page says so.
     #[arg(long, value_name = "TARGET")]
     only: Vec<String>,
     /// How many targets run beside each other; as many as there are processors where not given.
@@ -141,7 +141,7 @@ fn report(
         "result",
     ]);
     let mut failed = Vec::new();
-    let mut whole = options.seconds.is_none() && options.only.is_empty();
+    let mut whole = options.seconds.is_none();
     if found.len() != targets.len() {
         return Err("not every target was tried".into());
     }
@@ -163,13 +163,22 @@ fn report(
             failed.push(target.as_str());
         }
     }
+    let others: Vec<String> = self::targets(&[])?
+        .into_iter()
+        .filter(|target| !targets.contains(target))
+        .map(|target| format!("`{target}`"))
+        .collect();
+    let others = match others.as_slice() {
+        [] => String::new(),
+        others => format!(" The others, {}, were not part of it.", others.join(", ")),
+    };
     let text = format!(
         "# Fuzzing\n\n\
-         What comes from outside is read by code that has to take any bytes: each target of `fuzz/fuzz_targets` was given \
-         inputs that libFuzzer makes, from the files of this repository that `fuzz/seeds` names. None may panic (integers \
+         What comes from outside is read by code that has to take any bytes: each target of the table, by its name in \
+         `fuzz/fuzz_targets`, was given inputs that libFuzzer makes, from the files of this repository that `fuzz/seeds` names. None may panic (integers \
          that overflow do), take more than {SECONDS} s, or bring the process above {MEGABYTES} MB, in which the fuzzer has \
          its own part. Inputs have up to 4096 bytes, or as many as the target's longest seed. The slowest input is measured \
-         in whole seconds. Of each target's executions the first {SEEING} also let the fuzzer see what is compared with what.\n\n\
+         in whole seconds. Of each target's executions the first {SEEING} also let the fuzzer see what is compared with what.{others}\n\n\
          `cargo xtask campaign fuzz --executions {} --seed {}`, {}.\n\n{}",
         options.executions,
         options.seed,
