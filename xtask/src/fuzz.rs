@@ -179,9 +179,14 @@ fn report(
          that overflow do), take more than {SECONDS} s, or bring the process above {MEGABYTES} MB, in which the fuzzer has \
          its own part. Inputs have up to 4096 bytes, or as many as the target's longest seed. The slowest input is measured \
          in whole seconds. Of each target's executions the first {SEEING} also let the fuzzer see what is compared with what.{others}\n\n\
-         `cargo xtask campaign fuzz --executions {} --seed {}`, {}.\n\n{}",
+         `cargo xtask campaign fuzz --executions {} --seed {}{}`, {}.\n\n{}",
         options.executions,
         options.seed,
+        options
+            .only
+            .iter()
+            .map(|target| format!(" --only {target}"))
+            .collect::<String>(),
         jiff::Zoned::now().date(),
         table.markdown(),
     );
