@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phalanx_events::journal::Journal;
-use phalanx_events::{Event, EventKind};
+use phalanx_events::{Event, EventKind, Outcome, TaskEnd};
 use phalanx_plan::{Action, EarlierHost, EarlierRun, HostName, Plan, StageId, TaskId};
 
 use crate::run_folder::{RunFolder, RunFolderError};
@@ -56,7 +56,7 @@ fn told(run: &str, plan: &Plan, events: &[Event]) -> EarlierRun {
         let (host, facts) = match &event.kind {
             EventKind::FactsRead { host, facts, .. } => (host, facts),
             EventKind::TaskEnded { task, end, .. } => {
-                ends.insert(task, (end.outcome.is_done() && !end.again, at));
+                ends.insert(task, (came_to_its_end(end), at));
                 (&task.host, &end.facts)
             }
             _ => continue,
@@ -93,10 +93,18 @@ fn told(run: &str, plan: &Plan, events: &[Event]) -> EarlierRun {
     EarlierRun { run, hosts }
 }
 
+/// Whether what the script would have told of the host is known by this. One that the operator skipped might have
+/// told anything.
+fn came_to_its_end(end: &TaskEnd) -> bool {
+    match end.outcome {
+        Outcome::Skipped { by_operator, .. } => !by_operator,
+        ref outcome => outcome.is_done() && !end.again,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use phalanx_events::{Outcome, TaskEnd};
 
     use super::*;
 
@@ -149,13 +157,25 @@ mod tests {
         assert_eq!(known.told["a"], ("1".to_owned(), 0));
         assert_eq!(known.told["b"], ("2".to_owned(), 2_000));
         assert_eq!(known.scripts.get(script), Some(&0));
-        events.push(Event {
-            seq: 9,
-            at: Timestamp::UNIX_EPOCH,
-            ms: 0,
-            kind: ended(&stage, &host, Outcome::Failed, &[]),
-        });
-        let run = told("r1", &plan, &events);
-        assert_eq!(run.hosts[host.as_str()].scripts.get(script), None);
+        let skipped = |by_operator| Outcome::Skipped {
+            reason: "so".to_owned(),
+            by_operator,
+        };
+        for (outcome, is_known) in [
+            (skipped(false), true),
+            (skipped(true), false),
+            (Outcome::Failed, false),
+        ] {
+            let mut events = events.clone();
+            events.push(Event {
+                seq: 9,
+                at: Timestamp::UNIX_EPOCH,
+                ms: 0,
+                kind: ended(&stage, &host, outcome.clone(), &[]),
+            });
+            let run = told("r1", &plan, &events);
+            let known = run.hosts[host.as_str()].scripts.contains_key(script);
+            assert_eq!(known, is_known, "{outcome:?}");
+        }
     }
 }
