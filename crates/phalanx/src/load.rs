@@ -98,15 +98,7 @@ fn read_recipe(
 ) -> Result<(Recipe, Problems), Trouble> {
     let files = recipe_source::files(name, base)?;
     match Recipe::read_with(&files, shell) {
-        (Some(recipe), problems) => {
-            let mut warnings = Problems::new();
-            for problem in problems {
-                if problem.severity == Severity::Warning {
-                    warnings.push(problem);
-                }
-            }
-            Ok((recipe, warnings))
-        }
+        (Some(recipe), problems) => Ok((recipe, problems.only(Severity::Warning))),
         (None, problems) => Err(Trouble::input(problems)),
     }
 }
