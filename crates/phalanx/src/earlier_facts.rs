@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use phalanx_engine::{RunFolder, RunFolderError, earlier_run};
+use phalanx_engine::{RunFolder, RunFolderError, RunId, earlier_run};
 use phalanx_plan::{EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity};
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{earlier_facts, host_list};
@@ -46,11 +46,11 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
                     if !search.goes_on() {
                         break;
                     }
-                    let folder = run_list::open(home, run)?;
-                    match of_run(&folder, plan) {
+                    let folder = RunFolder::open(home, run);
+                    match folder.and_then(|folder| of_run(&folder, plan)) {
                         Ok(Some(run)) => search.look_at(&run),
                         Ok(None) => {}
-                        Err(error) => problems.push(passed_over(&folder, &error)),
+                        Err(error) => problems.push(passed_over(run, &error)),
                     }
                 }
             }
@@ -71,10 +71,9 @@ fn of_run(folder: &RunFolder, plan: &Plan) -> Result<Option<EarlierRun>, RunFold
     earlier_run(folder, &plan.cluster, &plan.recipe)
 }
 
-fn passed_over(folder: &RunFolder, error: &RunFolderError) -> Problem {
+fn passed_over(run: &RunId, error: &RunFolderError) -> Problem {
     let text = format!(
-        "the run {} can't be read, and may know newer facts of hosts that `--on` leaves out: {}",
-        folder.id(),
+        "the run {run} can't be read, and may know newer facts of hosts that `--on` leaves out: {}",
         harmless(&chain(error))
     );
     Problem::warning("plan::earlier-facts", text)
