@@ -16,7 +16,6 @@ use crate::ask;
 use crate::cli::{Extent, Global, ResumeArgs};
 use crate::cluster_source;
 use crate::diagnostics;
-use crate::earlier_facts::KnownBy;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
@@ -304,7 +303,7 @@ fn may_go_on(
 }
 
 /// The plan of the same flow, as far, and as strict as before, by what the cluster file says now.
-/// What is known of hosts that it leaves out is what the run knew itself.
+/// What is known of hosts that it leaves out is what the run knew itself, and only else what other runs know.
 fn plan_again(
     loaded: &Loaded,
     folder: &RunFolder,
@@ -343,7 +342,7 @@ fn plan_again(
     };
     global.on = old.on.iter().filter(there).cloned().collect();
     global.accept.extend(old.accept.iter().cloned());
-    loaded.plan_by(&old.flow, &extent, &global, KnownBy::Itself(folder))
+    loaded.plan_by(&old.flow, &extent, &global, Some(folder))
 }
 
 /// What was begun on a host lies in its spool: with another one, nobody would find it.
