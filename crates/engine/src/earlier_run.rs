@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use phalanx_events::journal::Journal;
-use phalanx_events::{Event, EventKind, Outcome, TaskEnd};
+use phalanx_events::{Event, EventKind, Origin, Outcome, TaskEnd};
 use phalanx_plan::{Action, EarlierHost, EarlierRun, HostName, Plan, StageId, TaskId};
 
 use crate::run_folder::{RunFolder, RunFolderError};
 
-/// What this run was told, where it is one of this cluster by this recipe, and began.
+/// What this run was told, where it is one of this cluster by this recipe, and began; and where it was carried out
+/// last in the network of this lab, or outside of all labs: a lab's hosts may be called what real ones are.
 ///
 /// # Errors
 /// Where its journal or plan can't be read.
@@ -16,13 +17,15 @@ pub fn earlier_run(
     folder: &RunFolder,
     cluster: &str,
     recipe: &str,
+    lab: Option<&str>,
 ) -> Result<Option<EarlierRun>, RunFolderError> {
     let journal: Journal = folder.journal()?;
+    let is_here = Origin::last_of(&journal.events).and_then(|origin| origin.lab.as_deref()) == lab;
     let is_meant = journal.events.iter().any(|event| match &event.kind {
         EventKind::RunStarted(run) => run.cluster == cluster && run.recipe == recipe,
         _ => false,
     });
-    if !is_meant {
+    if !is_here || !is_meant {
         return Ok(None);
     }
     let plan = folder.plan()?;

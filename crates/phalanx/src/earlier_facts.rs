@@ -8,6 +8,7 @@ use phalanx_plan::{EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems,
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{earlier_facts, host_list};
 
+use crate::inside;
 use crate::run_cmd::changes_hosts;
 use crate::run_list;
 use crate::trouble::{Trouble, chain};
@@ -69,7 +70,8 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
 }
 
 fn of_run(folder: &RunFolder, plan: &Plan) -> Result<Option<EarlierRun>, RunFolderError> {
-    earlier_run(folder, &plan.cluster, &plan.recipe)
+    let lab = inside::lab().map(|inside| inside.lab.as_str());
+    earlier_run(folder, &plan.cluster, &plan.recipe, lab)
 }
 
 fn passed_over(run: &RunId, error: &RunFolderError) -> Problem {

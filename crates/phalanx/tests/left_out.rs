@@ -160,3 +160,17 @@ fn a_run_without_earlier_facts_is_resumed_by_what_other_runs_know() {
     let journal = site.journal_text();
     assert!(journal.contains("joined, without 'e2 e3'"), "{journal}");
 }
+
+/// The hosts of a lab may be called what the real ones are: what they told says nothing of those.
+#[test]
+fn what_hosts_of_a_lab_told_is_not_known_of_real_ones() {
+    let site = etcd();
+    site.in_lab(&["install", "--yes"]).expect(0);
+    fs::remove_file(site.first_home().join("member")).unwrap();
+    let refused = site.phalanx(&["install", "--yes", "--on", "e1"]);
+    refused.expect(2);
+    let said = words(&refused.stderr);
+    assert!(said.contains("no run here knows it of e2, e3"), "{said}");
+    assert_eq!(site.runs().len(), 1, "nothing was begun");
+    site.in_lab(&["install", "--yes", "--on", "e1"]).expect(0);
+}
