@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use phalanx_events::journal::Journal;
-use phalanx_events::{Event, EventKind};
+use phalanx_events::{Event, EventKind, Origin, Outcome, TaskEnd};
 use phalanx_plan::{Action, EarlierHost, EarlierRun, HostName, Plan, StageId, TaskId};
 
 use crate::run_folder::{RunFolder, RunFolderError};
 
-/// What this run was told, where it is one of this cluster by this recipe, and began.
+/// What this run was told, where it is one of this cluster by this recipe, and began; and where it was carried out
+/// last in the network of this lab, or outside of all labs: a lab's hosts may be called what real ones are.
 ///
 /// # Errors
 /// Where its journal or plan can't be read.
@@ -16,13 +17,15 @@ pub fn earlier_run(
     folder: &RunFolder,
     cluster: &str,
     recipe: &str,
+    lab: Option<&str>,
 ) -> Result<Option<EarlierRun>, RunFolderError> {
     let journal: Journal = folder.journal()?;
+    let is_here = Origin::last_of(&journal.events).and_then(|origin| origin.lab.as_deref()) == lab;
     let is_meant = journal.events.iter().any(|event| match &event.kind {
         EventKind::RunStarted(run) => run.cluster == cluster && run.recipe == recipe,
         _ => false,
     });
-    if !is_meant {
+    if !is_here || !is_meant {
         return Ok(None);
     }
     let plan = folder.plan()?;
@@ -56,7 +59,7 @@ fn told(run: &str, plan: &Plan, events: &[Event]) -> EarlierRun {
         let (host, facts) = match &event.kind {
             EventKind::FactsRead { host, facts, .. } => (host, facts),
             EventKind::TaskEnded { task, end, .. } => {
-                ends.insert(task, (end.outcome.is_done() && !end.again, at));
+                ends.insert(task, (came_to_its_end(end), at));
                 (&task.host, &end.facts)
             }
             _ => continue,
@@ -93,10 +96,18 @@ fn told(run: &str, plan: &Plan, events: &[Event]) -> EarlierRun {
     EarlierRun { run, hosts }
 }
 
+/// Whether what the script would have told of the host is known by this. One that the operator skipped might have
+/// told anything.
+fn came_to_its_end(end: &TaskEnd) -> bool {
+    match end.outcome {
+        Outcome::Skipped { by_operator, .. } => !by_operator,
+        ref outcome => outcome.is_done() && !end.again,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use phalanx_events::{Outcome, TaskEnd};
 
     use super::*;
 
@@ -149,13 +160,25 @@ mod tests {
         assert_eq!(known.told["a"], ("1".to_owned(), 0));
         assert_eq!(known.told["b"], ("2".to_owned(), 2_000));
         assert_eq!(known.scripts.get(script), Some(&0));
-        events.push(Event {
-            seq: 9,
-            at: Timestamp::UNIX_EPOCH,
-            ms: 0,
-            kind: ended(&stage, &host, Outcome::Failed, &[]),
-        });
-        let run = told("r1", &plan, &events);
-        assert_eq!(run.hosts[host.as_str()].scripts.get(script), None);
+        let skipped = |by_operator| Outcome::Skipped {
+            reason: "so".to_owned(),
+            by_operator,
+        };
+        for (outcome, is_known) in [
+            (skipped(false), true),
+            (skipped(true), false),
+            (Outcome::Failed, false),
+        ] {
+            let mut events = events.clone();
+            events.push(Event {
+                seq: 9,
+                at: Timestamp::UNIX_EPOCH,
+                ms: 0,
+                kind: ended(&stage, &host, outcome.clone(), &[]),
+            });
+            let run = told("r1", &plan, &events);
+            let known = run.hosts[host.as_str()].scripts.contains_key(script);
+            assert_eq!(known, is_known, "{outcome:?}");
+        }
     }
 }

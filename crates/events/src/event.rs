@@ -239,6 +239,19 @@ pub struct Origin {
     pub lab: Option<String>,
 }
 
+impl Origin {
+    /// Where the cluster of a run came from the last time that the run was begun or gone on with; none where the
+    /// program did not say.
+    pub fn last_of(events: &[Event]) -> Option<&Self> {
+        let mut origins = events.iter().rev().filter_map(|event| match &event.kind {
+            EventKind::RunStarted(run) => Some(run.origin.as_ref()),
+            EventKind::RunResumed(resumed) => Some(resumed.origin.as_ref()),
+            _ => None,
+        });
+        origins.next()?
+    }
+}
+
 /// How a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResumed {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use phalanx_engine::{RunFolder, RunFolderError, earlier_run};
+use phalanx_engine::{RunFolder, RunFolderError, RunId, earlier_run};
 use phalanx_plan::{EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity};
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{earlier_facts, host_list};
 
+use crate::inside;
 use crate::run_cmd::changes_hosts;
 use crate::run_list;
 use crate::trouble::{Trouble, chain};
@@ -19,11 +20,11 @@ const NAMED: usize = 12;
 
 /// Who knows what hosts told that take no part.
 #[derive(Clone, Copy)]
-pub(crate) enum KnownBy<'a> {
+pub(crate) struct KnownBy<'a> {
+    /// The run that is gone on with: it is asked first.
+    pub(crate) itself: Option<&'a RunFolder>,
     /// All runs in this `.phalanx` folder, the newest first.
-    Runs(&'a Path),
-    /// This run itself, which is gone on with.
-    Itself(&'a RunFolder),
+    pub(crate) home: &'a Path,
 }
 
 /// Gives the plan what is known of hosts that it leaves out, and says where that is from and what nobody knows.
@@ -32,33 +33,34 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
     if plan.left_out().next().is_none() {
         return Ok(problems);
     }
+    let KnownBy { itself, home } = known_by;
     let mut search = FactSearch::new(plan);
+    if let Some(folder) = itself.filter(|_| search.goes_on()) {
+        let run = of_run(folder, plan);
+        if let Some(run) = run.map_err(|error| run_list::unreadable(&error))? {
+            search.look_at(&run);
+        }
+    }
+    // A run of an older program does not know itself what was told before it.
     if search.goes_on() {
-        match known_by {
-            KnownBy::Itself(folder) => {
-                let run = of_run(folder, plan);
-                if let Some(run) = run.map_err(|error| run_list::unreadable(&error))? {
-                    search.look_at(&run);
-                }
+        for run in run_list::list(home)?.iter().take(MOST_RUNS) {
+            if !search.goes_on() {
+                break;
             }
-            KnownBy::Runs(home) => {
-                for run in run_list::list(home)?.iter().take(MOST_RUNS) {
-                    if !search.goes_on() {
-                        break;
-                    }
-                    let folder = run_list::open(home, run)?;
-                    match of_run(&folder, plan) {
-                        Ok(Some(run)) => search.look_at(&run),
-                        Ok(None) => {}
-                        Err(error) => problems.push(passed_over(&folder, &error)),
-                    }
-                }
+            if itself.is_some_and(|folder| folder.id() == run) {
+                continue;
+            }
+            let folder = RunFolder::open(home, run);
+            match folder.and_then(|folder| of_run(&folder, plan)) {
+                Ok(Some(run)) => search.look_at(&run),
+                Ok(None) => {}
+                Err(error) => problems.push(passed_over(run, &error)),
             }
         }
     }
     let (known, missing) = search.end();
     for fact in &missing {
-        problems.push(unknown(fact, plan));
+        problems.push(unknown(fact, plan, itself.is_some()));
     }
     plan.earlier_facts = known;
     for text in earlier_facts(plan, Some(Timestamp::now())) {
@@ -68,13 +70,13 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
 }
 
 fn of_run(folder: &RunFolder, plan: &Plan) -> Result<Option<EarlierRun>, RunFolderError> {
-    earlier_run(folder, &plan.cluster, &plan.recipe)
+    let lab = inside::lab().map(|inside| inside.lab.as_str());
+    earlier_run(folder, &plan.cluster, &plan.recipe, lab)
 }
 
-fn passed_over(folder: &RunFolder, error: &RunFolderError) -> Problem {
+fn passed_over(run: &RunId, error: &RunFolderError) -> Problem {
     let text = format!(
-        "the run {} can't be read, and may know newer facts of hosts that `--on` leaves out: {}",
-        folder.id(),
+        "the run {run} can't be read, and may know newer facts of hosts that `--on` leaves out: {}",
         harmless(&chain(error))
     );
     Problem::warning("plan::earlier-facts", text)
@@ -82,7 +84,7 @@ fn passed_over(folder: &RunFolder, error: &RunFolderError) -> Problem {
 
 /// That a script would decide by facts which nobody has. Where the flow only looks, nothing can come of it but a
 /// wrong word.
-fn unknown(missing: &MissingFact, plan: &Plan) -> Problem {
+fn unknown(missing: &MissingFact, plan: &Plan, is_resumed: bool) -> Problem {
     let MissingFact {
         fact, stage, hosts, ..
     } = missing;
@@ -91,17 +93,32 @@ fn unknown(missing: &MissingFact, plan: &Plan) -> Problem {
         host_list(hosts, NAMED)
     );
     let names: Vec<&str> = hosts.iter().take(NAMED).map(|host| host.as_str()).collect();
-    let flow = match missing.by_facts_script {
-        true => "check",
-        false => plan.flow.as_str(),
-    };
-    let problem = Problem::error("plan::facts-left-out", text).help(format!(
-        "run `phalanx {flow}` once without `--on`; or take these hosts in as well: `--on {},{}{}`; a host that is \
-         there no more is taken out of the cluster file",
+    let with_them = format!(
+        "--on {},{}{}",
         plan.on.join(","),
         names.join(","),
         if hosts.len() > NAMED { ",..." } else { "" },
-    ));
+    );
+    let (flow, check) = (&plan.flow, missing.by_facts_script);
+    let gone = "a host that is there no more is taken out of the cluster file";
+    // Who is part of a run that is gone on with is settled: only a new one may have others.
+    let help = match (is_resumed, check) {
+        (false, true) => format!(
+            "run `phalanx check` once without `--on`; or take these hosts in as well: `{with_them}`; {gone}"
+        ),
+        (false, false) => format!(
+            "run `phalanx {flow}` once without `--on`; or take these hosts in as well: `{with_them}`; {gone}"
+        ),
+        (true, true) => format!(
+            "run `phalanx check` once without `--on`, then resume again; or begin a new run that takes these hosts \
+             in: `phalanx {flow} {with_them}`; {gone}"
+        ),
+        (true, false) => format!(
+            "begin a new run instead, of all hosts: `phalanx {flow}`; or one that takes these hosts in as well: \
+             `phalanx {flow} {with_them}`; {gone}"
+        ),
+    };
+    let problem = Problem::error("plan::facts-left-out", text).help(help);
     match changes_hosts(&plan.flow) {
         true => problem,
         false => Problem {

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use phalanx_engine::RunFolder;
 use phalanx_events::Origin;
 use phalanx_plan::build::unknown_roles;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
@@ -98,15 +99,7 @@ fn read_recipe(
 ) -> Result<(Recipe, Problems), Trouble> {
     let files = recipe_source::files(name, base)?;
     match Recipe::read_with(&files, shell) {
-        (Some(recipe), problems) => {
-            let mut warnings = Problems::new();
-            for problem in problems {
-                if problem.severity == Severity::Warning {
-                    warnings.push(problem);
-                }
-            }
-            Ok((recipe, warnings))
-        }
+        (Some(recipe), problems) => Ok((recipe, problems.only(Severity::Warning))),
         (None, problems) => Err(Trouble::input(problems)),
     }
 }
@@ -212,16 +205,16 @@ impl Loaded {
         extent: &Extent,
         global: &Global,
     ) -> Result<(Plan, Problems), Trouble> {
-        self.plan_by(flow, extent, global, KnownBy::Runs(&self.home))
+        self.plan_by(flow, extent, global, None)
     }
 
-    /// The same; what is known of hosts that are left out is known by this one.
+    /// The same; of hosts that are left out, the run that is gone on with knows best.
     pub(crate) fn plan_by(
         &self,
         flow: &str,
         extent: &Extent,
         global: &Global,
-        known_by: KnownBy<'_>,
+        gone_on_with: Option<&RunFolder>,
     ) -> Result<(Plan, Problems), Trouble> {
         let only_connect = flow == CHECK && self.recipe.flow(flow).is_none();
         let any_flow = self
@@ -251,6 +244,10 @@ impl Loaded {
                     plan.stages.clear();
                     plan.tasks.clear();
                 }
+                let known_by = KnownBy {
+                    itself: gone_on_with,
+                    home: &self.home,
+                };
                 remarks.extend(earlier_facts::take_in(&mut plan, known_by)?);
                 if remarks.has_errors() {
                     return Err(Trouble::input(remarks));

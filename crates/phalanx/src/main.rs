@@ -38,6 +38,7 @@ mod resume_cmd;
 mod run_cmd;
 mod run_list;
 mod run_logs;
+mod run_place;
 mod runs;
 mod shell;
 mod show;

@@ -16,12 +16,12 @@ use crate::ask;
 use crate::cli::{Extent, Global, ResumeArgs};
 use crate::cluster_source;
 use crate::diagnostics;
-use crate::earlier_facts::KnownBy;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
 use crate::run_cmd::{self, Work, changes_hosts};
 use crate::run_list;
+use crate::run_place::{self, Place};
 use crate::terminal::Terminal;
 use crate::trouble::{Trouble, chain};
 
@@ -41,7 +41,7 @@ pub(crate) fn resume(
     if !args.explain {
         run_cmd::check_home(&loaded, environment)?;
     }
-    let folder = find(&loaded, args.run.as_deref(), terminal)?;
+    let folder = find(&loaded, args.run.as_deref(), global, terminal)?;
     // Before the journal is read: whoever works on the run still writes it.
     let lock = match args.explain {
         true => None,
@@ -66,6 +66,9 @@ pub(crate) fn resume(
         return Err(Trouble::new("resume::empty", text));
     };
     may_go_on(&loaded, &folder, &state, old)?;
+    if let Some(place) = Place::elsewhere(&journal.events) {
+        return Err(run_place::other_lab(folder.id(), &place, &loaded, global));
+    }
     if let Some(version) = other_version(&journal.events) {
         let ours = env!("CARGO_PKG_VERSION");
         terminal.remark(&format!(
@@ -107,9 +110,14 @@ pub(crate) fn resume(
     run_cmd::carry_out_work(work, global, environment, terminal)
 }
 
-/// The run that is meant: the one named, or else the newest of this cluster that is not finished. One that is newer
-/// and cannot be read is never passed over: nobody knows what it has done.
-fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<RunFolder, Trouble> {
+/// The run that is meant: the one named, or else the newest of this cluster and place that is not finished. One that
+/// is newer and cannot be read is never passed over: nobody knows what it has done.
+fn find(
+    loaded: &Loaded,
+    wanted: Option<&str>,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<RunFolder, Trouble> {
     if wanted.is_some() {
         return run_list::find(&loaded.home, wanted);
     }
@@ -117,10 +125,17 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
     let mut found: Option<RunFolder> = None;
     let mut others: Vec<RunId> = Vec::new();
     let mut empty: Option<RunId> = None;
+    let mut elsewhere: Option<(RunId, Place)> = None;
     for run in run_list::list(&loaded.home)? {
         let folder = run_list::open(&loaded.home, &run)?;
         let state = match of_cluster(&folder, cluster) {
-            Ok(Some(state)) => state,
+            Ok(Some((state, None))) => state,
+            Ok(Some((state, Some(place)))) => {
+                if is_unfinished(&state) {
+                    elsewhere.get_or_insert((run, place));
+                }
+                continue;
+            }
             Ok(None) => continue,
             // It is older than the one that was found.
             Err(_) if found.is_some() => break,
@@ -147,8 +162,14 @@ fn find(loaded: &Loaded, wanted: Option<&str>, terminal: &Terminal) -> Result<Ru
     }
     let found = found.ok_or_else(|| {
         let text = format!("no run of {cluster} is unfinished");
-        Trouble::new("resume::nothing", text)
-            .help("`phalanx runs` lists all; `phalanx install` begins a new one")
+        let nothing = Trouble::new("resume::nothing", text);
+        match &elsewhere {
+            Some((run, place)) => nothing.help(format!(
+                "the run {run} is, and was carried out {place}: {}",
+                place.go_on(run, loaded, global)
+            )),
+            None => nothing.help("`phalanx runs` lists all; `phalanx install` begins a new one"),
+        }
     })?;
     if let Some(other) = others.first() {
         let more = match others.len() {
@@ -169,7 +190,7 @@ pub(crate) fn unfinished(loaded: &Loaded) -> Option<String> {
     let cluster = &loaded.cluster.name.value;
     for run in run_list::list(&loaded.home).ok()? {
         let folder = run_list::open(&loaded.home, &run).ok()?;
-        let Some(state) = of_cluster(&folder, cluster).ok()? else {
+        let Some((state, None)) = of_cluster(&folder, cluster).ok()? else {
             continue;
         };
         // Whoever works on it right now is told of by the lock.
@@ -204,8 +225,12 @@ fn never_began(run: &RunId, before: Option<&RunId>) -> Trouble {
     })
 }
 
-/// What a run's journal says, where it is one of this cluster that changes hosts, and began.
-fn of_cluster(folder: &RunFolder, cluster: &str) -> Result<Option<RunState>, RunFolderError> {
+/// What a run's journal says, where it is one of this cluster that changes hosts, and began; and where it was carried
+/// out, where that is not here.
+fn of_cluster(
+    folder: &RunFolder,
+    cluster: &str,
+) -> Result<Option<(RunState, Option<Place>)>, RunFolderError> {
     let is_meant = |of: &str, flow: &str| of == cluster && changes_hosts(flow);
     let read = folder.number().and_then(|_| folder.journal());
     let error = match read {
@@ -214,7 +239,7 @@ fn of_cluster(folder: &RunFolder, cluster: &str) -> Result<Option<RunState>, Run
             match &state.run {
                 Some(run) => {
                     let is_meant = is_meant(&run.cluster, &run.flow);
-                    return Ok(is_meant.then_some(state));
+                    return Ok(is_meant.then(|| (state, Place::elsewhere(&journal.events))));
                 }
                 // Nothing was done by a run that did not begin; or it is not said that it did.
                 None => match folder.journal_to_continue() {
@@ -304,7 +329,7 @@ fn may_go_on(
 }
 
 /// The plan of the same flow, as far, and as strict as before, by what the cluster file says now.
-/// What is known of hosts that it leaves out is what the run knew itself.
+/// What is known of hosts that it leaves out is what the run knew itself, and only else what other runs know.
 fn plan_again(
     loaded: &Loaded,
     folder: &RunFolder,
@@ -343,7 +368,7 @@ fn plan_again(
     };
     global.on = old.on.iter().filter(there).cloned().collect();
     global.accept.extend(old.accept.iter().cloned());
-    loaded.plan_by(&old.flow, &extent, &global, KnownBy::Itself(folder))
+    loaded.plan_by(&old.flow, &extent, &global, Some(folder))
 }
 
 /// What was begun on a host lies in its spool: with another one, nobody would find it.

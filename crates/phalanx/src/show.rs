@@ -4,7 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use phalanx_engine::{RunFolder, plain_file};
-use phalanx_events::{Event, EventKind};
+use phalanx_events::{Event, Origin};
 use phalanx_lab::Lab;
 use phalanx_plan::{Plan, TaskId, is_plain_name};
 use phalanx_report::closing::{ClosingOptions, closing};
@@ -108,13 +108,8 @@ pub(crate) fn report(
 
 /// The lab in whose network the run was carried out last.
 fn lab_of(events: &[Event]) -> Option<String> {
-    let mut origins = events.iter().rev().filter_map(|event| match &event.kind {
-        EventKind::RunStarted(run) => Some(run.origin.as_ref()),
-        EventKind::RunResumed(resumed) => Some(resumed.origin.as_ref()),
-        _ => None,
-    });
     // It may be somebody else's journal, and is proposed for typing.
-    let lab = origins.next()??.lab.clone();
+    let lab = Origin::last_of(events)?.lab.clone();
     lab.filter(|lab| is_plain_name(lab))
 }
 

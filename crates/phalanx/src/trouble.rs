@@ -52,13 +52,12 @@ impl Trouble {
         self
     }
 
-    /// The same in other words: each text by itself.
+    /// The same, and each help in other words. A message may quote what the operator wrote: that stays as it is.
     pub(crate) fn retold(mut self, retell: impl Fn(&str) -> String) -> Self {
-        for mut problem in std::mem::take(&mut self.problems) {
-            problem.message = retell(&problem.message);
+        self.problems = self.problems.map(|mut problem| {
             problem.help = problem.help.as_deref().map(&retell);
-            self.problems.push(problem);
-        }
+            problem
+        });
         self
     }
 
@@ -79,4 +78,24 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_retold_is_the_help_and_all_are_counted() {
+        let mut problems = Problems::new();
+        for _ in 0..150 {
+            problems.push(Problem::error("x", "found `phalanx plan`").help("see `phalanx plan`"));
+        }
+        let trouble = Trouble::input(problems);
+        let told = trouble.retold(|text| text.replace("`phalanx ", "`phalanx -c a "));
+        assert_eq!((told.problems.len(), told.problems.omitted()), (150, 50));
+        for problem in told.problems.iter() {
+            assert_eq!(problem.message, "found `phalanx plan`");
+            assert_eq!(problem.help.as_deref(), Some("see `phalanx -c a plan`"));
+        }
+    }
 }

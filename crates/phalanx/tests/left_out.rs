@@ -4,7 +4,9 @@
 mod site;
 
 use std::fs;
+use std::path::PathBuf;
 
+use serde_json::Value;
 use site::{Site, host, plain};
 
 /// The first host founds a cluster, the others join it: by what all of them have told.
@@ -26,6 +28,12 @@ fn etcd() -> Site {
     let hosts = ["e1", "e2", "e3"].map(|name| host(name, "server", plain()));
     let scripts = [("look.sh", LOOK), ("join.sh", JOIN)];
     Site::new(STAGES, &scripts, hosts.into()).with_facts("member: bool")
+}
+
+/// What was said, without the bar that a wrapped message has at its side.
+fn words(said: &str) -> String {
+    let words = said.split_whitespace().filter(|word| *word != "│");
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A host has lost its data. That the others are members is known from the run before: whoever forgot it
@@ -84,12 +92,7 @@ fn a_run_that_would_miss_what_left_out_hosts_tell_is_refused() {
     ] {
         let refused = site.phalanx(args);
         refused.expect(2);
-        // Without the bar that a wrapped message has at its side.
-        let words = refused
-            .stderr
-            .split_whitespace()
-            .filter(|word| *word != "│");
-        let said = words.collect::<Vec<_>>().join(" ");
+        let said = words(&refused.stderr);
         assert!(
             said.contains("`join` is given the fact `member` of all hosts"),
             "{said}"
@@ -104,10 +107,8 @@ fn a_run_that_would_miss_what_left_out_hosts_tell_is_refused() {
     site.phalanx(&["install", "--yes", "--on", "e1"]).expect(2);
 }
 
-/// A run that is gone on with needs no other run: it has what it knew.
-#[test]
-fn a_run_that_is_resumed_knows_what_it_knew() {
-    let site = etcd();
+/// A whole run, and then one of the first host that failed: what is gone on with. Gives the first run's folder.
+fn failed_on_e1(site: &Site) -> PathBuf {
     site.phalanx(&["install", "--yes"]).expect(0);
     let first = site.runs().pop().unwrap();
     let member = site.first_home().join("member");
@@ -116,8 +117,60 @@ fn a_run_that_is_resumed_knows_what_it_knew() {
     fs::write(&script, "echo 'not today' >&2\nexit 1\n").unwrap();
     site.phalanx(&["install", "--yes", "--on", "e1"]).expect(1);
     fs::write(&script, JOIN).unwrap();
+    first
+}
+
+/// A run that is gone on with needs no other run: it has what it knew.
+#[test]
+fn a_run_that_is_resumed_knows_what_it_knew() {
+    let site = etcd();
+    let first = failed_on_e1(&site);
     fs::remove_dir_all(first).unwrap();
     site.phalanx(&["resume", "--yes"]).expect(0);
     let journal = site.journal_text();
     assert!(journal.contains("joined, without 'e2 e3'"), "{journal}");
+}
+
+/// A run of an older program did not keep what it knew of hosts that it left out: other runs know it.
+#[test]
+fn a_run_without_earlier_facts_is_resumed_by_what_other_runs_know() {
+    let site = etcd();
+    let first = failed_on_e1(&site);
+    let second = site.runs().pop().unwrap();
+    let plan = second.join("plan.json");
+    let text = fs::read_to_string(&plan).unwrap();
+    let mut older: Value = serde_json::from_str(&text).unwrap();
+    let known = older.as_object_mut().unwrap().remove("earlier_facts");
+    assert!(known.is_some(), "{text}");
+    fs::write(&plan, older.to_string()).unwrap();
+
+    // Where nobody knows it, what is proposed is something that `resume` does not refuse.
+    let elsewhere = site.path().join("elsewhere");
+    fs::rename(&first, &elsewhere).unwrap();
+    let refused = site.phalanx(&["resume", "--yes"]);
+    refused.expect(2);
+    let said = words(&refused.stderr);
+    assert!(said.contains("plan::facts-left-out"), "{said}");
+    let proposed = "`phalanx install --on e1,e2,e3`";
+    assert!(said.contains(proposed), "{said}");
+    assert!(said.contains("begin a new run instead"), "{said}");
+
+    fs::rename(&elsewhere, &first).unwrap();
+    site.phalanx(&["resume", "--yes"]).expect(0);
+    let journal = site.journal_text();
+    assert!(journal.contains("joined, without 'e2 e3'"), "{journal}");
+}
+
+/// The hosts of a lab may be called what the real ones are: what they told says nothing of those.
+#[test]
+fn what_hosts_of_a_lab_told_is_not_known_of_real_ones() {
+    let site = etcd();
+    site.in_lab(&["install", "--yes"]).expect(0);
+    fs::remove_file(site.first_home().join("member")).unwrap();
+    let refused = site.phalanx(&["install", "--yes", "--on", "e1"]);
+    refused.expect(2);
+    let said = words(&refused.stderr);
+    assert!(said.contains("no run here knows it of e2, e3"), "{said}");
+    assert_eq!(site.runs().len(), 1, "nothing was begun");
+    site.in_lab(&["install", "--yes", "--on", "e1"]).expect(0);
 }

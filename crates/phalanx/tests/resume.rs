@@ -166,6 +166,61 @@ fn a_failed_run_goes_on_where_it_failed() {
     assert_eq!(site.log("w1", "after.2"), "told from-wait\n");
 }
 
+/// A lab and real servers may share the folder of the runs, but no run.
+#[test]
+fn a_run_is_gone_on_with_only_where_it_was_carried_out() {
+    let site = site();
+    fs::write(site.first_home().join("go"), "").unwrap();
+    let script = site.path().join("recipe/scripts/after.sh");
+    let good = fs::read_to_string(&script).unwrap();
+    fs::write(&script, format!("{good}exit 3\n")).unwrap();
+    let words = |text: &str| {
+        let words = text.split_whitespace().filter(|word| *word != "│");
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let newest = || {
+        let run = site.runs().pop().unwrap();
+        run.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    site.in_lab(&["install", "--yes"]).expect(1);
+    let of_lab = newest();
+
+    let proposed = site.phalanx(&["install"]);
+    proposed.expect(2);
+    assert!(!proposed.stderr.contains("goes on"), "{}", proposed.stderr);
+    let typed = format!("lab exec --lab blue -- phalanx resume {of_lab}` goes on with it there");
+    for (args, code) in [
+        (&["resume", "--yes"][..], "resume::nothing"),
+        (&["resume", "--yes", &of_lab], "resume::other-lab"),
+    ] {
+        let refused = site.phalanx(args);
+        refused.expect(2);
+        let said = words(&refused.stderr);
+        assert!(said.contains(code), "{said}");
+        assert!(said.contains("was carried out in the lab blue"), "{said}");
+        assert!(said.contains(&typed), "{said}");
+    }
+
+    // And the other way round.
+    site.phalanx(&["install", "--yes"]).expect(1);
+    let of_servers = newest();
+    assert_ne!(of_lab, of_servers);
+    let refused = site.in_lab(&["resume", "--yes", &of_servers]);
+    refused.expect(2);
+    let said = words(&refused.stderr);
+    assert!(said.contains("carried out outside of all labs"), "{said}");
+    let typed = format!("outside of the lab: phalanx resume {of_servers}");
+    assert!(said.contains(&typed), "{said}");
+
+    fs::write(&script, good).unwrap();
+    let lab = site.in_lab(&["resume", "--yes"]);
+    lab.expect(0);
+    assert!(lab.stdout.contains(&of_lab), "{}", lab.stdout);
+    let servers = site.phalanx(&["resume", "--yes"]);
+    servers.expect(0);
+    assert!(servers.stdout.contains(&of_servers), "{}", servers.stdout);
+}
+
 #[test]
 fn a_newer_journal_is_not_gone_on_with() {
     let site = site();

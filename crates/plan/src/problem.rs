@@ -211,6 +211,21 @@ impl Problems {
         }
     }
 
+    /// Those of one severity, and how many more of it there are.
+    #[must_use]
+    pub fn only(mut self, severity: Severity) -> Self {
+        self.kept.retain(|kept| kept.severity == severity);
+        if severity != Severity::Error {
+            self.errors = 0;
+        }
+        for (at, more) in self.more.iter_mut().enumerate() {
+            if at != severity as usize {
+                *more = 0;
+            }
+        }
+        self
+    }
+
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
@@ -357,6 +372,15 @@ mod tests {
         }
         assert!(!problems.has_errors() && !problems.is_full());
         assert_eq!((problems.len(), problems.omitted()), (150, 50));
+        let mut mixed = problems.clone();
+        mixed.push(Problem::note("x", "by the way"));
+        mixed.push(Problem::error("x", "wrong"));
+        let warnings = mixed.clone().only(Severity::Warning);
+        assert!(!warnings.has_errors());
+        assert_eq!((warnings.len(), warnings.omitted()), (150, 51));
+        let errors = mixed.only(Severity::Error);
+        assert!(errors.has_errors());
+        assert_eq!((errors.len(), errors.omitted()), (1, 0));
         // Errors come before all else, and the first of them.
         let mut more = Problems::new();
         let mut worded = 0;

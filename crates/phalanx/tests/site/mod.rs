@@ -171,6 +171,12 @@ impl Site {
         Ran::from(self.command(args).output().unwrap())
     }
 
+    /// The same as if it was started in the network of the lab `blue`.
+    pub(crate) fn in_lab(&self, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        Ran::from(command.env("PHALANX_LAB", "blue").output().unwrap())
+    }
+
     /// Runs it and does `then` once a line of the journal has this in it.
     pub(crate) fn phalanx_and(&self, args: &[&str], seen: &str, then: impl FnOnce(&Child)) -> Ran {
         let child = self
