@@ -284,6 +284,9 @@ tell() {
     done <"$list"
     read -r packages <sums/packages || packages=
     fact cluster_packages "${packages:-none}"
+    # What the first look could not know, it is now.
+    fact served_known true
+    fact served_differs ''
 }
 
 # Before anything is removed: whether all of it can be made anew.

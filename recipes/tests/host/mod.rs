@@ -5,6 +5,8 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
+pub(crate) mod bootstrap;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
