@@ -6,7 +6,7 @@ set -u
 
 served=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/genconf/serve
 list=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/sums/served
-if [ -n "$PX_FACT_SERVED_DIFFERS" ]; then
+if [ -n "${PX_FACT_SERVED_DIFFERS:-}" ]; then
     problem served error "what the nodes install from is not what was made here: in $served, $PX_FACT_SERVED_DIFFERS" \
         "find out who did that: every node would have run it as root; then remove $list, and run \`phalanx install\`, which makes all of it anew (\`phalanx resume\` does not)"
 elif [ ! -e "$list" ]; then
