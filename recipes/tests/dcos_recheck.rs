@@ -51,6 +51,8 @@ struct Run<'a> {
     plan: &'a Plan,
     shell: &'a [&'a str],
     facts: Facts,
+    /// What stages have told: it goes before what a look tells, also where the run is resumed.
+    told: Facts,
 }
 
 impl Run<'_> {
@@ -61,7 +63,11 @@ impl Run<'_> {
         for line in said.lines().filter_map(|line| line.strip_prefix("fact ")) {
             let (name, value) = line.split_once(' ').unwrap();
             self.facts.insert(name.to_owned(), value.to_owned());
+            if script != "scripts/facts.sh" {
+                self.told.insert(name.to_owned(), value.to_owned());
+            }
         }
+        self.facts.extend(self.told.clone());
         said
     }
 
@@ -77,10 +83,21 @@ impl Run<'_> {
     fn runs(&self, host: Host, script: &str) -> (i32, String) {
         let of = |name: &str| self.facts[name].clone();
         host.with("PX_FACT_SERVED_DIFFERS", &of("served_differs"))
-            .with("PX_FACT_SERVED_KNOWN", &of("served_known"))
             .exchange("problem served", "printf '%s\\n' served")
             .run_in(self.shell, "dcos", script)
     }
+}
+
+/// The same run, resumed: the host is looked at anew, and what stages have told stays.
+fn resumed<'a>(run: &Run<'a>, host: &Host) -> Run<'a> {
+    let (facts, told) = (Facts::new(), run.told.clone());
+    let mut resumed = Run {
+        facts,
+        told,
+        ..*run
+    };
+    resumed.hears(host, "scripts/facts.sh");
+    resumed
 }
 
 /// A bootstrap node that is asked by its role.
@@ -107,21 +124,31 @@ fn without_its_list_a_resumed_run_is_stopped_and_a_new_one_makes_all_anew() {
                 plan: &plan,
                 shell,
                 facts: Facts::new(),
+                told: Facts::new(),
             };
-            let host = node(shell);
+            let host = compared().with("PX_ROLE", "bootstrap");
+            let mut first = run();
+            first.hears(&host, "scripts/facts.sh");
+            first.hears(&host, "scripts/generate.sh");
+            assert!(!first.is_stopped(), "{:?}", first.facts);
+            assert!(!resumed(&first, &host).is_stopped());
+            // Another one, which finds all of it made.
+            let mut second = run();
+            second.hears(&host, "scripts/facts.sh");
+            second.hears(&host, "scripts/generate.sh");
+            assert!(!second.is_stopped() && !resumed(&second, &host).is_stopped());
             let tarball = host.path("1.8.8/genconf/serve/bootstrap/b1.bootstrap.tar.xz");
             fs::write(&tarball, "another").unwrap();
-            let mut resumed = run();
-            resumed.hears(&host, "scripts/facts.sh");
-            assert!(resumed.is_stopped());
+            assert!(resumed(&first, &host).is_stopped() && resumed(&second, &host).is_stopped());
             for file in removed {
                 fs::remove_file(host.path("1.8.8").join(file)).unwrap();
             }
 
             // `generate` is done there, and is not begun again.
-            let mut resumed = run();
-            resumed.hears(&host, "scripts/facts.sh");
-            assert!(resumed.is_stopped(), "{removed:?}: {:?}", resumed.facts);
+            for run in [&first, &second] {
+                let again = resumed(run, &host);
+                assert!(again.is_stopped(), "{removed:?}: {:?}", again.facts);
+            }
             assert_eq!(fs::read_to_string(&tarball).unwrap(), "another");
 
             // A new run has nothing against it, makes all of it, and installs.
@@ -131,9 +158,12 @@ fn without_its_list_a_resumed_run_is_stopped_and_a_new_one_makes_all_anew() {
             assert_eq!(calls(&host), 2, "{said}");
             assert_eq!(fs::read_to_string(&tarball).unwrap(), "tarball\n");
             assert!(!new.is_stopped(), "{removed:?}: {:?}", new.facts);
-            let mut later = run();
-            later.hears(&host, "scripts/facts.sh");
-            assert!(!later.is_stopped(), "{:?}", later.facts);
+            let mut again = resumed(&new, &host);
+            assert!(!again.is_stopped(), "{:?}", again.facts);
+            // And once more, in the run that made it.
+            fs::remove_file(host.path("1.8.8/sums/served")).unwrap();
+            again = resumed(&new, &host);
+            assert!(again.is_stopped(), "{:?}", again.facts);
         }
     }
 }
@@ -146,6 +176,7 @@ fn where_the_list_is_gone_only_recheck_stops_the_run_and_says_how_to_go_on() {
             plan: &plan,
             shell,
             facts: Facts::new(),
+            told: Facts::new(),
         };
         let host = node(shell);
         fs::remove_file(host.path("1.8.8/sums/served")).unwrap();
@@ -179,6 +210,7 @@ fn in_a_first_run_nothing_stops_it() {
             plan: &plan,
             shell,
             facts: Facts::new(),
+            told: Facts::new(),
         };
         let host = compared().with("PX_ROLE", "bootstrap");
         run.hears(&host, "scripts/facts.sh");
@@ -252,6 +284,7 @@ fn a_disk_that_is_too_slow_for_the_first_look_is_left_to_generate() {
             plan: &plan,
             shell,
             facts: Facts::new(),
+            told: Facts::new(),
         };
         let host = node(shell);
         let state = host.path("1.8.8/sums/served.state");
@@ -272,6 +305,7 @@ fn a_disk_that_is_too_slow_for_the_first_look_is_left_to_generate() {
         // In a run in which that is done somebody has to begin another one.
         fs::remove_file(&state).unwrap();
         run.hears(&host, "scripts/facts.sh");
+        assert!(run.is_stopped());
         let (status, said) = run.runs(host, "scripts/recheck.sh");
         assert_eq!(status, 1, "{said}");
         assert!(said.contains("took longer than 90 s"), "{said}");

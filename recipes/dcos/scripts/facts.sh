@@ -128,6 +128,9 @@ fi
 # where a run is resumed, in which `generate` is done. Who changes a file, or what a folder holds, moves a time
 # that nobody can set back (%C). Only where one is another, the files themselves are compared. Without a list
 # nobody knows; nor where the comparison takes longer than a first look may (120 s): `generate` has the time.
+# What a stage has told goes before what a later look tells. So a look that does not know names the mark that
+# `generate` left last, and a `generate` that looks for itself tells which mark it found, and leaves another:
+# they are the same only where it looked after this look.
 served=${packages%/sums/packages}/genconf/serve
 list=${packages%/*}/served
 # What is not as it was made, in lines; nothing where all is.
@@ -165,9 +168,11 @@ note_state() (
 ) 2>/dev/null
 if [ "$PX_ROLE" = bootstrap ]; then
     differ=
-    known=false
+    unsure=none
+    [ ! -r "${list%/sums/served}/looked" ] || read -r unsure <"${list%/sums/served}/looked"
+    mark=$unsure
     if [ -e "$list" ]; then
-        known=true
+        unsure=
         before=
         [ ! -r "$list.state" ] || read -r before <"$list.state"
         now=$(cd "$served" 2>/dev/null && find . -printf '%i %C@ %s %m %U %p\n' | LC_ALL=C sort | sha256sum)
@@ -176,7 +181,7 @@ if [ "$PX_ROLE" = bootstrap ]; then
             case $?/$differ in
             0/) note_state "$now" ;;
             0/*) ;;
-            124/*) known=false differ= ;;
+            124/*) unsure=$mark differ= ;;
             *) differ="what is served cannot be compared" ;;
             esac
         fi
@@ -186,7 +191,8 @@ if [ "$PX_ROLE" = bootstrap ]; then
             NR <= 3 { text = text (NR > 1 ? ", " : "") substr($0, 1, 300) }
             END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')
     fi
-    fact served_known "$known"
+    fact served_unsure "$unsure"
+    fact served_settled ""
     fact served_differs "$differ"
 fi
 

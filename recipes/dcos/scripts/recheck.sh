@@ -1,7 +1,7 @@
 #!/bin/sh
 # On the bootstrap node, where this connection's first look has found that what nodes install from is not
-# what was made there, or could not know: nobody installs from it. `generate` looks for itself and tells
-# what it has found, but in a run that is resumed it may be done.
+# what was made there, or could not know: nobody installs from it. `generate` looks for itself, but in a
+# run that is resumed it may be done.
 set -u
 
 served=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE/genconf/serve
