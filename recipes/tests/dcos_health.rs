@@ -351,6 +351,43 @@ fn only_the_agents_of_this_run_are_counted() {
 }
 
 #[test]
+fn the_agents_of_a_cluster_of_ten_thousand_are_counted() {
+    let names = |from: usize| {
+        let names: Vec<String> = (from..10_000)
+            .map(|n| format!("private-{n:04}.of-a-long-domain.example"))
+            .collect();
+        names.join(" ") + "\n"
+    };
+    let here = exhibitor(3, "serving", 1) + &metrics("1.0", "1.0");
+    let asked = |list: &[(bool, bool)], left_out: &str| {
+        asked("master", "verify", &(here.clone() + &agents(list)))
+            .with("PX_HOSTS_PRIVATE", "")
+            .with("PX_HOSTS_PUBLIC", "")
+            .long("PX_HOSTS_PRIVATE", &names(0))
+            .long("PX_LEFT_OUT", left_out)
+            .run("dcos", "scripts/health.sh")
+    };
+    let private = (false, true);
+    assert_eq!(
+        asked(&[private], ""),
+        (
+            1,
+            "1 private agents are registered, and 8000 have to be\n".to_owned()
+        )
+    );
+    // Of ten that take part, two may be missing.
+    let left_out = names(10);
+    assert_eq!(
+        asked(&[private; 7], &left_out),
+        (
+            1,
+            "7 private agents are registered, and 8 have to be\n".to_owned()
+        )
+    );
+    assert_eq!(asked(&[private; 8], &left_out).0, 0);
+}
+
+#[test]
 fn an_agent_is_registered() {
     for (answer, status, says) in [
         (

@@ -150,7 +150,8 @@ if [ -n "$open" ]; then
         "make it root's alone (chown root $folder; chmod go-w $folder), or set \`bootstrap_folder\` to another one"
 fi
 
-# And what it is now: the first look at this host has compared it.
+# And what it is now: the first look at this host has compared it. What that look could not compare is
+# no reason to stop: `generate` does so, and makes anew what it has no list of.
 if [ -n "${PX_FACT_SERVED_DIFFERS:-}" ]; then
     problem served error "what the nodes install from is not what was made here: in $work/genconf/serve, $PX_FACT_SERVED_DIFFERS" \
         "find out who did that: every node would have run it as root; then remove $work/sums/served, and \`phalanx install\` makes all of it anew"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What there is to know about a host before anything begins. Changes nothing.
+# What there is to know about a host before anything begins. Changes nothing but what it has noted itself.
 # Every host is asked before every flow, and 200 of them at once: what the shell can read by itself
 # costs no process here. A host that lacks a tool is told about by preflight.
 set -u
@@ -126,14 +126,21 @@ fi
 
 # Whether what nodes install from is still what was made, each time that this host is connected to: also
 # where a run is resumed, in which `generate` is done. Who changes a file, or what a folder holds, moves a time
-# that nobody can set back (%C). Only where one is another, the files themselves are compared.
+# that nobody can set back (%C). Only where one is another, the files themselves are compared. Without a list
+# nobody knows; nor where the comparison takes longer than a first look may (120 s): `generate` has the time.
+# What a stage has told goes before what a later look tells. So a look that does not know names the mark that
+# `generate` left last, and a `generate` that looks for itself tells which mark it found, and leaves another:
+# they are the same only where it looked after this look.
 served=${packages%/sums/packages}/genconf/serve
 list=${packages%/*}/served
 # What is not as it was made, in lines; nothing where all is.
 differences() (
     cd "$served" 2>/dev/null || exit
     export LC_ALL=C
-    if ! said=$(sha256sum -c --quiet "$list" 2>/dev/null); then
+    said=$(timeout 90 sha256sum -c --quiet "$list" 2>/dev/null)
+    status=$?
+    [ "$status" -ne 124 ] || exit 124
+    if [ "$status" -ne 0 ]; then
         printf '%s\n' "${said:-the list of checksums cannot be read}" |
             sed -e 's/^\.\///' -e 's/: FAILED$/ was changed/' -e 's/: FAILED open or read$/ is missing/'
     fi
@@ -148,14 +155,35 @@ differences() (
         !now { known[$0]; next }
         !($0 in known) { sub(/^\.\//, ""); print $0 " was added" }'
 )
+# How all of it lay there before it was compared: the next look reads no file. Where that cannot be
+# written, it compares again.
+note_state() (
+    umask 077
+    set -C
+    new=$list.state.$$
+    rm -f "$new"
+    if ! printf '%s\n' "$1" >"$new" || ! mv -f "$new" "$list.state"; then
+        rm -f "$new"
+    fi
+) 2>/dev/null
 if [ "$PX_ROLE" = bootstrap ]; then
     differ=
+    unsure=none
+    [ ! -r "${list%/sums/served}/looked" ] || read -r unsure <"${list%/sums/served}/looked"
+    mark=$unsure
     if [ -e "$list" ]; then
+        unsure=
         before=
         [ ! -r "$list.state" ] || read -r before <"$list.state"
         now=$(cd "$served" 2>/dev/null && find . -printf '%i %C@ %s %m %U %p\n' | LC_ALL=C sort | sha256sum)
-        if [ "$now" != "$before" ]; then
-            differ=$(differences) || differ="what is served cannot be compared"
+        if [ -z "$now" ] || [ "$now" != "$before" ]; then
+            differ=$(differences)
+            case $?/$differ in
+            0/) note_state "$now" ;;
+            0/*) ;;
+            124/*) unsure=$mark differ= ;;
+            *) differ="what is served cannot be compared" ;;
+            esac
         fi
     fi
     if [ -n "$differ" ]; then
@@ -163,6 +191,8 @@ if [ "$PX_ROLE" = bootstrap ]; then
             NR <= 3 { text = text (NR > 1 ? ", " : "") substr($0, 1, 300) }
             END { print text (NR > 3 ? ", and " NR - 3 " more" : "") }')
     fi
+    fact served_unsure "$unsure"
+    fact served_settled ""
     fact served_differs "$differ"
 fi
 

@@ -13,6 +13,8 @@ fail() {
 work=$PX_SETTING_BOOTSTRAP_FOLDER/$PX_RELEASE
 cd "$work" || fail "there is no folder $work"
 installer=dcos_generate_config.sh
+settled=none
+[ ! -r looked ] || read -r settled <looked
 newline='
 '
 
@@ -284,6 +286,11 @@ tell() {
     done <"$list"
     read -r packages <sums/packages || packages=
     fact cluster_packages "${packages:-none}"
+    # Whoever did not know when that was the mark knows now; a later look finds another one: facts.sh.
+    if ! read -r mark </proc/sys/kernel/random/uuid || ! printf '%s\n' "$mark" >looked.new || ! mv looked.new looked; then
+        fail "could not write to $work"
+    fi
+    fact served_settled "$settled"
 }
 
 # Before anything is removed: whether all of it can be made anew.

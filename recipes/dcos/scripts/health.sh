@@ -98,16 +98,19 @@ master)
     # shellcheck disable=SC2086
     set -- $PX_ADDRESSES_MASTER
     masters=$#
-    # Of the agents those that take part: what `--on` leaves out nobody has installed.
+    # Of the agents those that take part: what `--on` leaves out nobody has installed. The lists may be
+    # too long for a variable, and no host's name has a slash.
     # shellcheck disable=SC2046
-    set -- $(px_left_out | awk -v private="$PX_HOSTS_PRIVATE" -v public="$PX_HOSTS_PUBLIC" '
-        function part(names, list, n, i, found) {
-            n = split(names, list, " ")
-            for (i = 1; i <= n; i++) if (!(list[i] in out)) found++
-            return found + 0
-        }
-        { for (i = 1; i <= NF; i++) out[$i] }
-        END { print part(private), part(public) }')
+    set -- $({
+        px_left_out
+        echo /private
+        px_hosts private
+        echo /public
+        px_hosts public
+    } | awk '
+        /^\// { role = $0; next }
+        { for (i = 1; i <= NF; i++) if (role == "") out[$i]; else if (!($i in out)) part[role]++ }
+        END { print part["/private"] + 0, part["/public"] + 0 }')
     private=$(least "$1") public=$(least "$2")
     set -- "http://$address:8181/exhibitor/v1/cluster/status" "http://$address:5050/metrics/snapshot"
     [ "$PX_STAGE" = quorum ] || set -- "$@" "http://$address:5050/slaves"

@@ -5,6 +5,8 @@
     reason = "a test says what it expects by unwrapping"
 )]
 
+pub(crate) mod bootstrap;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +19,16 @@ fact() { echo \"fact $1 $2\"; }
 problem() { echo \"problem $1 $2 $3\"; }
 already() { :; }
 changed() { echo \"changed $1\"; }
-px_left_out() { echo \"${PX_LEFT_OUT:-}\"; }
+px_long() {
+    px_name=$(echo \"$1\" | tr a-z A-Z)
+    if [ -e \"${PX_DIR:-/none}/v.$px_name\" ]; then
+        cat \"$PX_DIR/v.$px_name\"
+    else
+        eval \"printf '%s\\n' \\\"\\${$px_name-}\\\"\"
+    fi
+}
+px_left_out() { px_long PX_LEFT_OUT; }
+px_hosts() { px_long \"PX_HOSTS_$1\"; }
 px_facts() { eval \"printf '%s\\n' \\\"\\${PX_FACTS_$(echo \"$1\" | tr a-z A-Z)-}\\\"\"; }
 ";
 
@@ -51,6 +62,13 @@ impl Host {
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// A list that may be too long for a variable: only the functions for it print it.
+    pub(crate) fn long(self, name: &str, text: &str) -> Self {
+        fs::write(self.path(&format!("v.{name}")), text).unwrap();
+        let folder = self.path("").display().to_string();
+        self.with("PX_DIR", folder.trim_end_matches('/'))
     }
 
     /// A tool that is this script.
