@@ -151,12 +151,18 @@ pub(crate) fn facts_told(text: &str) -> FactsTold<'_> {
         others: false,
     };
     for words in text.lines().flat_map(|line| commands(line).0) {
-        if let [(_, "fact"), (_, fact), ..] = words.as_slice() {
-            if is_literal(fact) {
-                told.named.insert(unquoted(fact));
-            } else {
-                told.others = true;
-            }
+        let fact = match words.as_slice() {
+            [(_, "fact"), (_, fact), ..] => *fact,
+            // What `fact` itself calls.
+            [(_, "px_tell"), (_, word), (_, fact), ..] if unquoted(word) == "fact" => *fact,
+            // It may tell a fact, of whatever name.
+            [(_, "px_tell"), (_, word), _, ..] if !is_literal(word) => *word,
+            _ => continue,
+        };
+        if is_literal(fact) {
+            told.named.insert(unquoted(fact));
+        } else {
+            told.others = true;
         }
     }
     told
