@@ -168,6 +168,17 @@ pub(crate) fn facts_told(text: &str) -> FactsTold<'_> {
     told
 }
 
+/// Whether a script's first line asks for sh; none where it asks for nothing.
+pub(super) fn asks_for_sh(text: &str) -> Option<bool> {
+    let program = text.lines().next()?.strip_prefix("#!")?;
+    let mut words = program.split_whitespace();
+    let shell = match words.next() {
+        Some(env) if env.ends_with("/env") => words.next(),
+        shell => shell,
+    };
+    Some(shell.is_some_and(|shell| shell.rsplit('/').next() == Some("sh")))
+}
+
 struct Script<'a> {
     recipe: &'a Recipe,
     unread: &'a Unread,
@@ -205,15 +216,7 @@ impl Script<'_> {
 
     fn check_first_line(&mut self, text: &str) {
         let line = text.lines().next().unwrap_or_default();
-        let Some(program) = line.strip_prefix("#!") else {
-            return;
-        };
-        let mut words = program.split_whitespace();
-        let shell = match words.next() {
-            Some(env) if env.ends_with("/env") => words.next(),
-            shell => shell,
-        };
-        if shell.is_none_or(|shell| shell.rsplit('/').next() != Some("sh")) {
+        if asks_for_sh(text) == Some(false) {
             self.error(
                 "recipe::shebang",
                 Span::new(0, line.len()),
