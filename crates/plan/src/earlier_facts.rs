@@ -109,8 +109,6 @@ impl<'p> FactSearch<'p> {
                 known.1 = at;
             }
         }
-        let told_by = |script: &str| plan.files.get(script).map(|text| facts_told(text).named);
-        let mut tellers: BTreeMap<&str, Vec<Teller<'_>>> = BTreeMap::new();
         let scripts =
             plan.stages
                 .iter()
@@ -122,15 +120,32 @@ impl<'p> FactSearch<'p> {
                     Action::Put | Action::Reboot => None,
                 });
         let reads = plan.facts_script.as_deref().map(|script| (None, script));
-        for (stage, script) in reads.into_iter().chain(scripts) {
-            let told = told_by(script).unwrap_or_default();
-            for (fact, (_, last)) in &needed {
-                // What comes later in the flow would not have told it by then.
-                if told.contains(*fact) && stage.is_none_or(|stage| stage <= *last) {
-                    let of_fact = tellers.entry(*fact).or_default();
-                    of_fact.push(Teller { script, stage });
-                }
-            }
+        let told: Vec<_> = reads
+            .into_iter()
+            .chain(scripts)
+            .filter_map(|(stage, script)| {
+                let text = plan.files.get(script)?;
+                Some((stage, script, facts_told(text)))
+            })
+            .collect();
+        let mut tellers: BTreeMap<&str, Vec<Teller<'_>>> = BTreeMap::new();
+        for (fact, (_, last)) in &needed {
+            // What comes later in the flow would not have told it by then.
+            let in_time = || {
+                let told = told.iter();
+                told.filter(|(stage, ..)| stage.is_none_or(|stage| stage <= *last))
+            };
+            let is_named = in_time().any(|(.., told)| told.named.contains(fact));
+            // Where no script names it, it is one of those whose names are put together when a script runs.
+            let may_tell = in_time().filter(|(.., told)| match is_named {
+                true => told.named.contains(fact),
+                false => told.others,
+            });
+            let of_fact = may_tell.map(|(stage, script, _)| Teller {
+                script,
+                stage: *stage,
+            });
+            tellers.insert(fact, of_fact.collect());
         }
         let hosts = plan.left_out().filter(|_| !needed.is_empty());
         let hosts = hosts.map(|host| Sought {

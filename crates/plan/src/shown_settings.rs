@@ -24,7 +24,8 @@ pub struct ShownSettings {
 pub(crate) enum Shape {
     /// All of it.
     Any,
-    /// A mapping, or a list of such.
+    /// A mapping, or a list of such; without any keys, what has no parts by its schema: a key below it belongs
+    /// elsewhere.
     Map {
         /// The keys that the schema names.
         known: BTreeMap<String, Shape>,
@@ -82,6 +83,14 @@ impl ShownSettings {
             || did_you_mean(name, self.secrets.iter().map(String::as_str)).is_some()
     }
 
+    /// Whether one of several words of a text is a secret's name, or was most likely meant to be one.
+    pub(crate) fn has_secrets_name(&self, text: &str) -> bool {
+        let mut words = text.split_whitespace().enumerate();
+        // What was not looked at may be one.
+        text.split_whitespace().nth(1).is_some()
+            && words.any(|(at, word)| at >= MAX_WORDS || self.means_secret(word))
+    }
+
     /// Whether a value seems to hold a secret beside what it should: where a quote is missing or
     /// stands elsewhere, the line of a secret becomes a part of another value.
     pub(crate) fn swallows_secret(&self, value: &str) -> bool {
@@ -132,10 +141,25 @@ fn add(shapes: &mut BTreeMap<String, Shape>, name: &str, shape: Shape) {
     shapes.insert(name.to_owned(), shape);
 }
 
+/// Whether a value may be a mapping or a list, as far as its schema says.
+fn has_parts(schema: &Value) -> bool {
+    let is_one = |kind: &Value| matches!(kind.as_str(), Some("object" | "array") | None);
+    match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(is_one),
+        kind => kind.is_none_or(is_one),
+    }
+}
+
 impl Shape {
     fn of(schema: &Value) -> Self {
         let properties = schema.get("properties").and_then(Value::as_object);
         let rest = schema.get("additionalProperties");
+        if properties.is_none() && rest.is_none() && !has_parts(schema) {
+            return Self::Map {
+                known: BTreeMap::new(),
+                rest: None,
+            };
+        }
         if properties.is_none() && rest.is_none() {
             return schema.get("items").map_or(Self::Any, Self::of);
         }
@@ -210,6 +234,12 @@ mod tests {
             shape.below("anything").is_some(),
             "nothing is said of its keys"
         );
+        for kind in [json!("integer"), json!(["string", "null"])] {
+            let shape = Shape::of(&json!({ "type": kind }));
+            assert!(shape.below("zonk").is_none(), "it has no keys");
+        }
+        let shape = Shape::of(&json!({ "type": ["string", "object"] }));
+        assert!(shape.below("anything").is_some());
     }
 
     #[test]

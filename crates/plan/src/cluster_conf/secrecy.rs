@@ -69,19 +69,18 @@ impl<'a> Secrecy<'a> {
         let quoted = [" = ", "=\"", "='"]
             .iter()
             .any(|other| value.contains(other));
-        let usual = |c: char| !c.is_ascii_lowercase();
         let glued = self.secrets.iter().any(|name| value.contains(name));
         quoted
             || glued
             || (value.contains('\n') && value.contains('='))
-            || swallows(value, &['='], &|word| {
-                word.len() > 1 && word.chars().all(usual)
-            })
+            || swallows(value, &['='], &|word| upper_end(word).len() > 1)
             || self.swallows_secret(value)
     }
 
     fn swallows_secret(&self, value: &str) -> bool {
-        swallows(value, &[':', '='], &|word| self.means_secret(word))
+        swallows(value, &[':', '='], &|word| {
+            self.means_secret(word) || self.means_secret(upper_end(word))
+        })
     }
 
     /// Whether nobody can say that a value, as it is written, holds nothing else: one over several
@@ -219,4 +218,10 @@ fn without_comment(source: &SourceFile, span: Span) -> Span {
     let text = source.slice(span);
     let end = text.find(" #").unwrap_or(text.len());
     Span::new(span.start, span.start + end)
+}
+
+/// The end of a word that has no small letter: a name that was glued to what stood before it.
+fn upper_end(word: &str) -> &str {
+    let small = word.rfind(|c: char| c.is_ascii_lowercase());
+    word.get(small.map_or(0, |at| at + 1)..).unwrap_or_default()
 }

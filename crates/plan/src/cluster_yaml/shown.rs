@@ -61,6 +61,8 @@ enum Place<'s> {
 struct Open<'s> {
     place: Place<'s>,
     is_map: bool,
+    /// Whether it is written in brackets or braces, or stands in such.
+    is_flow: bool,
     key: Option<Key<'s>>,
 }
 
@@ -91,14 +93,14 @@ impl<'s> Mask<'s> {
                     place @ (Place::Words | Place::Paths | Place::Plain(_)) => place,
                     _ => Place::Hidden,
                 };
-                self.open(place, false);
+                self.open(place, false, span);
             }
             Event::MappingStart(..) => {
                 let place = match self.next(true) {
                     Place::Hosts | Place::Words | Place::Paths => Place::Hidden,
                     place => place,
                 };
-                self.open(place, true);
+                self.open(place, true, span);
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.open.pop();
@@ -114,10 +116,17 @@ impl<'s> Mask<'s> {
         }
     }
 
-    fn open(&mut self, place: Place<'s>, is_map: bool) {
+    fn open(&mut self, place: Place<'s>, is_map: bool, span: Span) {
+        // What begins it may stand behind an anchor or a tag.
+        let written = self.source.text().get(span.start..).unwrap_or_default();
+        let mut words = written.split_whitespace();
+        let first = words.find(|word| !word.starts_with(['&', '!']));
+        let bracket = first.is_some_and(|word| word.starts_with(['[', '{']));
+        let is_flow = bracket || self.open.last().is_some_and(|open| open.is_flow);
         self.open.push(Open {
             place,
             is_map,
+            is_flow,
             key: None,
         });
     }
@@ -187,13 +196,31 @@ impl<'s> Mask<'s> {
             Place::Plain(_) if self.settings.names_secret(text) => true,
             _ => self.settings.swallows_key(text),
         };
-        // A quote in the middle of a value without quotes is one that another value lost.
-        let odd = style == ScalarStyle::Plain && text.contains(['"', '\'']);
-        if plain && !swallows && !odd {
+        if plain && !swallows && !self.is_odd(text, style, place) {
             self.shown.push(span);
         } else if has_value {
             self.hidden.push(span);
         }
+    }
+
+    /// Whether a value without quotes most likely took along what follows it, which lost its comma, its line's end
+    /// or its colon.
+    fn is_odd(&self, text: &str, style: ScalarStyle, place: Place<'_>) -> bool {
+        if style != ScalarStyle::Plain {
+            return false;
+        }
+        // A quote in the middle is one that another value lost.
+        if text.contains(['"', '\'']) {
+            return true;
+        }
+        let is_setting = matches!(place, Place::Plain(_));
+        let in_flow = self.open.last().is_some_and(|open| open.is_flow);
+        // In brackets a lost comma leaves a blank; elsewhere a lost line's end leaves the next line's indentation.
+        let apart = match in_flow {
+            true => text.split_whitespace().nth(1).is_some(),
+            false => text.contains("  "),
+        };
+        (is_setting && apart) || self.settings.has_secrets_name(text)
     }
 }
 

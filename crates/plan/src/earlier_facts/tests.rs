@@ -16,10 +16,15 @@ flows:
 
 /// A plan of only one of four hosts.
 fn plan(on: &str) -> Plan {
+    plan_with(on, "fact os x\nfact ca false\n", "fact cert x\n")
+}
+
+/// The same, with these scripts to ask for facts and to make keys.
+fn plan_with(on: &str, facts: &str, key: &str) -> Plan {
     let recipe = recipe(&[
         ("recipe.yaml", RECIPE),
-        ("scripts/facts.sh", "fact os x\nfact ca false\n"),
-        ("scripts/key.sh", "fact cert x\n"),
+        ("scripts/facts.sh", facts),
+        ("scripts/key.sh", key),
         ("scripts/up.sh", "if true; then fact \"up\" true; fi\n"),
         ("scripts/late.sh", "fact odd x\n"),
     ]);
@@ -94,6 +99,49 @@ fn what_left_out_hosts_would_have_told_is_missing_where_no_run_knows_it() {
     );
     let by_script: Vec<bool> = lacks.iter().map(|lacks| lacks.by_facts_script).collect();
     assert_eq!(by_script, [false, true, false]);
+}
+
+#[test]
+fn a_script_that_puts_names_together_may_tell_what_no_other_names() {
+    let plan = plan_with(
+        "a1",
+        "fact os x\nfact ca false\n",
+        "for name in cert; do fact \"$name\" x; done\n",
+    );
+    let (_, lacks) = FactSearch::new(&plan).end();
+    // `odd` is named by a script that comes too late: the other one may have told it before.
+    assert_eq!(
+        missing(&lacks),
+        [
+            row("cert", "use", "a2 a3"),
+            row("odd", "use", "a2 a3"),
+            row("os", "use", "a2 a3 b1"),
+            row("up", "use", "a2 b1"),
+        ]
+    );
+    // It came to its end and told nothing: then there is nothing to tell.
+    let mut search = FactSearch::new(&plan);
+    search.look_at(&run(&plan, "r1", &[("a2", &[], &["key"])]));
+    let (known, _) = search.end();
+    assert_eq!(known["a2"]["cert"].value, None);
+    assert!(!known["a2"].contains_key("os"));
+}
+
+#[test]
+fn what_fact_calls_counts_as_fact() {
+    for (key, cert, odd) in [
+        ("px_tell fact cert x\n", true, false),
+        ("px_tell 'fact' \"cert\" x\n", true, false),
+        ("px_tell fact \"$name\" x\n", true, true),
+        ("px_tell \"$kind\" cert x\n", true, true),
+        ("px_tell changed cert\n", false, false),
+        ("px_tell changed \"$cert\"\n", false, false),
+    ] {
+        let plan = plan_with("a1", "fact os x\n", key);
+        let (_, lacks) = FactSearch::new(&plan).end();
+        let lacks = |fact: &str| lacks.iter().any(|lacks| lacks.fact == fact);
+        assert_eq!((lacks("cert"), lacks("odd")), (cert, odd), "{key}");
+    }
 }
 
 #[test]

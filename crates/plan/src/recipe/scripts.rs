@@ -151,15 +151,32 @@ pub(crate) fn facts_told(text: &str) -> FactsTold<'_> {
         others: false,
     };
     for words in text.lines().flat_map(|line| commands(line).0) {
-        if let [(_, "fact"), (_, fact), ..] = words.as_slice() {
-            if is_literal(fact) {
-                told.named.insert(unquoted(fact));
-            } else {
-                told.others = true;
-            }
+        let fact = match words.as_slice() {
+            [(_, "fact"), (_, fact), ..] => *fact,
+            // What `fact` itself calls.
+            [(_, "px_tell"), (_, word), (_, fact), ..] if unquoted(word) == "fact" => *fact,
+            // It may tell a fact, of whatever name.
+            [(_, "px_tell"), (_, word), _, ..] if !is_literal(word) => *word,
+            _ => continue,
+        };
+        if is_literal(fact) {
+            told.named.insert(unquoted(fact));
+        } else {
+            told.others = true;
         }
     }
     told
+}
+
+/// Whether a script's first line asks for sh; none where it asks for nothing.
+pub(super) fn asks_for_sh(text: &str) -> Option<bool> {
+    let program = text.lines().next()?.strip_prefix("#!")?;
+    let mut words = program.split_whitespace();
+    let shell = match words.next() {
+        Some(env) if env.ends_with("/env") => words.next(),
+        shell => shell,
+    };
+    Some(shell.is_some_and(|shell| shell.rsplit('/').next() == Some("sh")))
 }
 
 struct Script<'a> {
@@ -199,15 +216,7 @@ impl Script<'_> {
 
     fn check_first_line(&mut self, text: &str) {
         let line = text.lines().next().unwrap_or_default();
-        let Some(program) = line.strip_prefix("#!") else {
-            return;
-        };
-        let mut words = program.split_whitespace();
-        let shell = match words.next() {
-            Some(env) if env.ends_with("/env") => words.next(),
-            shell => shell,
-        };
-        if shell.is_none_or(|shell| shell.rsplit('/').next() != Some("sh")) {
+        if asks_for_sh(text) == Some(false) {
             self.error(
                 "recipe::shebang",
                 Span::new(0, line.len()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Recipe;
+use super::scripts::asks_for_sh;
 use crate::plan::{Action, PutSource};
 use crate::problem::{Problem, Problems, Severity};
 use crate::source::{SourceFile, Span};
@@ -83,13 +84,7 @@ fn scripts(recipe: &Recipe) -> BTreeMap<&str, Severity> {
 /// Whether a shell is to be asked: what is wrong with the others was told, or they are none of its business.
 fn is_readable(source: &SourceFile, severity: Severity) -> bool {
     let text = source.text();
-    let for_sh = match text.lines().next().and_then(|line| line.strip_prefix("#!")) {
-        Some(program) => {
-            let mut words = program.split_whitespace();
-            words.next().is_some_and(|word| word.ends_with("/sh"))
-        }
-        None => severity == Severity::Error,
-    };
+    let for_sh = asks_for_sh(text).unwrap_or(severity == Severity::Error);
     for_sh && !text.trim().is_empty() && !text.contains("\r\n")
 }
 

@@ -1,7 +1,7 @@
 //! What is wrong with a text that is not YAML, and what was most likely meant.
 
-use super::MAX_DEPTH;
-use super::parse::hides;
+use super::parse::{hides, read};
+use super::{Kind, MAX_DEPTH};
 use crate::problem::Problem;
 use crate::source::{SourceFile, Span};
 
@@ -37,11 +37,9 @@ pub(super) fn syntax_problem(
             value,
             "quotes have to be around all of it",
         );
-        let whole = match (written.contains('\''), written.contains('"')) {
-            _ if written.is_empty() || hides(source, shown, value) => None,
-            (false, _) => Some(format!("'{written}'")),
-            (true, false) => Some(format!("\"{written}\"")),
-            (true, true) => None,
+        let whole = match hides(source, shown, value) {
+            true => None,
+            false => wholly_quoted(written),
         };
         return problem.help(match whole {
             Some(whole) => format!("write {whole}"),
@@ -177,6 +175,7 @@ fn quoted_in_part(text: &str, byte: usize) -> Option<Span> {
     let lead = before.get(colon + 2..)?;
     let start = line.start + colon + 2 + (lead.len() - lead.trim_start().len());
     let value = text.get(start..line.end)?;
+    let value = value.get(..comment_start(value))?;
     // Inside of brackets the value ends where the next key or the bracket's end comes.
     let end = match before.get(..colon)?.contains(['{', '[']) {
         false => value.len(),
@@ -192,6 +191,56 @@ fn quoted_in_part(text: &str, byte: usize) -> Option<Span> {
     };
     let length = value.get(..end)?.trim_end().len();
     Some(Span::new(start, start + length))
+}
+
+/// Where the comment behind a value starts, or the value's end.
+fn comment_start(value: &str) -> usize {
+    let mut quote = None;
+    let mut blank = false;
+    for (at, c) in value.char_indices() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            None if c == '#' && blank => return at,
+            None => {}
+        }
+        blank = matches!(c, ' ' | '\t');
+    }
+    value.len()
+}
+
+/// A value that is in quotes in part with quotes around all of it; none where nobody can say what was meant, or
+/// where it would be read as something else.
+fn wholly_quoted(written: &str) -> Option<String> {
+    let whole = match (written.contains('\''), written.contains('"')) {
+        (true, true) => return None,
+        (false, _) => format!("'{written}'"),
+        (true, false) => format!("\"{written}\""),
+    };
+    let read = read(&SourceFile::new("", whole.as_str())).0?;
+    let same = read.kind == Kind::Text(written.to_owned());
+    (same && !written.is_empty() && quotes_pair(written)).then_some(whole)
+}
+
+/// Whether every quote is closed, and a word nowhere follows at once: of `"a == "b""` the first and the last quote
+/// were meant to be around all of it.
+fn quotes_pair(written: &str) -> bool {
+    let mut quote = None;
+    let mut closed = false;
+    for c in written.chars() {
+        let is_quote = matches!(c, '"' | '\'');
+        if closed && (is_quote || c.is_alphanumeric() || c == '_') {
+            return false;
+        }
+        closed = quote == Some(c);
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if is_quote => quote = Some(c),
+            _ => {}
+        }
+    }
+    quote.is_none()
 }
 
 pub(super) fn too_deep(source: &SourceFile, span: Span) -> Problem {

@@ -225,6 +225,47 @@ fn a_value_that_is_in_quotes_in_part() {
 }
 
 #[test]
+fn what_to_write_in_quotes_is_right_or_not_said() {
+    let help = |text: &str| {
+        let told = problems(text);
+        let help = told
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("help: "));
+        help.unwrap_or_default().to_owned()
+    };
+    for (text, write) in [
+        (
+            "when: \"ca\" in host.labels # only in CA\n",
+            "'\"ca\" in host.labels'",
+        ),
+        ("when: \"a #b\" in x # it's {so}\n", "'\"a #b\" in x'"),
+        ("{ when: \"ca\" in x } # {why}\n", "'\"ca\" in x'"),
+        ("when: \"a\" in x#y\n", "'\"a\" in x#y'"),
+        (
+            "when: \"a\" == \"b\" or \"\" == c\n",
+            "'\"a\" == \"b\" or \"\" == c'",
+        ),
+        ("when: \"a\\\\d\" in x\n", "'\"a\\\\d\" in x'"),
+    ] {
+        assert_eq!(help(text), format!("write {write}"), "{text}");
+    }
+    for text in [
+        "when: \"host.name == \"etcd1\"\"\n",
+        "when: \"\"etcd1\" == host.name\"\n",
+        "when: \"a == \"b\" or c\" # d\n",
+        "when: 'a\\d' in x\n",
+        "when: 'a\\n' in x\n",
+        "when: \"a\" in x\" # y\n",
+    ] {
+        assert!(
+            help(text).starts_with("put all of the value"),
+            "{text}: {}",
+            help(text)
+        );
+    }
+}
+
+#[test]
 fn a_value_that_must_not_be_seen_is_not_repeated() {
     let text = "when: \"ca\" in HUNTER2\n";
     let source = SourceFile::new("x.yaml", text);

@@ -57,6 +57,11 @@ fn a_secret_that_lost_its_name_or_its_quotes_is_blanked() {
         format!("NODES_W=\"54.0.0.4 PASSWORD={CORE}\"\n"),
         format!("PORT=x\n# PASSWORD={CORE}\n"),
         format!("my-{CORE}=1\n"),
+        format!("MOTTO=\"abcZONK={CORE}\"\nPORT=x\n"),
+        format!("MOTTO=abcZONK={CORE}\nPORT=x\n"),
+        format!("MOTTO=abcPASSWROD={CORE}\nPORT=x\n"),
+        format!("PORT=xyzPASSWROD={CORE}\n"),
+        format!("RETRIES=xyzPASSWORD={CORE}\n"),
     ] {
         let text = format!("{GOOD}{lines}");
         let problems = told(&text);

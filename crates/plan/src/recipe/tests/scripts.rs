@@ -92,6 +92,21 @@ fn every_script_is_read_once_and_nothing_else_is() {
 }
 
 #[test]
+fn a_first_line_that_looks_for_sh_asks_for_it_as_well() {
+    let (one, two) = ("#!/usr/bin/env sh\necho one\n", "#! /bin/env sh -e\ntrue\n");
+    let (told, asked) = said(one, two, &[]);
+    assert_eq!(told, "");
+    assert!(asked.iter().any(|text| text == one) && asked.iter().any(|text| text == two));
+    let (told, asked) = said(
+        "#!/usr/bin/env bash\necho one\n",
+        "#!/usr/bin/env\ntrue\n",
+        &[],
+    );
+    assert_eq!(told.matches("recipe::shebang").count(), 2, "{told}");
+    assert_eq!(asked.len(), 2, "{asked:?}");
+}
+
+#[test]
 fn what_a_shell_cannot_read_is_told_at_its_line() {
     let answers = [
         (
