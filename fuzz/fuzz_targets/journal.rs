@@ -1,20 +1,9 @@
-//! A journal that is read back, by `show` and by `resume`: what is read, and all that is made of it.
+//! A journal that is read back, by `show` and by `resume`.
 
 #![no_main]
 
-#[path = "../looking.rs"]
-mod looking;
-
-use std::sync::{Arc, LazyLock};
-
 use libfuzzer_sys::fuzz_target;
-use phalanx_events::journal;
-use phalanx_plan::Plan;
-
-static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
-    let plan = include_bytes!("../seeds/plan/plan.json");
-    Arc::new(serde_json::from_slice(plan).expect("the seed is a plan"))
-});
+use phalanx_events::{RunState, journal};
 
 fuzz_target!(|data: &[u8]| {
     let shown = journal::read(data);
@@ -31,6 +20,6 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     if let Ok(journal) = shown {
-        looking::look(&PLAN, &journal.events);
+        RunState::of(&journal.events);
     }
 });
