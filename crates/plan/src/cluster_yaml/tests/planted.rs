@@ -84,6 +84,11 @@ fn a_secret_that_lost_its_name_or_its_quotes_is_blanked() {
         format!("\n  port: 80  zonk {CORE}\n"),
         format!("\n  port: 80 Token {CORE}\n"),
         format!("\n  port:\n    zonk: {CORE}\n"),
+        format!(
+            "\n  # token: x  token:\n    {}: {}\n",
+            &CORE[..6],
+            &CORE[6..]
+        ),
         format!("token:{CORE}"),
         format!("[ {CORE} ]"),
         format!("\n  tokne: {CORE}\n  motto: \"abc\n  port: 80\n"),
