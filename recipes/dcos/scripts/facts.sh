@@ -170,7 +170,8 @@ if [ "$PX_ROLE" = bootstrap ]; then
     differ=
     unsure=none
     [ ! -r "${list%/sums/served}/looked" ] || read -r unsure <"${list%/sums/served}/looked"
-    mark=$unsure
+    mark=${unsure:-none}
+    unsure=$mark
     if [ -e "$list" ]; then
         unsure=
         before=

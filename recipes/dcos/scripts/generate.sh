@@ -15,6 +15,7 @@ cd "$work" || fail "there is no folder $work"
 installer=dcos_generate_config.sh
 settled=none
 [ ! -r looked ] || read -r settled <looked
+settled=${settled:-none} # a power loss may leave an empty file
 newline='
 '
 
