@@ -170,6 +170,35 @@ fn without_its_list_a_resumed_run_is_stopped_and_a_new_one_makes_all_anew() {
 }
 
 #[test]
+fn a_run_that_finds_all_as_it_was_made_writes_nothing() {
+    let plan = plan();
+    for shell in SHELLS {
+        let run = || Run {
+            plan: &plan,
+            shell,
+            facts: Facts::new(),
+            told: Facts::new(),
+        };
+        let host = compared().with("PX_ROLE", "bootstrap");
+        let mut first = run();
+        first.hears(&host, "scripts/facts.sh");
+        first.hears(&host, "scripts/generate.sh");
+        let mark = fs::read_to_string(host.path("1.8.8/looked")).unwrap();
+        let mut second = run();
+        second.hears(&host, "scripts/facts.sh");
+        assert_eq!(second.facts["served_unsure"], "");
+        let host = host.with("PX_FACT_SERVED_UNSURE", "");
+        second.hears(&host, "scripts/generate.sh");
+        assert_eq!(second.facts["served_settled"], "");
+        assert_eq!(fs::read_to_string(host.path("1.8.8/looked")).unwrap(), mark);
+        assert!(!second.is_stopped() && !resumed(&second, &host).is_stopped());
+        // What is removed later is found in both.
+        fs::remove_file(host.path("1.8.8/sums/served")).unwrap();
+        assert!(resumed(&first, &host).is_stopped() && resumed(&second, &host).is_stopped());
+    }
+}
+
+#[test]
 fn where_the_list_is_gone_only_recheck_stops_the_run_and_says_how_to_go_on() {
     let plan = plan();
     for shell in SHELLS {

@@ -288,7 +288,8 @@ tell() {
     read -r packages <sums/packages || packages=
     fact cluster_packages "${packages:-none}"
     # Whoever did not know when that was the mark knows now; a later look finds another one: facts.sh.
-    if ! read -r mark </proc/sys/kernel/random/uuid || ! printf '%s\n' "$mark" >looked.new || ! mv looked.new looked; then
+    if [ -n "$settled" ] && { ! read -r mark </proc/sys/kernel/random/uuid ||
+        ! printf '%s\n' "$mark" >looked.new || ! mv looked.new looked; }; then
         fail "could not write to $work"
     fi
     fact served_settled "$settled"
@@ -339,6 +340,8 @@ if [ -e "$list" ]; then
         open_served
         note_state
         already "what the nodes install from is there, as it was made"
+        # The first look knew it too: nothing is to settle, and nothing is written.
+        [ -n "${PX_FACT_SERVED_UNSURE-unknown}" ] || settled=
         tell
         exit 0
     fi
