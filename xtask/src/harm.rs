@@ -130,7 +130,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     let text = format!(
         "`cargo xtask campaign harm`, {}. Two operators at once on real hosts: [two-at-once](campaigns/two-at-once.md). Any bytes \
-         for what reads files and answers of others: `cargo xtask campaign fuzz`.\n\n{}",
+         for what reads files and answers of others: [fuzz](campaigns/fuzz.md).\n\n{}",
         jiff::Zoned::now().date(),
         table.markdown()
     );
