@@ -32,7 +32,10 @@ fn etcd() -> Site {
 
 /// What was said, without the bar that a wrapped message has at its side.
 fn words(said: &str) -> String {
-    let words = said.split_whitespace().filter(|word| *word != "│");
+    // How lines are broken, with what the locale's letters have for it.
+    let words = said
+        .split_whitespace()
+        .filter(|word| !["│", "|"].contains(word));
     words.collect::<Vec<_>>().join(" ")
 }
 
