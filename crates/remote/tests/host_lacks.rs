@@ -103,6 +103,8 @@ async fn a_host_that_can_start_no_process_is_told_as_that() {
         ))
         .await;
         match began {
+            // With one or two processes less than it needs, it begins and dies of that: no more is known of it.
+            Ok(end) if end.state == JobState::Died => assert!(processes < 100),
             Ok(end) => {
                 assert_eq!(end.state, JobState::Ended(0));
                 ended += 1;
