@@ -2,12 +2,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod host;
+
 use std::process::Command;
 
-use phalanx_plan::cluster_yaml::read_yaml;
+use host::planned::install;
+use phalanx_plan::Plan;
 use phalanx_plan::plan::Facts;
-use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
 
 const HOSTS: &str = "\
 hosts:
@@ -20,28 +21,9 @@ hosts:
 
 /// A plan of the flow `install` for a cluster called `name`.
 fn plan(name: &str, settings: &str) -> Plan {
-    let (recipe, problems) = Recipe::read(&RecipeFiles::new(
-        "dcos",
-        phalanx_recipes::find("dcos").unwrap(),
-    ));
-    assert_eq!(problems.to_plain_text(), "");
-    let text = format!("cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n");
-    let shown_settings = recipe.as_ref().unwrap().shown_settings();
-    let context = ReadContext {
-        home: None,
-        key_file: &|_| KeyFile::Missing,
-        settings: &shown_settings,
-        recipe: "dcos",
-    };
-    let (cluster, problems) = read_yaml(&SourceFile::new("phalanx.yaml", text), &context);
-    assert_eq!(problems.to_plain_text(), "");
-    let request = PlanRequest {
-        flow: "install".into(),
-        ..PlanRequest::default()
-    };
-    build(&cluster.unwrap(), &recipe.unwrap(), &request)
-        .unwrap_or_else(|problems| panic!("{}", problems.to_plain_text()))
-        .0
+    install(&format!(
+        "cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n"
+    ))
 }
 
 /// Path and text of the n-th file that `generate` puts on the bootstrap node.

@@ -8,11 +8,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use host::bootstrap::{bootstrap, calls, first_look, generated};
+use host::planned::install;
 use host::{Host, SHELLS};
-use phalanx_plan::cluster_yaml::read_yaml;
+use phalanx_plan::Plan;
 use phalanx_plan::plan::Facts;
-use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
 
 const CLUSTER: &str = "\
 cluster: x
@@ -23,27 +22,7 @@ hosts:
 ";
 
 fn plan() -> Plan {
-    let (recipe, problems) = Recipe::read(&RecipeFiles::new(
-        "dcos",
-        phalanx_recipes::find("dcos").unwrap(),
-    ));
-    assert_eq!(problems.to_plain_text(), "");
-    let shown_settings = recipe.as_ref().unwrap().shown_settings();
-    let context = ReadContext {
-        home: None,
-        key_file: &|_| KeyFile::Missing,
-        settings: &shown_settings,
-        recipe: "dcos",
-    };
-    let (cluster, problems) = read_yaml(&SourceFile::new("phalanx.yaml", CLUSTER), &context);
-    assert_eq!(problems.to_plain_text(), "");
-    let request = PlanRequest {
-        flow: "install".into(),
-        ..PlanRequest::default()
-    };
-    build(&cluster.unwrap(), &recipe.unwrap(), &request)
-        .unwrap_or_else(|problems| panic!("{}", problems.to_plain_text()))
-        .0
+    install(CLUSTER)
 }
 
 /// A run as the bootstrap node sees it: what it has told, and whether `recheck` is to stop it.
@@ -55,7 +34,16 @@ struct Run<'a> {
     told: Facts,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, shell: &'a [&'a str]) -> Self {
+        Self {
+            plan,
+            shell,
+            facts: Facts::new(),
+            told: Facts::new(),
+        }
+    }
+
     /// Output of a script that ends well, whose facts are taken over.
     fn hears(&mut self, host: &Host, script: &str) -> String {
         let (status, said) = host.run_in(self.shell, "dcos", script);
@@ -120,12 +108,7 @@ fn without_its_list_a_resumed_run_is_stopped_and_a_new_one_makes_all_anew() {
     ];
     for shell in SHELLS {
         for removed in removed {
-            let run = || Run {
-                plan: &plan,
-                shell,
-                facts: Facts::new(),
-                told: Facts::new(),
-            };
+            let run = || Run::new(&plan, shell);
             let host = compared().with("PX_ROLE", "bootstrap");
             let mut first = run();
             first.hears(&host, "scripts/facts.sh");
@@ -173,12 +156,7 @@ fn without_its_list_a_resumed_run_is_stopped_and_a_new_one_makes_all_anew() {
 fn a_run_that_finds_all_as_it_was_made_writes_nothing() {
     let plan = plan();
     for shell in SHELLS {
-        let run = || Run {
-            plan: &plan,
-            shell,
-            facts: Facts::new(),
-            told: Facts::new(),
-        };
+        let run = || Run::new(&plan, shell);
         let host = compared().with("PX_ROLE", "bootstrap");
         let mut first = run();
         first.hears(&host, "scripts/facts.sh");
@@ -202,12 +180,7 @@ fn a_run_that_finds_all_as_it_was_made_writes_nothing() {
 fn where_the_list_is_gone_only_recheck_stops_the_run_and_says_how_to_go_on() {
     let plan = plan();
     for shell in SHELLS {
-        let mut run = Run {
-            plan: &plan,
-            shell,
-            facts: Facts::new(),
-            told: Facts::new(),
-        };
+        let mut run = Run::new(&plan, shell);
         let host = node(shell);
         fs::remove_file(host.path("1.8.8/sums/served")).unwrap();
         run.hears(&host, "scripts/facts.sh");
@@ -236,12 +209,7 @@ fn compared() -> Host {
 fn in_a_first_run_nothing_stops_it() {
     let plan = plan();
     for shell in SHELLS {
-        let mut run = Run {
-            plan: &plan,
-            shell,
-            facts: Facts::new(),
-            told: Facts::new(),
-        };
+        let mut run = Run::new(&plan, shell);
         let host = compared().with("PX_ROLE", "bootstrap");
         run.hears(&host, "scripts/facts.sh");
         let (status, said) = run.runs(compared(), "scripts/compare.sh");
@@ -310,12 +278,7 @@ fn what_was_compared_once_is_not_read_again() {
 fn a_disk_that_is_too_slow_for_the_first_look_is_left_to_generate() {
     let plan = plan();
     for shell in SHELLS {
-        let mut run = Run {
-            plan: &plan,
-            shell,
-            facts: Facts::new(),
-            told: Facts::new(),
-        };
+        let mut run = Run::new(&plan, shell);
         let host = node(shell);
         let state = host.path("1.8.8/sums/served.state");
         fs::remove_file(&state).unwrap();

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod bootstrap;
+pub(crate) mod planned;
 
 use std::collections::BTreeMap;
 use std::fs;
