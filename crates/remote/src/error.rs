@@ -171,13 +171,18 @@ impl ConnectError {
             | Self::KnownHosts { source, .. }
                 if is_out_of_files(&source) =>
             {
-                Self::OwnFiles {
-                    address,
-                    limit: open_files(&source),
-                    source,
-                }
+                Self::out_of_files(address, source)
             }
             other => other,
+        }
+    }
+
+    /// This machine is out of files.
+    pub(crate) fn out_of_files(address: String, source: std::io::Error) -> Self {
+        Self::OwnFiles {
+            address,
+            limit: open_files(&source),
+            source,
         }
     }
 

@@ -9,11 +9,11 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 
-use super::agent::{Agent, AgentSigner};
+use super::agent::{Agent, AgentError, AgentSigner};
 use super::handler::{HostHandler, SharedSeen};
 use super::keys::{FileKey, ForAgent, KeyError, KeyFiles, as_word};
 use super::target::SshTarget;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, is_out_of_files};
 
 /// Logs in with the first key that the host takes: those that were asked for, the agent's others where
 /// they may be offered, the default ones. A server counts what it is offered and ends the login after a few
@@ -101,7 +101,7 @@ impl Login<'_> {
                         return Ok(());
                     }
                 }
-                Err(error) => self.looked.push(format!("{} ({error})", path.display())),
+                Err(error) => self.unusable(path, error)?,
             }
         }
         if target.agent_keys
@@ -120,10 +120,28 @@ impl Login<'_> {
                 Err(error @ KeyError::Absent) => {
                     self.absent.push(format!("{} ({error})", path.display()));
                 }
-                Err(error) => self.looked.push(format!("{} ({error})", path.display())),
+                Err(error) => self.unusable(path, error)?,
             }
         }
         Err(Stop::NotTaken)
+    }
+
+    /// Notes that a file's key is of no use. That this machine can open no more files says nothing of the
+    /// key: it may well be the right one.
+    fn unusable(&mut self, path: &Path, error: KeyError) -> Result<(), Stop> {
+        match error {
+            KeyError::Unreadable(source) if is_out_of_files(&source) => {
+                Err(self.out_of_files(source))
+            }
+            error => {
+                self.looked.push(format!("{} ({error})", path.display()));
+                Ok(())
+            }
+        }
+    }
+
+    fn out_of_files(&self, source: std::io::Error) -> Stop {
+        Stop::Failed(ConnectError::out_of_files(self.target.endpoint(), source))
     }
 
     /// Tries a file's key; through the agent, where the file alone can't sign.
@@ -153,7 +171,10 @@ impl Login<'_> {
                 self.looked.push(useless(path, why, &missing, ""));
                 Ok(Taken::No)
             }
-            Err(missing) => {
+            Err(AgentError::OutOfFiles(number)) => {
+                Err(self.out_of_files(std::io::Error::from_raw_os_error(number)))
+            }
+            Err(AgentError::Useless(missing)) => {
                 self.looked
                     .push(useless(path, why, &missing, "`eval \"$(ssh-agent)\"` and "));
                 Ok(Taken::No)
@@ -170,7 +191,10 @@ impl Login<'_> {
     ) -> Result<Taken, Stop> {
         let open = match agent.open().await {
             Ok(open) => open,
-            Err(why) => {
+            Err(AgentError::OutOfFiles(number)) => {
+                return Err(self.out_of_files(std::io::Error::from_raw_os_error(number)));
+            }
+            Err(AgentError::Useless(why)) => {
                 self.looked.push(why);
                 return Ok(Taken::No);
             }
