@@ -7,6 +7,7 @@ mod facts_awaited;
 mod files;
 mod flows;
 mod foreign;
+mod gates;
 mod limits;
 mod line_ends;
 mod model;
@@ -14,19 +15,20 @@ mod named_files;
 mod puts;
 mod reader;
 mod schema;
-mod schema_words;
 mod scripts;
-mod settings_file;
+mod secret_stages;
+mod stages;
 mod syntax;
 mod unread;
 
-pub(crate) use conditions::{fault_problem, inside};
 pub use counts::Counts;
 pub use files::RecipeFiles;
-pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
+pub use model::{Flow, Recipe, Role, Stage};
 pub use schema::recipe_schema;
 pub(crate) use scripts::facts_told;
 pub use syntax::{Shell, Verdict};
+
+use std::collections::BTreeSet;
 
 use crate::problem::Problems;
 
@@ -60,6 +62,11 @@ impl Recipe {
         problems.sort();
         let recipe = recipe.filter(|_| !problems.has_errors());
         (recipe, problems)
+    }
+
+    /// The checks that its scripts tell problems of, as far as a look at their text tells.
+    pub fn checks(&self) -> BTreeSet<String> {
+        scripts::checks(self)
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flow, Recipe, Role, Stage, scripts};
 use crate::ids::RoleName;
-use crate::plan::{Action, Gate};
 use crate::problem::{Problem, Problems};
+use crate::stage_parts::{Action, Gate};
 
 /// In a flow with more stages, each counted for every role that takes part, nobody looks: it takes the square of it.
 const MOST_PARTS: usize = 1000;

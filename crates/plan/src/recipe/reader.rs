@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flows::FlowReader;
 use super::foreign;
-use super::settings_file;
+use super::secret_stages::check_secret_stages;
 use super::unread::Unread;
-use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
+use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role};
 use crate::cluster::Spanned;
-use crate::expression::is_reserved;
-use crate::ids::{RoleName, is_plain_name};
-use crate::plan::{Allowance, FactKind};
+use crate::fact_kind::FactKind;
+use crate::ids::RoleName;
+use crate::naming::{check_plain, name_fault, unknown};
 use crate::problem::{Problem, Problems};
-use crate::source::{SourceFile, Span};
+use crate::settings::{self, SettingsLine};
+use crate::source::Span;
+use crate::stage_parts::Allowance;
 use crate::suggest::did_you_mean;
 use crate::yaml::{self, Fields, Kind, Node, Reader};
 
@@ -94,12 +96,7 @@ impl RecipeReader<'_> {
             unread: &mut self.unread,
         };
         let flows = flow_reader.flows(root, fields);
-        settings_file::check_secret_stages(
-            &settings,
-            &flows,
-            &self.unread,
-            &mut self.yaml.problems,
-        );
+        check_secret_stages(&settings, &flows, &self.unread, &mut self.yaml.problems);
         Some(Recipe {
             source: self.yaml.source.clone(),
             files: self.files.clone(),
@@ -139,22 +136,7 @@ impl RecipeReader<'_> {
     /// A text that can be a name.
     fn plain_name(&mut self, node: &Node, what: &str) -> Option<String> {
         let name = self.yaml.text(node, what)?;
-        self.check_plain(&name.value, name.span, what)
-            .then_some(name.value)
-    }
-
-    fn check_plain(&mut self, name: &str, span: Span, what: &str) -> bool {
-        let plain = is_plain_name(name);
-        if !plain {
-            self.yaml.error(
-                "recipe::name",
-                span,
-                format!("`{}` can't be {what}", name.escape_debug()),
-                "not a plain name",
-                "use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64",
-            );
-        }
-        plain
+        check_plain(&mut self.yaml, &name.value, name.span, what).then_some(name.value)
     }
 
     fn roles(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Role> {
@@ -184,7 +166,7 @@ impl RecipeReader<'_> {
                 );
                 continue;
             }
-            if !self.check_plain(&key.text, key.span, "a role's name") {
+            if !check_plain(&mut self.yaml, &key.text, key.span, "a role's name") {
                 continue;
             }
             let what = format!("the role `{}`", key.text);
@@ -274,7 +256,7 @@ impl RecipeReader<'_> {
                 );
                 continue;
             }
-            self.check_plain(&key.text, key.span, "a group's name");
+            check_plain(&mut self.yaml, &key.text, key.span, "a group's name");
             let what = format!("the group `{}`", key.text);
             let members = self.yaml.texts(node, &what).unwrap_or_default();
             let mut set = BTreeSet::new();
@@ -304,7 +286,10 @@ impl RecipeReader<'_> {
             return nothing;
         };
         if matches!(node.kind, Kind::Text(_)) {
-            return (self.file(node, "`facts`", "script"), BTreeMap::new());
+            return (
+                self.files.named(&mut self.yaml, node, "`facts`", "script"),
+                BTreeMap::new(),
+            );
         }
         const KEYS: [&str; 2] = ["run", "names"];
         self.unread.facts = node.as_map().is_none_or(|entries| {
@@ -327,7 +312,7 @@ impl RecipeReader<'_> {
         };
         let script = fields
             .get("run")
-            .and_then(|node| self.file(node, "`run`", "script"));
+            .and_then(|node| self.files.named(&mut self.yaml, node, "`run`", "script"));
         let mut kinds = BTreeMap::new();
         let names = fields.get("names");
         self.unread.facts |= names.is_some_and(|node| node.as_map().is_none());
@@ -392,19 +377,6 @@ impl RecipeReader<'_> {
         fault.is_none()
     }
 
-    /// The path of a file of the recipe, which must be there.
-    pub(super) fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
-        let path = self.yaml.text(node, what)?;
-        check_file(
-            self.files,
-            self.yaml.source,
-            &path,
-            kind,
-            &mut self.yaml.problems,
-        )
-        .then_some(path.value)
-    }
-
     fn settings(
         &mut self,
         fields: Fields<'_>,
@@ -430,8 +402,16 @@ impl RecipeReader<'_> {
                 continue;
             };
             found = true;
-            let (read, problems) =
-                settings_file::read(self.files, path, line, facts, self.unread.facts);
+            let source = match self.files.text(path) {
+                Some(Ok(source)) => source,
+                Some(Err(problem)) => {
+                    self.unread.settings = true;
+                    self.yaml.problems.push(problem);
+                    continue;
+                }
+                None => continue,
+            };
+            let (read, problems) = settings::read(&source, line, facts, self.unread.facts);
             self.yaml.problems.extend(problems);
             self.unread.settings |= read.as_ref().is_none_or(|line| !line.is_read());
             lines.extend(read);
@@ -473,78 +453,4 @@ fn is_playbook(root: &Node) -> bool {
     ["hosts", "tasks", "roles", "import_playbook"]
         .iter()
         .any(|key| has(key))
-}
-
-/// Why an expression could not name it, and what to write.
-pub(super) fn name_fault(name: &str) -> Option<(&'static str, &'static str)> {
-    let mut chars = name.chars();
-    let fits = chars
-        .next()
-        .is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !fits || name.len() > 64 {
-        return Some((
-            "expressions and scripts could not name it",
-            "use small letters, digits and `_`, a letter first, at most 64",
-        ));
-    }
-    let word = matches!(
-        name,
-        "and" | "or" | "not" | "in" | "is" | "if" | "else" | "true" | "false" | "none" | "loop"
-    );
-    (word || is_reserved(name)).then_some((
-        "it means something else in expressions",
-        "call it something else",
-    ))
-}
-
-/// That there is no such role, group, stage...
-pub(super) fn unknown<'a>(
-    source: &SourceFile,
-    name: &Spanned<String>,
-    what: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Problem {
-    let known: Vec<&str> = known.collect();
-    let problem = Problem::error(
-        "recipe::unknown",
-        format!("there is no {what} `{}`", name.value.escape_debug()),
-    )
-    .at(source, name.span, format!("unknown {what}"));
-    match did_you_mean(&name.value, known.iter().copied()) {
-        Some(close) => problem.help(format!("did you mean `{close}`?")),
-        None if known.is_empty() || known.len() > 12 => problem,
-        None => problem.help(format!("there is `{}`", known.join("`, `"))),
-    }
-}
-
-/// Says so where the recipe has no such file.
-pub(super) fn check_file(
-    files: &RecipeFiles,
-    source: &SourceFile,
-    path: &Spanned<String>,
-    kind: &str,
-    problems: &mut Problems,
-) -> bool {
-    match files.text(&path.value) {
-        Some(Ok(_)) => true,
-        Some(Err(problem)) => {
-            problems.push(problem);
-            false
-        }
-        None => {
-            problems.push_error(|| {
-                let problem = Problem::error(
-                    "recipe::no-file",
-                    format!("there is no {kind} `{}`", path.value.escape_debug()),
-                )
-                .at(source, path.span, "no such file in the recipe");
-                match did_you_mean(&path.value, files.paths()) {
-                    Some(close) => problem.help(format!("did you mean `{close}`?")),
-                    None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
-                }
-            });
-            false
-        }
-    }
 }

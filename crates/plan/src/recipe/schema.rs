@@ -68,13 +68,30 @@ pub fn recipe_schema() -> Value {
                 "type": "object",
                 "description": "Named lists of stages, read from top to bottom.",
                 "additionalProperties": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": { "$ref": "#/$defs/stage" }
+                    "oneOf": [
+                        { "$ref": "#/$defs/stages" },
+                        {
+                            "type": "object",
+                            "required": ["stages"],
+                            "additionalProperties": false,
+                            "properties": {
+                                "changes": {
+                                    "description": "Whether it changes hosts; unless said, `check` and `verify` change nothing, and all else does.",
+                                    "enum": ["nothing", "hosts"]
+                                },
+                                "stages": { "$ref": "#/$defs/stages" }
+                            }
+                        }
+                    ]
                 }
             }
         },
         "$defs": {
+            "stages": {
+                "type": "array",
+                "minItems": 1,
+                "items": { "$ref": "#/$defs/stage" }
+            },
             "role": {
                 "type": ["object", "null"],
                 "additionalProperties": false,

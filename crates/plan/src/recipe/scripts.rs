@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Recipe;
-use super::reader::unknown;
 use super::unread::Unread;
 use crate::cluster::Spanned;
-use crate::environment::variable_name;
-use crate::plan::{Action, PutSource};
+use crate::naming::unknown;
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
+use crate::stage_parts::{Action, PutSource};
 use crate::suggest::did_you_mean;
+use crate::variables::variable_name;
 
 /// Folders whose files are there to be used by a stage.
 const FOLDERS: [&str; 3] = ["scripts/", "templates/", "files/"];
