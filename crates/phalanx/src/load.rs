@@ -113,18 +113,17 @@ fn read_with(
     let source = cluster_source::read(path)?;
     let folder = cluster_source::folder(path);
     let yaml = cluster_source::is_yaml(path, &source);
-    let named = if yaml {
-        cluster_yaml::peek_recipe(&source)
-    } else {
-        None
-    };
+    let document = yaml.then(|| cluster_yaml::parse(&source));
+    let named = document
+        .as_ref()
+        .and_then(|document| Some((document, document.recipe()?)));
     let here = Path::new(".");
     let (name, (recipe, recipe_warnings)) = match (&global.recipe, &named) {
         (Some(name), _) => (name.as_str(), read_recipe(name, here, shell)?),
-        (None, Some(named)) => {
+        (None, Some((document, named))) => {
             let recipe = read_recipe(&named.value, folder, shell).map_err(|trouble| {
                 // Without its recipe nobody knows which of its settings is a secret.
-                let shown = cluster_yaml::shown(&source, &ShownSettings::default());
+                let shown = document.shown(&ShownSettings::default());
                 trouble.at(&shown, named.span, "named here")
             })?;
             (named.value.as_str(), recipe)
@@ -141,8 +140,8 @@ fn read_with(
         settings: &settings,
         recipe: name,
     };
-    let (cluster, problems) = if yaml {
-        cluster_yaml::read_yaml_in_part(&source, &context)
+    let (cluster, problems) = if let Some(document) = &document {
+        document.read_in_part(&context)
     } else {
         let mapping = recipe.cluster_conf.as_ref().ok_or_else(|| {
             Trouble::new(

@@ -1,6 +1,5 @@
 //! Taking a tree apart: what is expected of a value, and what to say where it is something else.
 
-use super::parse::hides;
 use super::{Key, Kind, Node};
 use crate::cluster::Spanned;
 use crate::problem::{Problem, Problems};
@@ -36,7 +35,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a place must not be seen.
     pub fn hides(&self, span: Span) -> bool {
-        hides(self.source, &self.shown, span)
+        self.source.hidden_in(&self.shown, span)
     }
 
     /// Says that something is wrong at a place, and what to do.
