@@ -10,6 +10,7 @@ mod known;
 mod names;
 mod truth;
 mod uses;
+mod walk;
 
 use std::ops::Range;
 use std::sync::LazyLock;
