@@ -4,7 +4,7 @@
 use super::assignment::{Assignment, MAX_PROBLEMS};
 use super::mapping::is_variable;
 use super::secrecy::Secrecy;
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 use crate::source::{SourceFile, Span};
 
 pub(super) const READ_ONLY: &str = "the file is read, never run";
@@ -97,11 +97,8 @@ impl<'a> Lexer<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(
-            Problem::error(code, message)
-                .at(self.source, span, label)
-                .help(help),
-        );
+        self.problems
+            .error_at(code, (self.source, span), message, label, help);
     }
 
     /// One line, or a part of one; `false` at the end of the text.

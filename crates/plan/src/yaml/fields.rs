@@ -47,12 +47,8 @@ impl<'a> Reader<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let source = self.source;
-        self.problems.push_error(|| {
-            Problem::error(code, message)
-                .at(source, span, label)
-                .help(help)
-        });
+        self.problems
+            .error_at(code, (self.source, span), message, label, help);
     }
 
     /// Says that `what` (`` `hosts` ``) is not what it should be (`a list`).
