@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Recipe;
-use super::scripts::asks_for_sh;
+use super::shell_words::asks_for_sh;
 use crate::problem::{Problem, Problems, Severity};
 use crate::source::{SourceFile, Span};
 use crate::stage_parts::{Action, PutSource};
