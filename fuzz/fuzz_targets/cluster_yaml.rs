@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use phalanx_plan::cluster_write::to_yaml;
-use phalanx_plan::cluster_yaml::{peek_recipe, read_yaml};
+use phalanx_plan::cluster_yaml::{parse, read_yaml};
 use phalanx_plan::read::decode;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
 use phalanx_plan::{ShownSettings, SourceFile};
@@ -20,8 +20,9 @@ fuzz_target!(|data: &[u8]| {
         settings: &settings,
         recipe: "small",
     };
-    let _ = peek_recipe(&source);
-    let (cluster, problems) = read_yaml(&source, &context);
+    let document = parse(&source);
+    let _ = document.recipe();
+    let (cluster, problems) = document.read(&context);
     assert_eq!(cluster.is_none(), problems.has_errors());
     for label in problems.iter().flat_map(|problem| &problem.labels) {
         assert!(

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use phalanx_events::{Failure, FailureKind};
-use phalanx_plan::{Plan, PlannedHost};
+use phalanx_plan::{FlowCommand, Plan, PlannedHost};
 use phalanx_remote::{BootIdentity, Connection, is_same_machine};
 
 use crate::executor::{Cut, Executor};
@@ -16,7 +16,7 @@ use crate::hold::Slot;
 use crate::message::Report;
 
 /// The flow that is there to find such things: it asks which boot a host is in where nobody told.
-const LOOKS_AHEAD: &str = "check";
+const LOOKS_AHEAD: FlowCommand = FlowCommand::Check;
 
 /// Hosts by what they said of their boot.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl Executor {
     ) -> Result<(), Cut> {
         let boot = match boot {
             Some(boot) => boot,
-            None if self.shared.plan.flow == LOOKS_AHEAD => match self.link.boot() {
+            None if self.shared.plan.command() == Some(LOOKS_AHEAD) => match self.link.boot() {
                 Some(boot) => boot.clone(),
                 None => match connection.boot_identity().await {
                     Ok(boot) => boot,

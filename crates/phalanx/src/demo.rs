@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use phalanx_lab::{Lab, LabData};
+use phalanx_plan::FlowCommand;
 use phalanx_report::duration::took;
 use phalanx_report::{RunReport, data};
 use serde::Serialize;
@@ -25,7 +26,7 @@ use crate::trouble::Trouble;
 /// What its lab is called.
 const NAME: &str = "demo";
 /// The flows that it carries out.
-const FLOWS: [&str; 2] = ["install", "verify"];
+const FLOWS: [FlowCommand; 2] = [FlowCommand::Install, FlowCommand::Verify];
 /// A file in the lab's folder: it was kept, and is nobody's to remove but the operator's.
 const KEPT: &str = "kept";
 /// The file of the lab data that asks a host when what was waited for became true.
@@ -132,7 +133,7 @@ fn prepared(global: &Global, args: &DemoArgs) -> Result<LabData, Trouble> {
         .as_deref()
         .unwrap_or_else(|| recipe_source::default_name());
     let recipe = recipe_source::read(name, Path::new("."))?;
-    for flow in FLOWS {
+    for flow in FLOWS.map(FlowCommand::name) {
         if recipe.flow(flow).is_none() {
             let text =
                 format!("the recipe `{name}` has no flow `{flow}`, which a demo carries out");
@@ -211,11 +212,11 @@ impl Stage<'_> {
                 self.lab.hosts().len()
             ));
         }
-        let mut exit = self.flow("install", say)?;
+        let mut exit = self.flow(FlowCommand::Install, say)?;
         let install = self.newest()?;
         let mut verify = None;
         if exit == Exit::Done {
-            exit = self.flow("verify", say)?;
+            exit = self.flow(FlowCommand::Verify, say)?;
             verify = Some(self.newest()?);
         }
         let measured = match exit {
@@ -248,12 +249,12 @@ impl Stage<'_> {
     }
 
     /// Runs a flow as an operator would, in the lab.
-    fn flow(&self, flow: &str, say: &dyn Fn(&str)) -> Result<Exit, Trouble> {
+    fn flow(&self, flow: FlowCommand, say: &dyn Fn(&str)) -> Result<Exit, Trouble> {
         let this = std::env::current_exe().map_err(|error| {
             Trouble::because("demo::program", "this program is not found again", &error)
         })?;
         let mut command = lab_cmd::in_lab(self.lab, this.as_os_str());
-        command.arg(flow).arg("--yes").stdin(Stdio::null());
+        command.arg(flow.name()).arg("--yes").stdin(Stdio::null());
         if let Some(file) = self.file {
             command.arg("--cluster").arg(file);
         }
@@ -270,7 +271,7 @@ impl Stage<'_> {
             // The documents are made here; what happens is told on standard error.
             command.arg("--json").stdout(Stdio::null());
         } else if !self.global.quiet {
-            say(&format!("\n$ phalanx {flow}"));
+            say(&format!("\n$ phalanx {}", flow.name()));
         }
         self.guard.run(command)
     }

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use phalanx_engine::{RunFolder, RunFolderError, RunId, earlier_run};
-use phalanx_plan::{EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity};
+use phalanx_plan::{
+    Changes, EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity,
+};
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{earlier_facts, host_list};
 
 use crate::inside;
-use crate::run_cmd::changes_hosts;
 use crate::run_list;
 use crate::trouble::{Trouble, chain};
 
@@ -119,9 +120,9 @@ fn unknown(missing: &MissingFact, plan: &Plan, is_resumed: bool) -> Problem {
         ),
     };
     let problem = Problem::error("plan::facts-left-out", text).help(help);
-    match changes_hosts(&plan.flow) {
-        true => problem,
-        false => Problem {
+    match plan.changes() {
+        Changes::Hosts => problem,
+        Changes::Nothing => Problem {
             severity: Severity::Warning,
             ..problem
         },

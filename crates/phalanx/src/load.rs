@@ -12,8 +12,8 @@ use phalanx_plan::build::unknown_roles;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
 use phalanx_plan::recipe::Shell;
 use phalanx_plan::{
-    Cluster, Plan, PlanRequest, Problems, PutSource, Recipe, Severity, ShownSettings, build,
-    cluster_yaml,
+    Cluster, FlowCommand, Plan, PlanRequest, Problems, PutSource, Recipe, Severity, ShownSettings,
+    build, build_connect_only, cluster_yaml,
 };
 use serde_json::Value;
 
@@ -113,18 +113,17 @@ fn read_with(
     let source = cluster_source::read(path)?;
     let folder = cluster_source::folder(path);
     let yaml = cluster_source::is_yaml(path, &source);
-    let named = if yaml {
-        cluster_yaml::peek_recipe(&source)
-    } else {
-        None
-    };
+    let document = yaml.then(|| cluster_yaml::parse(&source));
+    let named = document
+        .as_ref()
+        .and_then(|document| Some((document, document.recipe()?)));
     let here = Path::new(".");
     let (name, (recipe, recipe_warnings)) = match (&global.recipe, &named) {
         (Some(name), _) => (name.as_str(), read_recipe(name, here, shell)?),
-        (None, Some(named)) => {
+        (None, Some((document, named))) => {
             let recipe = read_recipe(&named.value, folder, shell).map_err(|trouble| {
                 // Without its recipe nobody knows which of its settings is a secret.
-                let shown = cluster_yaml::shown(&source, &ShownSettings::default());
+                let shown = document.shown(&ShownSettings::default());
                 trouble.at(&shown, named.span, "named here")
             })?;
             (named.value.as_str(), recipe)
@@ -141,8 +140,8 @@ fn read_with(
         settings: &settings,
         recipe: name,
     };
-    let (cluster, problems) = if yaml {
-        cluster_yaml::read_yaml_in_part(&source, &context)
+    let (cluster, problems) = if let Some(document) = &document {
+        document.read_in_part(&context)
     } else {
         let mapping = recipe.cluster_conf.as_ref().ok_or_else(|| {
             Trouble::new(
@@ -185,15 +184,12 @@ fn key_file(path: &Path) -> KeyFile {
     }
 }
 
-/// The flow that only connects where a recipe has none of that name.
-const CHECK: &str = "check";
-
 impl Loaded {
     /// Whether the recipe can do anything with the cluster, whatever the flow; gives everything
     /// worth knowing that came up on the way.
     pub(crate) fn check(&self, global: &Global) -> Result<Problems, Trouble> {
         let first = self.recipe.flows.first();
-        let flow = first.map_or(CHECK, |flow| flow.name.value.as_str());
+        let flow = first.map_or(FlowCommand::Check.name(), |flow| flow.name.value.as_str());
         let (_, remarks) = self.plan(flow, &Extent::default(), global)?;
         Ok(remarks)
     }
@@ -216,17 +212,8 @@ impl Loaded {
         global: &Global,
         gone_on_with: Option<&RunFolder>,
     ) -> Result<(Plan, Problems), Trouble> {
-        let only_connect = flow == CHECK && self.recipe.flow(flow).is_none();
-        let any_flow = self
-            .recipe
-            .flows
-            .first()
-            .map(|flow| flow.name.value.clone());
         let request = PlanRequest {
-            flow: match any_flow {
-                Some(any) if only_connect => any,
-                _ => flow.to_owned(),
-            },
+            flow: flow.to_owned(),
             on: global.on.clone(),
             to: extent.to.clone(),
             lockstep: extent.lockstep,
@@ -235,15 +222,15 @@ impl Loaded {
             manual_reboot: extent.manual_reboot,
         };
         let mut remarks = self.remarks.clone();
-        match build(&self.cluster, &self.recipe, &request) {
+        let is_check = FlowCommand::of(flow) == Some(FlowCommand::Check);
+        let planned = match is_check && self.recipe.flow(flow).is_none() {
+            true => build_connect_only(&self.cluster, &self.recipe, &request),
+            false => build(&self.cluster, &self.recipe, &request),
+        };
+        match planned {
             Ok((mut plan, problems)) => {
                 remarks.extend(problems);
                 self.find_uploads(&mut plan)?;
-                if only_connect {
-                    plan.flow = CHECK.to_owned();
-                    plan.stages.clear();
-                    plan.tasks.clear();
-                }
                 let known_by = KnownBy {
                     itself: gone_on_with,
                     home: &self.home,

@@ -8,7 +8,7 @@ use phalanx_engine::{
     Begin, Decision, Reason, Resume, Resumption, RunFolder, RunFolderError, RunId,
 };
 use phalanx_events::{Event, EventKind, RunOutcome, RunState};
-use phalanx_plan::Plan;
+use phalanx_plan::{Changes, Plan};
 use phalanx_report::count;
 use phalanx_report::terminal_text::harmless;
 
@@ -19,7 +19,7 @@ use crate::diagnostics;
 use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
-use crate::run_cmd::{self, Work, changes_hosts};
+use crate::run_cmd::{self, Work};
 use crate::run_list;
 use crate::run_place::{self, Place};
 use crate::terminal::Terminal;
@@ -91,7 +91,7 @@ pub(crate) fn resume(
         terminal.remark(&format!("nothing remains of the run {}", folder.id()));
         return Ok(Exit::Done);
     }
-    if changes_hosts(&plan.flow) && !global.yes {
+    if plan.changes() == Changes::Hosts && !global.yes {
         let file = &loaded.origin.cluster_file;
         ask::go_on(&question(&folder, &plan, &resumption, file))?;
     }
@@ -231,14 +231,14 @@ fn of_cluster(
     folder: &RunFolder,
     cluster: &str,
 ) -> Result<Option<(RunState, Option<Place>)>, RunFolderError> {
-    let is_meant = |of: &str, flow: &str| of == cluster && changes_hosts(flow);
     let read = folder.number().and_then(|_| folder.journal());
     let error = match read {
         Ok(journal) => {
             let state = RunState::of(&journal.events);
             match &state.run {
                 Some(run) => {
-                    let is_meant = is_meant(&run.cluster, &run.flow);
+                    let is_meant = run.cluster == cluster
+                        && changes(folder, &state, &run.flow) == Changes::Hosts;
                     return Ok(is_meant.then(|| (state, Place::elsewhere(&journal.events))));
                 }
                 // Nothing was done by a run that did not begin; or it is not said that it did.
@@ -252,9 +252,16 @@ fn of_cluster(
     };
     // What it was to be about its plan may tell.
     match folder.numbered_plan(1) {
-        Ok(plan) if !is_meant(&plan.cluster, &plan.flow) => Ok(None),
+        Ok(plan) if plan.cluster != cluster || plan.changes() == Changes::Nothing => Ok(None),
         _ => Err(error),
     }
+}
+
+/// Whether a run changes hosts. Its plan says so; where that can't be read, its flow's name has to do until somebody
+/// needs the plan, and is told what is wrong with it.
+fn changes(folder: &RunFolder, state: &RunState, flow: &str) -> Changes {
+    let plan = folder.numbered_plan(state.plan);
+    plan.map_or_else(|_| Changes::unless_said(flow), |plan| plan.changes())
 }
 
 /// That a run cannot be read, and may be the one that is meant.

@@ -10,7 +10,7 @@ use phalanx_engine::{
     ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest,
 };
 use phalanx_events::{CancelLevel, RunOutcome};
-use phalanx_plan::{Plan, secret_values};
+use phalanx_plan::{Changes, FlowCommand, Plan, secret_values};
 use phalanx_report::count;
 use phalanx_report::terminal_text::harmless;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -46,7 +46,13 @@ pub(crate) fn check(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
-    carry_out("check", &Extent::default(), global, environment, terminal)
+    carry_out(
+        FlowCommand::Check,
+        &Extent::default(),
+        global,
+        environment,
+        terminal,
+    )
 }
 
 /// Brings the cluster to what the cluster file says.
@@ -56,7 +62,13 @@ pub(crate) fn install(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
-    carry_out("install", &args.extent, global, environment, terminal)
+    carry_out(
+        FlowCommand::Install,
+        &args.extent,
+        global,
+        environment,
+        terminal,
+    )
 }
 
 /// Proves that the cluster is healthy.
@@ -65,31 +77,36 @@ pub(crate) fn verify(
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
-    carry_out("verify", &Extent::default(), global, environment, terminal)
+    carry_out(
+        FlowCommand::Verify,
+        &Extent::default(),
+        global,
+        environment,
+        terminal,
+    )
 }
 
 fn carry_out(
-    flow: &str,
+    command: FlowCommand,
     extent: &Extent,
     global: &Global,
     environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let loaded = load(global, environment)?;
-    let (plan, remarks) = loaded.plan(flow, extent, global)?;
+    let (plan, remarks) = loaded.plan(command.name(), extent, global)?;
+    let changes_hosts = plan.changes() == Changes::Hosts;
     diagnostics::show(&remarks, terminal);
     check_home(&loaded, environment)?;
-    if changes_hosts(flow)
-        && let Some(text) = resume_cmd::unfinished(&loaded)
-    {
+    if changes_hosts && let Some(text) = resume_cmd::unfinished(&loaded) {
         terminal.remark(&cluster_source::retell(&text, global));
     }
-    if flow == "install" && !global.yes {
+    if changes_hosts && !global.yes {
         ask::go_on(&question(&plan, &loaded.origin.cluster_file))?;
     }
     prepare_home(&loaded, environment)?;
     let run = RunId::draw(Timestamp::now());
-    let lock = match changes_hosts(flow) {
+    let lock = match changes_hosts {
         true => Some(lock(&loaded, &run, environment)?),
         false => None,
     };
@@ -113,11 +130,6 @@ pub(crate) fn check_home(loaded: &Loaded, environment: &Environment) -> Result<(
 fn prepare_home(loaded: &Loaded, environment: &Environment) -> Result<(), Trouble> {
     phalanx_engine::prepare_home(&loaded.home, environment.became_root)
         .map_err(|error| run_list::not_ours(&error))
-}
-
-/// Whether a flow is one that only one run of a cluster may carry out at a time.
-pub(crate) fn changes_hosts(flow: &str) -> bool {
-    !matches!(flow, "check" | "verify")
 }
 
 /// Takes the cluster for a run.

@@ -313,17 +313,26 @@ fn a_first_line_that_is_damaged_is_refused_and_no_older_run_is_taken() {
     past.set("");
     let explained = past.sandbox.run(&["resume", "20251231", "--explain"]);
     assert_eq!(explained.code, 0, "{explained:?}");
-    // A run that only looked is not in the way, whatever became of it.
+    // A run that only looked is not in the way, whatever became of it: its plan says so, or, of before plans did, its
+    // flow's name.
     let plan_file = past.folder.path().join("plan.json");
     let text = fs::read_to_string(&plan_file).unwrap();
-    fs::write(
-        &plan_file,
-        text.replace("\"flow\":\"install\"", "\"flow\":\"check\""),
-    )
-    .unwrap();
+    let says = "\"changes\":\"hosts\"";
+    assert!(text.contains(says), "{text}");
+    let check = text.replace("\"flow\":\"install\"", "\"flow\":\"check\"");
+    for plan in [
+        text.replace(says, "\"changes\":\"nothing\""),
+        check.replace(&format!("{says},"), ""),
+    ] {
+        fs::write(&plan_file, plan).unwrap();
+        let explained = past.sandbox.run(&["resume", "--explain"]);
+        assert_eq!(explained.code, 0, "{explained:?}");
+        assert!(explained.stdout.contains("20251231"), "{explained:?}");
+    }
+    // One that says it changes hosts is in the way, whatever its flow is called.
+    fs::write(&plan_file, check).unwrap();
     let explained = past.sandbox.run(&["resume", "--explain"]);
-    assert_eq!(explained.code, 0, "{explained:?}");
-    assert!(explained.stdout.contains("20251231"), "{explained:?}");
+    assert_eq!(explained.code, 2, "{explained:?}");
 }
 
 #[test]

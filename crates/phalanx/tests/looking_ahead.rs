@@ -80,6 +80,70 @@ fn a_part_of_the_plan() {
     insta::assert_snapshot!("no_such_flow", refused.stderr);
 }
 
+/// One host behind the door, and a recipe whose flows say what they change.
+fn with_flows(door: &Doorbell, flows: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("r/scripts/x.sh", "true\n");
+    sandbox.write(
+        "r/recipe.yaml",
+        format!("roles: {{ a: {{}} }}\nflows: {{ {flows} }}\n"),
+    );
+    sandbox.write(
+        "phalanx.yaml",
+        format!(
+            "cluster: c\nrecipe: ./r\nhosts: [{{ name: h, role: a, {} }}]\n",
+            door.at()
+        ),
+    );
+    sandbox
+}
+
+#[test]
+fn what_a_flow_says_that_it_changes_decides_what_is_asked_and_what_is_resumed() {
+    let door = Doorbell::new();
+    let stages = "stages: [{ id: x, on: a, run: scripts/x.sh }]";
+    let changes = |flow: &str, what: &str| format!("{flow}: {{ changes: {what}, {stages} }}");
+    // One that changes hosts is not begun without a yes, whatever it is called.
+    for flow in ["check", "verify", "install"] {
+        let asked = with_flows(&door, &changes(flow, "hosts")).run(&[flow]);
+        assert_eq!(asked.code, 2, "{asked:?}");
+        assert!(asked.stderr.contains("command::not-asked"), "{asked:?}");
+    }
+    assert_eq!(door.rung(), 0);
+    // One that changes nothing is begun at once, and afterwards there is nothing to go on with.
+    let sandbox = with_flows(&door, &changes("install", "nothing"));
+    sandbox.run_until_rung(&["install"], &door);
+    let resumed = sandbox.run(&["resume"]);
+    assert_eq!(resumed.code, 2, "{resumed:?}");
+    assert!(
+        resumed.stderr.contains("no run of c is unfinished"),
+        "{resumed:?}"
+    );
+    // And one that changes hosts can be gone on with.
+    let sandbox = with_flows(&door, &changes("verify", "hosts"));
+    sandbox.run_until_rung(&["verify", "--yes"], &door);
+    let explained = sandbox.run(&["resume", "--explain"]);
+    assert_eq!(explained.code, 0, "{explained:?}");
+}
+
+#[test]
+fn a_check_of_a_recipe_without_one_only_connects() {
+    let door = Doorbell::new();
+    let sandbox = with_flows(&door, "install: [{ id: x, on: a, run: scripts/x.sh }]");
+    let plan = sandbox.run(&["plan", "check", "--json"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let document: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(document["flow"], "check");
+    assert_eq!(document["stages"].as_array().unwrap().len(), 0);
+    assert_eq!(document["hosts"].as_array().unwrap().len(), 1);
+    let refused = sandbox.run(&["plan", "check", "--to", "x"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    // No other flow is made up.
+    assert_eq!(sandbox.run(&["plan", "verify"]).code, 2);
+    assert_eq!(door.rung(), 0);
+    sandbox.run_until_rung(&["check"], &door);
+}
+
 #[test]
 fn a_cluster_conf_becomes_yaml_without_its_password() {
     let sandbox = Sandbox::new();

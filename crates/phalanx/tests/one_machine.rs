@@ -79,7 +79,10 @@ fn this_machines_own_limit_of_files_is_told_as_that() {
         let mut command = Command::new("sh");
         let check = site.command(&["check"]);
         command
-            .args(["-c", &format!("exec 2>&1; ulimit -n {files}; exec \"$0\" check")])
+            .args([
+                "-c",
+                &format!("exec 2>&1; ulimit -n {files}; exec \"$0\" check"),
+            ])
             .arg(check.get_program())
             .current_dir(site.path())
             .envs(

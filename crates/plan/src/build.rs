@@ -13,12 +13,13 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Spanned};
 use crate::expression::{ExpressionError, parse_expression};
 use crate::ids::RoleName;
-use crate::plan::{Action, ClusterHost, Facts, Plan, PlannedStage, PutSource, PutStep};
+use crate::plan::{ClusterHost, Facts, Plan, PlannedStage};
 use crate::prepared::Cache;
 use crate::problem::{Problem, Problems, Severity};
-use crate::recipe::{Flow, Recipe, SettingsLine, Stage};
-use crate::settings::{Resolved, is_shown, resolve};
+use crate::recipe::{Flow, Recipe, Stage};
+use crate::settings::{Resolved, SettingsLine, is_shown, resolve};
 use crate::source::Span;
+use crate::stage_parts::{Action, PutSource, PutStep};
 use crate::suggest::did_you_mean;
 
 /// What is asked for.
@@ -49,18 +50,29 @@ pub fn build(
     recipe: &Recipe,
     request: &PlanRequest,
 ) -> Result<(Plan, Problems), Problems> {
-    let mut builder = Builder {
-        cluster,
-        recipe,
-        problems: Problems::new(),
-    };
-    let plan = builder.plan(request);
-    let mut problems = builder.problems;
-    problems.sort();
-    match plan {
-        Some(plan) if !problems.has_errors() => Ok((plan, problems)),
-        _ => Err(problems),
-    }
+    Builder::build(cluster, recipe, request, Goal::Flow)
+}
+
+/// Makes a plan that only connects to the hosts and reads their facts: it has no stage, and changes nothing. The
+/// request's flow is what it is called; the recipe need not have it.
+///
+/// # Errors
+/// Everything that stands in the way, at once: but for stages, all that a plan with some would tell.
+pub fn build_connect_only(
+    cluster: &Cluster,
+    recipe: &Recipe,
+    request: &PlanRequest,
+) -> Result<(Plan, Problems), Problems> {
+    Builder::build(cluster, recipe, request, Goal::Connect)
+}
+
+/// What a plan is for.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// The flow of the recipe that the request names.
+    Flow,
+    /// Nothing but connecting.
+    Connect,
 }
 
 struct Builder<'a> {
@@ -70,7 +82,27 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn plan(&mut self, request: &PlanRequest) -> Option<Plan> {
+    fn build(
+        cluster: &'a Cluster,
+        recipe: &'a Recipe,
+        request: &PlanRequest,
+        goal: Goal,
+    ) -> Result<(Plan, Problems), Problems> {
+        let mut builder = Self {
+            cluster,
+            recipe,
+            problems: Problems::new(),
+        };
+        let plan = builder.plan(request, goal);
+        let mut problems = builder.problems;
+        problems.sort();
+        match plan {
+            Some(plan) if !problems.has_errors() => Ok((plan, problems)),
+            _ => Err(problems),
+        }
+    }
+
+    fn plan(&mut self, request: &PlanRequest, goal: Goal) -> Option<Plan> {
         let release = self.release();
         let line = self.recipe.settings_for(release.as_deref());
         let resolved = resolve(self.cluster, line, &self.recipe.name);
@@ -78,7 +110,14 @@ impl<'a> Builder<'a> {
         self.check_roles();
         let accept = self.accept(&request.accept);
         let hosts = self.hosts(&request.on);
-        let flow = self.flow(&request.flow)?;
+        let connecting;
+        let flow = match goal {
+            Goal::Flow => self.flow(&request.flow)?,
+            Goal::Connect => {
+                connecting = Flow::without_stages(&request.flow);
+                &connecting
+            }
+        };
         let stages = self.stages(flow, request.to.as_deref())?;
         let names = names::NameCheck {
             recipe: self.recipe,
@@ -109,6 +148,7 @@ impl<'a> Builder<'a> {
                 .unwrap_or_default(),
             release,
             flow: flow.name.value.clone(),
+            changes: Some(flow.changes),
             flows: self
                 .recipe
                 .flows
@@ -145,7 +185,7 @@ impl<'a> Builder<'a> {
             files: self.files(stages),
             cache: Cache::default(),
         };
-        if plan.tasks.is_empty() && !plan.hosts.is_empty() {
+        if plan.tasks.is_empty() && !stages.is_empty() && !plan.hosts.is_empty() {
             let text = format!(
                 "no stage of `{}` is for the hosts that are asked for: there is nothing to do",
                 plan.flow
@@ -397,7 +437,7 @@ impl<'a> Builder<'a> {
 
 fn planned_stage(
     stage: &Stage,
-    after: Vec<crate::plan::Gate>,
+    after: Vec<crate::stage_parts::Gate>,
     line: Option<&SettingsLine>,
     resolved: &Resolved,
 ) -> PlannedStage {

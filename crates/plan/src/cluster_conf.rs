@@ -3,12 +3,14 @@
 //! Such a file is *read*, never executed: what a shell would have to run for is refused with its
 //! place and the reason. Which assignment means what is data of the recipe: a [`ConfMapping`].
 
+mod assignment;
 mod lexer;
 mod mapping;
 mod mapping_reader;
 mod reader;
 mod roles;
 mod secrecy;
+mod shown;
 mod value;
 mod word;
 

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact_kind::LONGEST_FACT;
 use crate::ids::{HostName, StageId};
-use crate::plan::{Action, ClusterHost, Facts, Plan};
+use crate::plan::{ClusterHost, Facts, Plan};
 use crate::recipe::facts_told;
+use crate::stage_parts::Action;
 use crate::values::At;
 
 /// What an earlier run knows of a fact of a host.

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use crate::address::without_zone;
 use crate::expression::ExpressionError;
-use crate::plan::{Facts, Plan, PutSource, PutStep};
+use crate::plan::{Facts, Plan};
 use crate::secret::Secret;
+use crate::stage_parts::{PutSource, PutStep};
 use crate::values::At;
+use crate::variables::{secret_variable, variable_name};
 
 /// A file of a `put`, ready to be brought to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,17 +44,6 @@ impl RenderedContent {
             Self::Local(_) => None,
         }
     }
-}
-
-/// The end of a variable's name for a setting, a fact or a role: upper case, and `_` for all that
-/// is no letter or digit.
-pub fn variable_name(name: &str) -> String {
-    name.chars()
-        .map(|c| match c {
-            c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
-            _ => '_',
-        })
-        .collect()
 }
 
 /// A setting as a script sees it. Texts and numbers stand as they are, a list of them with a space
@@ -90,11 +81,6 @@ pub fn secrets_file(secrets: &BTreeMap<String, Secret>) -> String {
         let _ = writeln!(file, "{}='{value}'", secret_variable(name));
     }
     file
-}
-
-/// The variable by which a script has the secret of this name.
-pub(crate) fn secret_variable(name: &str) -> String {
-    format!("PX_SECRET_{}", variable_name(name))
 }
 
 /// The part of the environment that is the same for every host and stage.

@@ -5,10 +5,12 @@
 //! who expects a fact to be missing asks `is defined` first, or gives a `default`.
 
 mod bounds;
+mod fault_problem;
 mod known;
 mod names;
 mod truth;
 mod uses;
+mod walk;
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -16,6 +18,7 @@ use std::sync::LazyLock;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, machinery};
 
+pub(crate) use fault_problem::{fault_problem, inside, push_faults};
 pub use names::{Names, SettingKind};
 pub(crate) use names::{is_function, is_reserved};
 pub(crate) use uses::Uses;

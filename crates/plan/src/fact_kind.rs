@@ -1,9 +1,21 @@
 //! What a fact's text may be.
 
-use crate::plan::FactKind;
+use serde::{Deserialize, Serialize};
 
 /// How many bytes a fact may have: scripts are given those of all hosts.
 pub const LONGEST_FACT: usize = 4 << 10;
+
+/// What a fact's text means in an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactKind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Number,
+}
 
 impl FactKind {
     /// Whether a text is of this kind.

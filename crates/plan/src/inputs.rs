@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::environment::RenderedContent;
-use crate::plan::{Action, Facts, Plan, PutSource};
+use crate::plan::{Facts, Plan};
+use crate::stage_parts::{Action, PutSource};
 
 /// What goes into a task: a name for people, and the content.
 pub type Inputs = BTreeMap<String, String>;

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod build;
+mod cause;
 pub mod cluster;
 mod cluster_checks;
 pub mod cluster_conf;
@@ -17,9 +18,11 @@ mod earlier_facts;
 pub mod environment;
 pub mod expression;
 mod fact_kind;
+mod flow;
 pub mod ids;
 pub mod index;
 mod inputs;
+mod naming;
 pub mod plan;
 #[cfg(test)]
 mod planted;
@@ -33,27 +36,28 @@ pub mod secret;
 pub mod settings;
 pub mod shown_settings;
 pub mod source;
+mod stage_parts;
 pub mod suggest;
 #[cfg(test)]
 mod testing;
 mod values;
+mod variables;
 pub mod yaml;
 
-pub use build::{PlanRequest, build};
+pub use build::{PlanRequest, build, build_connect_only};
+pub use cause::Cause;
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
 pub use earlier_facts::{
     EarlierFact, EarlierFacts, EarlierHost, EarlierRun, FactSearch, MissingFact,
 };
 pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
-pub use fact_kind::LONGEST_FACT;
+pub use fact_kind::{FactKind, LONGEST_FACT};
+pub use flow::{Changes, FlowCommand};
 pub use ids::{HostName, RoleName, StageId, TaskId, is_plain_name};
 pub use index::PlanIndex;
 pub use inputs::{Inputs, differences};
-pub use plan::{
-    Action, Allowance, Cause, ClusterHost, FactKind, Facts, Gate, Handing, Plan, PlannedHost,
-    PlannedStage, PlannedTask, PutSource, PutStep,
-};
+pub use plan::{ClusterHost, Facts, Plan, PlannedHost, PlannedStage, PlannedTask};
 pub use prepared::Cache;
 pub use problem::{Label, Problem, Problems, Severity};
 pub use recipe::{Recipe, RecipeFiles, recipe_schema};
@@ -61,4 +65,5 @@ pub use secret::Secret;
 pub use settings::secret_values;
 pub use shown_settings::ShownSettings;
 pub use source::{SourceFile, Span};
+pub use stage_parts::{Action, Allowance, Gate, Handing, PutSource, PutStep};
 pub use suggest::did_you_mean;

@@ -9,10 +9,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cause::Cause;
 use crate::cluster::SshSettings;
 use crate::earlier_facts::EarlierFacts;
+use crate::fact_kind::FactKind;
+use crate::flow::{Changes, FlowCommand};
 use crate::ids::{HostName, RoleName, StageId, TaskId};
 use crate::prepared::Cache;
+use crate::stage_parts::{Action, Allowance, Gate, Handing, PutStep};
 
 /// Facts of one host: name and value as the host's scripts told them.
 pub type Facts = BTreeMap<String, String>;
@@ -31,6 +35,9 @@ pub struct Plan {
     pub release_values: BTreeMap<String, String>,
     /// The flow's name.
     pub flow: String,
+    /// Whether it changes hosts. None: the plan is older than recipes that say so; its flow's name tells.
+    #[serde(default)]
+    pub changes: Option<Changes>,
     /// All flows of the recipe, by name: what else there is to do.
     #[serde(default)]
     pub flows: Vec<String>,
@@ -86,17 +93,6 @@ pub struct Plan {
     pub cache: Cache,
 }
 
-/// What words in a failure's last lines mean.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
-    /// Any of these has to be there; in small letters, since their case does not count.
-    pub words: Vec<String>,
-    /// What it is, in plain words.
-    pub says: String,
-    /// What to do about it.
-    pub fix: String,
-}
-
 /// A host as the others know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterHost {
@@ -110,18 +106,6 @@ pub struct ClusterHost {
     pub private_address: Option<String>,
     /// The operator's own names for it.
     pub labels: BTreeSet<String>,
-}
-
-/// What a fact's text means in an expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FactKind {
-    /// Any text.
-    Text,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number.
-    Number,
 }
 
 /// A host that takes part.
@@ -173,68 +157,6 @@ pub struct PlannedStage {
     pub secrets: BTreeMap<String, Handing>,
 }
 
-/// In which form a script is handed a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Handing {
-    /// As it is.
-    Plain,
-    /// Its SHA-512 crypt hash, under its name and `_hash`.
-    Hashed {
-        /// The fact by which the host tells with which salt; without it, a salt is drawn.
-        salt: String,
-    },
-}
-
-impl Handing {
-    /// The name under which a script has the secret `name`.
-    pub fn name(&self, name: &str) -> String {
-        match self {
-            Self::Plain => name.to_owned(),
-            Self::Hashed { .. } => format!("{name}_hash"),
-        }
-    }
-}
-
-/// What a stage does on a host once its files are there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// Nothing more: the files were all.
-    Put,
-    /// Runs a script as a job; the path in [`Plan::files`].
-    Run(String),
-    /// Asks a probe until it says yes; the path in [`Plan::files`].
-    Until(String),
-    /// Reboots the host and proves that it did.
-    Reboot,
-}
-
-/// A file that a stage brings to a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PutStep {
-    /// Where its content comes from.
-    pub source: PutSource,
-    /// Where it goes; itself a template.
-    pub path: String,
-    /// Its permission bits.
-    pub mode: u32,
-    /// Its owner, `user` or `user:group`; root where not named.
-    pub owner: Option<String>,
-}
-
-/// Where a file's content comes from; the paths are those in [`Plan::files`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PutSource {
-    /// As it stands.
-    File(String),
-    /// Rendered for each host, with settings and facts.
-    Template(String),
-    /// A file of this machine, whose path is the value of this setting. Left out where it has none.
-    Upload(String),
-}
-
 /// One stage on one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedTask {
@@ -248,37 +170,18 @@ pub struct PlannedTask {
     pub gates: Vec<Gate>,
 }
 
-/// What a task waits for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gate {
-    /// The same host's task of that stage.
-    Own(StageId),
-    /// That stage on every host of it, but for those that their roles allow to be missing.
-    All(StageId),
-}
-
-/// How many hosts of a role may be missing at an `all` gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Allowance {
-    /// So many hosts.
-    Hosts(usize),
-    /// So many in a hundred, rounded down.
-    Percent(u8),
-}
-
-impl Allowance {
-    /// How many of `hosts` may be missing.
-    pub fn of(self, hosts: usize) -> usize {
-        match self {
-            Self::Hosts(count) => count.min(hosts),
-            Self::Percent(percent) => hosts * usize::from(percent.min(100)) / 100,
-        }
-    }
-}
-
 impl Plan {
+    /// Whether the flow changes hosts.
+    pub fn changes(&self) -> Changes {
+        self.changes
+            .unwrap_or_else(|| Changes::unless_said(&self.flow))
+    }
+
+    /// The command that carries out the flow; none: no command is there for it.
+    pub fn command(&self) -> Option<FlowCommand> {
+        FlowCommand::of(&self.flow)
+    }
+
     /// The task with this id. Looks at every task: for many questions there is
     /// [`PlanIndex`](crate::PlanIndex).
     pub fn task(&self, id: &TaskId) -> Option<&PlannedTask> {
@@ -318,18 +221,5 @@ mod seconds {
         seconds
             .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom))
             .transpose()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentage_is_rounded_down() {
-        assert_eq!(Allowance::Percent(20).of(4), 0);
-        assert_eq!(Allowance::Percent(20).of(5), 1);
-        assert_eq!(Allowance::Percent(20).of(14), 2);
-        assert_eq!(Allowance::Hosts(3).of(2), 2);
     }
 }

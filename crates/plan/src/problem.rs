@@ -181,6 +181,22 @@ impl Problems {
         }
     }
 
+    /// Adds an error at a place of a file, with what to do about it.
+    pub(crate) fn error_at(
+        &mut self,
+        code: &'static str,
+        (source, span): (&SourceFile, Span),
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push_error(|| {
+            Problem::error(code, message)
+                .at(source, span, label)
+                .help(help)
+        });
+    }
+
     /// Whether no further error is kept.
     pub fn is_full(&self) -> bool {
         self.errors >= MAX_PROBLEMS

@@ -4,29 +4,34 @@ mod causes_file;
 mod conditions;
 mod counts;
 mod facts_awaited;
+mod facts_told;
 mod files;
 mod flows;
 mod foreign;
+mod gates;
 mod limits;
 mod line_ends;
 mod model;
 mod named_files;
 mod puts;
 mod reader;
+mod roles;
 mod schema;
-mod schema_words;
 mod scripts;
-mod settings_file;
+mod secret_stages;
+mod shell_words;
+mod stages;
 mod syntax;
 mod unread;
 
-pub(crate) use conditions::{fault_problem, inside};
 pub use counts::Counts;
+pub(crate) use facts_told::facts_told;
 pub use files::RecipeFiles;
-pub use model::{Flow, Recipe, Role, Rule, SecretUse, SettingsLine, Stage};
+pub use model::{Flow, Recipe, Role, Stage};
 pub use schema::recipe_schema;
-pub(crate) use scripts::facts_told;
 pub use syntax::{Shell, Verdict};
+
+use std::collections::BTreeSet;
 
 use crate::problem::Problems;
 
@@ -60,6 +65,11 @@ impl Recipe {
         problems.sort();
         let recipe = recipe.filter(|_| !problems.has_errors());
         (recipe, problems)
+    }
+
+    /// The checks that its scripts tell problems of, as far as a look at their text tells.
+    pub fn checks(&self) -> BTreeSet<String> {
+        scripts::checks(self)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use crate::recipe::SettingsLine;
+use crate::settings::SettingsLine;
 use crate::suggest::did_you_mean;
 
 /// More words than these are not compared with names.

@@ -62,6 +62,11 @@ impl SourceFile {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
 
+    /// Whether a place must not be seen: in `shown`, which is this file as it may be shown, it is blanked out.
+    pub(crate) fn hidden_in(&self, shown: &Self, span: Span) -> bool {
+        shown.slice(span) != self.slice(span)
+    }
+
     /// The same file with all but these places blanked out, character by character, so that every
     /// other place stays where it is: for showing a file that may hold secrets. Between places that
     /// are shown and places that are `hidden`, blanks and what `structure` takes stay as well.

@@ -11,8 +11,10 @@ use crate::address::without_zone;
 use crate::expression::{
     Condition, ExpressionError, LANGUAGE, Undecided, Uses, is_function, reason,
 };
+use crate::fact_kind::FactKind;
 use crate::ids::{HostName, StageId};
-use crate::plan::{ClusterHost, FactKind, Facts, Plan, PutSource};
+use crate::plan::{ClusterHost, Facts, Plan};
+use crate::stage_parts::PutSource;
 
 /// What is the same for every host.
 #[derive(Debug)]

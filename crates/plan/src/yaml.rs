@@ -4,14 +4,16 @@
 //! core schema, scalar keys. Anchors, aliases and tags are refused with a word about what to write
 //! instead: nothing here would profit from them, and an alias can stand for a billion nodes.
 
+mod events;
 mod fields;
 mod parse;
 mod scalar;
 mod syntax;
 
+pub(crate) use events::Parsed;
 pub use fields::{Fields, Reader};
-pub(crate) use parse::events;
-pub use parse::{read, read_shown_as};
+pub use parse::read;
+pub(crate) use parse::read_parsed;
 pub(crate) use scalar::plain_is_text;
 
 use serde_json::Value;

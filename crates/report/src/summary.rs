@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
-use phalanx_plan::{HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId, is_plain_name};
+use phalanx_plan::{
+    Changes, FlowCommand, HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId, is_plain_name,
+};
 
 use crate::critical_path::critical_path;
 use crate::data::{
@@ -81,7 +83,7 @@ pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> 
         notices: notices(plan, &timeline, &folding),
         next: Vec::new(),
     };
-    report.next = next_steps(&report, &plan.flows, context);
+    report.next = next_steps(&report, plan, context);
     report
 }
 
@@ -438,8 +440,11 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
 /// More than this many logs to look at are not suggested.
 const LOGS_SUGGESTED: usize = 3;
 
-fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>) -> Vec<NextStep> {
-    let has = |name: &str| flows.iter().any(|flow| flow == name);
+fn next_steps(report: &RunReport, plan: &Plan, context: &ReportContext<'_>) -> Vec<NextStep> {
+    let has = |command| {
+        let mut flows = plan.flows.iter();
+        flows.any(|flow| FlowCommand::of(flow) == Some(command))
+    };
     // A plan is read back from a file: what is proposed for typing is nothing but a name.
     if !is_plain_name(&report.flow) || !is_plain_name(&report.run) {
         return Vec::new();
@@ -452,11 +457,9 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
             return;
         }
         next.push(NextStep {
-            command: match command.as_str() {
-                "check" | "install" | "verify" => {
-                    format!("{} {command}{}", context.command, context.again)
-                }
-                _ => format!("{} {command}", context.command),
+            command: match FlowCommand::of(&command) {
+                Some(_) => format!("{} {command}{}", context.command, context.again),
+                None => format!("{} {command}", context.command),
             },
             does: does.to_owned(),
         });
@@ -473,34 +476,42 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
         .problems
         .iter()
         .any(|problem| problem.severity == ReportedSeverity::Error);
-    match (report.outcome, report.flow.as_str()) {
-        (Some(RunOutcome::Done), "check") if has("install") => {
-            add("install".into(), "go on: this has changed nothing");
+    let looks = plan.changes() == Changes::Nothing;
+    let flow = |command: FlowCommand| command.name().to_owned();
+    match (report.outcome, plan.command()) {
+        (Some(RunOutcome::Done), Some(FlowCommand::Check))
+            if looks && has(FlowCommand::Install) =>
+        {
+            add(
+                flow(FlowCommand::Install),
+                "go on: this has changed nothing",
+            );
         }
-        (Some(RunOutcome::Done), "install") if has("verify") => {
-            add("verify".into(), "prove that it is healthy");
+        (Some(RunOutcome::Done), Some(FlowCommand::Install)) if has(FlowCommand::Verify) => {
+            add(flow(FlowCommand::Verify), "prove that it is healthy");
         }
         (Some(RunOutcome::Done), _) => {}
         (Some(RunOutcome::ProblemsFound), _) => {
             // A check looks at what a flow looks at first; what is found later, only the flow finds.
             let first = report.stages.iter().find(|stage| stage.hosts > 0);
             let early = first.is_some_and(|stage| stage.counts.failed > 0);
-            let again = if early && has("check") {
-                "check"
-            } else {
-                &report.flow
+            let again = match early && has(FlowCommand::Check) {
+                true => flow(FlowCommand::Check),
+                false => report.flow.clone(),
             };
-            add(again.to_owned(), "once the problems are mended");
+            add(again, "once the problems are mended");
         }
-        (Some(RunOutcome::Failed), "verify") if has("install") => {
+        (Some(RunOutcome::Failed), Some(FlowCommand::Verify))
+            if looks && has(FlowCommand::Install) =>
+        {
             add(
-                "install".into(),
+                flow(FlowCommand::Install),
                 "mend it: what is right already is left alone",
             );
-            add("verify".into(), "then prove it again");
+            add(flow(FlowCommand::Verify), "then prove it again");
         }
-        (Some(RunOutcome::Failed), flow @ ("check" | "verify")) => {
-            add(flow.to_owned(), "once that is mended");
+        (Some(RunOutcome::Failed), _) if looks => {
+            add(report.flow.clone(), "once that is mended");
         }
         (Some(RunOutcome::Failed), _) => {
             let why = if errors {
@@ -510,12 +521,12 @@ fn next_steps(report: &RunReport, flows: &[String], context: &ReportContext<'_>)
             };
             add(format!("resume {}", report.run), why);
         }
-        (Some(RunOutcome::Interrupted) | None, flow @ ("check" | "verify")) if !context.running => {
-            add(flow.to_owned(), "once more");
+        (Some(RunOutcome::Interrupted) | None, _) if looks && !context.running => {
+            add(report.flow.clone(), "once more");
         }
         (None, _) if context.running => {}
-        (Some(RunOutcome::Held), flow) if report.total.done() == 0 => {
-            add(flow.to_owned(), "once that run has ended");
+        (Some(RunOutcome::Held), _) if report.total.done() == 0 => {
+            add(report.flow.clone(), "once that run has ended");
         }
         (Some(RunOutcome::Held), _) => {
             add(

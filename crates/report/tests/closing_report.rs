@@ -10,7 +10,7 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome,
     RunResumed, TaskEnd,
 };
-use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId};
+use phalanx_plan::{Action, Changes, Gate, Plan, PlannedStage, StageId};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, ReportContext, RunReport, plan_view, summarize};
 use scenario::{Story, already, changed, hello, not_run, plain, plan, skipped, stage};
@@ -181,6 +181,58 @@ fn a_host_lost_in_a_task_is_one_failure() {
     let report = report(&plan, &story.events);
     assert_eq!(report.failures.len(), 1);
     assert_eq!(report.failures[0].stage, Some(StageId::from("prepare")));
+}
+
+#[test]
+fn what_comes_next_goes_by_what_the_flow_changes() {
+    let next = |flow: &str, changes: Option<Changes>, outcome: RunOutcome| {
+        let mut plan = hello();
+        plan.flow = flow.into();
+        plan.changes = changes;
+        let mut story = Story::new(&plan);
+        story.over(1_000, outcome);
+        let steps = report(&plan, &story.events).next.into_iter();
+        let commands: Vec<String> = steps.map(|step| step.command).collect();
+        commands.join(", ")
+    };
+    let (nothing, hosts) = (Some(Changes::Nothing), Some(Changes::Hosts));
+    for (flow, changes, outcome, commands) in [
+        ("check", None, RunOutcome::Done, "phalanx install"),
+        ("check", hosts, RunOutcome::Done, ""),
+        ("install", None, RunOutcome::Done, "phalanx verify"),
+        ("check", None, RunOutcome::Interrupted, "phalanx check"),
+        ("check", hosts, RunOutcome::Interrupted, "phalanx resume r1"),
+        (
+            "install",
+            None,
+            RunOutcome::Interrupted,
+            "phalanx resume r1",
+        ),
+        (
+            "install",
+            nothing,
+            RunOutcome::Interrupted,
+            "phalanx install",
+        ),
+        (
+            "verify",
+            nothing,
+            RunOutcome::Failed,
+            "phalanx install, phalanx verify, phalanx bundle r1",
+        ),
+        (
+            "verify",
+            hosts,
+            RunOutcome::Failed,
+            "phalanx resume r1, phalanx bundle r1",
+        ),
+    ] {
+        assert_eq!(
+            next(flow, changes, outcome),
+            commands,
+            "{flow} {changes:?} {outcome:?}"
+        );
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ impl PlanMaker {
                 recipe: "test".into(),
                 release: None,
                 flow: "install".into(),
+                changes: None,
                 flows: vec!["install".into()],
                 on: Vec::new(),
                 release_values: Default::default(),

@@ -10,8 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{RoleName, StageId, TaskId};
-use crate::plan::{Gate, PlannedHost, PlannedTask};
+use crate::plan::{PlannedHost, PlannedTask};
 use crate::recipe::Stage;
+use crate::stage_parts::Gate;
 
 /// The tasks of the stages, stage by stage, within a stage in the hosts' order.
 pub(super) fn tasks(stages: &[Stage], hosts: &[PlannedHost], lockstep: bool) -> Vec<PlannedTask> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::Spanned;
-use crate::expression::{Names, Uses, parse_expression, parse_template};
-use crate::plan::PutSource;
+use crate::expression::{Names, Uses, fault_problem, inside, parse_expression, parse_template};
 use crate::problem::{Problem, Problems};
-use crate::recipe::{Recipe, SettingsLine, Stage, fault_problem};
-use crate::settings::Resolved;
+use crate::recipe::{Recipe, Stage};
+use crate::settings::{Resolved, SettingsLine};
 use crate::source::{SourceFile, Span};
+use crate::stage_parts::PutSource;
 
 /// What the names may mean in this plan.
 pub(super) struct NameCheck<'a> {
@@ -92,11 +92,7 @@ impl NameCheck<'_> {
                     "plan::no-value",
                     format!("this {what} needs `{name}`, which has no value"),
                 )
-                .at(
-                    source,
-                    crate::recipe::inside(source, text, span),
-                    "needed here",
-                )
+                .at(source, inside(source, text, span), "needed here")
                 .help(match name.as_str() {
                     "release" => "name a `release` in the cluster file".to_owned(),
                     name => format!("give the setting `{name}` in the cluster file"),

@@ -293,6 +293,7 @@ impl Builder<'_> {
         self.problems
             .push(match did_you_mean(to, known.iter().copied()) {
                 Some(close) => problem.help(format!("did you mean `{close}`?")),
+                None if known.is_empty() => problem.help("it only connects: it has no stages"),
                 None => problem.help(format!("its stages are `{}`", known.join("`, `"))),
             });
         None

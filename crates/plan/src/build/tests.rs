@@ -4,9 +4,11 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
+use crate::flow::Changes;
 use crate::ids::TaskId;
 use crate::index::PlanIndex;
-use crate::plan::{Gate, Handing, PlannedTask};
+use crate::plan::PlannedTask;
+use crate::stage_parts::{Gate, Handing};
 use crate::testing::{check_places, cluster, files, recipe};
 
 const RECIPE: &str = "\
@@ -73,6 +75,71 @@ fn problems_of(cluster_text: &str, request: &PlanRequest) -> String {
     };
     check_places(&problems);
     problems.to_plain_text()
+}
+
+#[test]
+fn a_plan_says_whether_it_changes_hosts() {
+    assert_eq!(plan_of(CLUSTER, &request()).changes(), Changes::Hosts);
+    let recipe = recipe(&[(
+        "recipe.yaml",
+        "roles: { a: {} }\nflows: { audit: { changes: nothing, stages: [{ id: x, on: a, run: scripts/x.sh }] } }\n",
+    )]);
+    let request = PlanRequest {
+        flow: "audit".into(),
+        ..PlanRequest::default()
+    };
+    let (plan, _) = build(&cluster("hosts: { h: a }\n"), &recipe, &request).expect("a plan");
+    assert_eq!(plan.changes(), Changes::Nothing);
+    // It is kept with the plan, and a plan of before that goes by its flow's name.
+    let mut json = serde_json::to_value(&plan).expect("JSON");
+    assert_eq!(json["changes"], "nothing");
+    let read =
+        |json: &Value| serde_json::from_value::<Plan>(json.clone()).map(|plan| plan.changes());
+    assert_eq!(read(&json).expect("a plan"), Changes::Nothing);
+    json.as_object_mut().expect("an object").remove("changes");
+    assert_eq!(read(&json).expect("a plan"), Changes::Hosts);
+    json["flow"] = "verify".into();
+    assert_eq!(read(&json).expect("a plan"), Changes::Nothing);
+    json["changes"] = "everything".into();
+    assert!(read(&json).is_err());
+}
+
+#[test]
+fn a_plan_may_do_nothing_but_connect() {
+    let check = PlanRequest {
+        flow: "check".into(),
+        on: vec!["leader".into()],
+        ..PlanRequest::default()
+    };
+    let connect = |text: &str, request: &PlanRequest| {
+        build_connect_only(&cluster(text), &example(), request)
+            .map_err(|problems| problems.to_plain_text())
+    };
+    let (plan, problems) = connect(CLUSTER, &check).expect("a plan");
+    assert_eq!(problems.to_plain_text(), "");
+    assert_eq!(
+        (plan.flow.as_str(), plan.changes()),
+        ("check", Changes::Nothing)
+    );
+    assert!(plan.stages.is_empty() && plan.tasks.is_empty());
+    assert_eq!(plan.hosts.len(), 1);
+    assert_eq!(plan.flows, ["install", "other"]);
+    let files: Vec<&str> = plan.files.keys().map(String::as_str).collect();
+    assert_eq!(files, ["scripts/facts.sh"]);
+    // What is wrong with the cluster is told all the same.
+    let wrong = format!("{CLUSTER}settings: {{ port: 81 }}\n");
+    assert_snapshot!(connect(&wrong, &check).expect_err("a problem"), @"
+    error[settings::rule]: cluster.yaml:2:19: port 81 is taken
+      2:19 `81` this setting
+    ");
+    let to = PlanRequest {
+        to: Some("lead".into()),
+        ..check
+    };
+    assert_snapshot!(connect(CLUSTER, &to).expect_err("a problem"), @"
+    error[plan::to]: r/recipe.yaml: the flow `check` has no stage `lead`
+      help: it only connects: it has no stages
+    ");
 }
 
 #[test]

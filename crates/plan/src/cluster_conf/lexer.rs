@@ -1,50 +1,13 @@
 //! From text to assignments, by the shell's rules for words and quotes. What a shell would run,
 //! or would have to run something for, becomes a problem; reading goes on behind it.
 
+use super::assignment::{Assignment, MAX_PROBLEMS};
 use super::mapping::is_variable;
 use super::secrecy::Secrecy;
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 use crate::source::{SourceFile, Span};
 
-/// After so many problems the rest of the file is not looked at.
-pub(super) const MAX_PROBLEMS: usize = 100;
-
 pub(super) const READ_ONLY: &str = "the file is read, never run";
-
-/// `NAME=value`, the value not yet put together.
-#[derive(Debug)]
-pub(super) struct Assignment {
-    /// The name.
-    pub name: String,
-    /// Where the name stands.
-    pub name_span: Span,
-    /// Where the value stands, quotes included.
-    pub value_span: Span,
-    /// The value's parts.
-    pub parts: Vec<Part>,
-    /// Whether a problem was found in the value, so that it means nothing.
-    pub broken: bool,
-}
-
-/// A part of a value.
-#[derive(Debug, PartialEq)]
-pub(super) enum Part {
-    /// Text as it stands, escapes resolved.
-    Text(String, Span),
-    /// `$NAME` or `${NAME}`.
-    Variable(String, Span),
-    /// `~` at the value's start.
-    Home(Span),
-}
-
-impl Part {
-    /// Where it stands.
-    pub(super) fn span(&self) -> Span {
-        match self {
-            Self::Text(_, span) | Self::Variable(_, span) | Self::Home(span) => *span,
-        }
-    }
-}
 
 /// Takes the text apart. `secrecy` says what must not be repeated in a problem's words.
 pub(super) fn assignments(
@@ -134,11 +97,8 @@ impl<'a> Lexer<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.problems.push(
-            Problem::error(code, message)
-                .at(self.source, span, label)
-                .help(help),
-        );
+        self.problems
+            .error_at(code, (self.source, span), message, label, help);
     }
 
     /// One line, or a part of one; `false` at the end of the text.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
+use super::assignment::MAX_PROBLEMS;
 use super::lexer;
 use super::mapping::{ConfMapping, ConfName, KeyDefault, Meaning, ValueKind};
-use super::secrecy::{Placed, Secrecy};
+use super::secrecy::Secrecy;
+use super::shown::Placed;
 use super::value::{Variable, Variables};
 use crate::cluster::{Cluster, Spanned, SshSettings};
 use crate::cluster_checks::{check_cluster_name, check_private, check_user, check_zones};
@@ -113,7 +115,7 @@ impl ConfReader<'_> {
             if variable.used || self.mapping.find(name).is_some() {
                 continue;
             }
-            if problems.len() >= lexer::MAX_PROBLEMS {
+            if problems.len() >= MAX_PROBLEMS {
                 break;
             }
             let problem = |message: String| {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::lexer::{Assignment, MAX_PROBLEMS, Part};
+use super::assignment::{Assignment, MAX_PROBLEMS, Part};
 use super::secrecy::Secrecy;
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};

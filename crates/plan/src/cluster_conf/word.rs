@@ -1,6 +1,7 @@
 //! One value: quotes, escapes and variables.
 
-use super::lexer::{Assignment, Lexer, MAX_PROBLEMS, Part, READ_ONLY, shorten, starts_statement};
+use super::assignment::{Assignment, MAX_PROBLEMS, Part};
+use super::lexer::{Lexer, READ_ONLY, shorten, starts_statement};
 use super::mapping::is_variable;
 use crate::source::Span;
 

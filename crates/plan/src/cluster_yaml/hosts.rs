@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::keys::HOST_KEYS;
 use super::ssh;
 use crate::address::check_address;
 use crate::cluster::{Host, Spanned, SshSettings};
@@ -10,17 +11,6 @@ use crate::ids::{HostName, RoleName, is_plain_name};
 use crate::problem::Problem;
 use crate::source::Span;
 use crate::yaml::{Fields, Node, Reader};
-
-/// The keys of a host.
-pub(crate) const HOST_KEYS: [&str; 7] = [
-    "name",
-    "role",
-    "address",
-    "private_address",
-    "port",
-    "user",
-    "labels",
-];
 
 /// A host whose name may still be missing.
 struct Entry {

@@ -8,18 +8,21 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, ScalarStyle};
 
-use super::{FILE_KEYS, hosts::HOST_KEYS, ssh::SSH_KEYS};
+use super::keys::{FILE_KEYS, HOST_KEYS, SSH_KEYS};
 use crate::shown_settings::{Shape, ShownSettings, is_name_character, looks_like_a_name};
 use crate::source::{SourceFile, Span};
 use crate::suggest::did_you_mean;
-use crate::yaml;
+use crate::yaml::Parsed;
 
 /// So many words of a file that is no YAML are compared with known names.
 const MAX_COMPARED: usize = 1000;
 
 /// The file without all that may be a secret. Every place in it stays where it is.
-pub fn shown(source: &SourceFile, settings: &ShownSettings) -> SourceFile {
-    let text = source.text();
+pub(super) fn shown(
+    source: &SourceFile,
+    parsed: &Parsed<'_>,
+    settings: &ShownSettings,
+) -> SourceFile {
     let mut mask = Mask {
         source,
         settings,
@@ -27,9 +30,9 @@ pub fn shown(source: &SourceFile, settings: &ShownSettings) -> SourceFile {
         hidden: Vec::new(),
         open: Vec::new(),
     };
-    for event in yaml::events(text) {
-        match event {
-            Ok((event, span)) => mask.take(&event, span),
+    for met in parsed.events() {
+        match met {
+            Ok((event, span)) => mask.take(event, span),
             Err(_) => return guessed(source, settings),
         }
     }

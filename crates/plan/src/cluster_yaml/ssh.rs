@@ -2,30 +2,13 @@
 
 use std::time::Duration;
 
+use super::keys::SSH_KEYS;
 use crate::cluster::{HostKeys, JobMode, Spanned, SshSettings};
 use crate::cluster_checks::check_user;
 use crate::duration::parse_duration;
 use crate::problem::Problem;
 use crate::read_context::ReadContext;
 use crate::yaml::{Fields, Kind, Node, Reader};
-
-/// The keys of `ssh`.
-pub(crate) const SSH_KEYS: [&str; 14] = [
-    "user",
-    "port",
-    "key",
-    "keys",
-    "agent",
-    "host_keys",
-    "known_hosts",
-    "jobs",
-    "spool",
-    "connect_timeout",
-    "auth_timeout",
-    "keepalive",
-    "stall_timeout",
-    "reconnect_for",
-];
 
 /// Reads `ssh`; what it does not say is as [`SshSettings::default`] has it, but for the agent:
 /// where a key is named, the agent's other keys are not tried unless the file says so.

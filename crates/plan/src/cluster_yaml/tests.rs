@@ -4,8 +4,11 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::cluster::{HostKeys, JobMode};
-use crate::read_context::KeyFile;
+use crate::cluster::{Cluster, HostKeys, JobMode};
+use crate::problem::Problems;
+use crate::read_context::{KeyFile, ReadContext};
+use crate::shown_settings::ShownSettings;
+use crate::source::SourceFile;
 
 const GOOD: &str = "\
 cluster: lab
@@ -427,7 +430,11 @@ fn key_files() {
 
 #[test]
 fn the_recipe_can_be_told_before_all_else() {
-    let peek = |text: &str| peek_recipe(&SourceFile::new("x", text)).map(|recipe| recipe.value);
+    let peek = |text: &str| {
+        parse(&SourceFile::new("x", text))
+            .recipe()
+            .map(|recipe| recipe.value)
+    };
     assert_eq!(peek(GOOD).as_deref(), Some("small"));
     assert_eq!(
         peek("recipe: ./mine\nnonsense: true\n").as_deref(),

@@ -5,13 +5,11 @@
 //! was entered. Both need something that is carried on from round to round: so nothing is (`namespace`, recursion),
 //! and what a text can then still pile up is counted here, before anything is worked out.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, Expr, Stmt};
 
 use super::Fault;
+use super::walk::{Scopes, Walk, bytes};
 
 /// How many lists may be put together into one.
 const MAX_PARTS: usize = 1_000;
@@ -61,133 +59,52 @@ enum Inside {
 
 /// The first thing in an expression that could cost too much.
 pub(super) fn check_expression(expression: &Expr<'_>) -> Result<(), Fault> {
-    let mut walk = Walk::new();
+    let mut walk = Bounds::new();
     walk.value(expression);
     walk.fault.map_or(Ok(()), Err)
 }
 
 /// The first thing in a template that could cost too much.
 pub(super) fn check_template(template: &Stmt<'_>) -> Result<(), Fault> {
-    let mut walk = Walk::new();
+    let mut walk = Bounds::new();
     walk.statement(template);
     walk.fault.map_or(Ok(()), Err)
 }
 
-struct Walk<'s> {
-    scopes: Vec<BTreeMap<&'s str, Pile>>,
+struct Bounds<'s> {
+    scopes: Scopes<'s, Pile>,
     inside: Inside,
     fault: Option<Fault>,
 }
 
-fn bytes(span: Span) -> Range<usize> {
-    span.start_offset as usize..span.end_offset as usize
-}
+impl<'s> Walk<'s> for Bounds<'s> {
+    type Value = Pile;
 
-impl<'s> Walk<'s> {
-    fn new() -> Self {
-        Self {
-            scopes: vec![BTreeMap::new()],
-            inside: Inside::Text,
-            fault: None,
+    fn scopes(&mut self) -> &mut Scopes<'s, Pile> {
+        &mut self.scopes
+    }
+
+    fn see_loop(&mut self, each: &ast::Spanned<ast::ForLoop<'s>>) {
+        if each.recursive {
+            let help = "write a loop for each level";
+            self.refuse(each.span(), "a loop can't be `recursive`", help);
         }
     }
 
-    fn refuse(&mut self, span: Span, message: impl Into<String>, help: &str) {
-        self.fault.get_or_insert_with(|| Fault {
-            range: bytes(span),
-            message: message.into(),
-            label: "here".into(),
-            help: Some(help.to_owned()),
-        });
+    fn item(value: Pile) -> Pile {
+        value
     }
 
-    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
-        self.scopes.push(BTreeMap::new());
-        walk(self);
-        self.scopes.pop();
+    fn declare(&mut self, declared: &ast::Spanned<ast::Macro<'s>>) {
+        self.check_name(declared.name, declared.span());
     }
 
-    fn statements(&mut self, statements: &[Stmt<'s>]) {
-        for statement in statements {
-            self.statement(statement);
-        }
-    }
-
-    fn statement(&mut self, statement: &Stmt<'s>) {
-        match statement {
-            Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitExpr(emit) => {
-                self.value(&emit.expr);
-            }
-            Stmt::EmitRaw(_) => {}
-            Stmt::ForLoop(each) => {
-                if each.recursive {
-                    let help = "write a loop for each level";
-                    self.refuse(each.span(), "a loop can't be `recursive`", help);
-                }
-                let each_of = self.value(&each.iter);
-                self.scoped(|walk| {
-                    walk.assign(&each.target, each_of);
-                    if let Some(filter) = &each.filter_expr {
-                        walk.value(filter);
-                    }
-                    walk.statements(&each.body);
-                });
-                self.scoped(|walk| walk.statements(&each.else_body));
-            }
-            Stmt::IfCond(choice) => {
-                self.value(&choice.expr);
-                self.statements(&choice.true_body);
-                self.statements(&choice.false_body);
-            }
-            Stmt::WithBlock(with) => self.scoped(|walk| {
-                for (target, value) in &with.assignments {
-                    let value = walk.value(value);
-                    walk.assign(target, value);
-                }
-                walk.statements(&with.body);
-            }),
-            Stmt::Set(set) => {
-                let value = self.value(&set.expr);
-                self.assign(&set.target, value);
-            }
-            Stmt::SetBlock(set) => {
-                self.scoped(|walk| walk.statements(&set.body));
-                let filtered = set.filter.as_ref().map(|filter| self.value(filter));
-                self.assign(&set.target, filtered.unwrap_or_default());
-            }
-            Stmt::AutoEscape(escape) => {
-                self.value(&escape.enabled);
-                self.statements(&escape.body);
-            }
-            Stmt::FilterBlock(block) => {
-                self.value(&block.filter);
-                self.scoped(|walk| walk.statements(&block.body));
-            }
-            Stmt::Macro(declared) => {
-                self.check_name(declared.name, declared.span());
-                self.body(declared, Inside::Macro);
-            }
-            Stmt::CallBlock(block) => {
-                self.call(&block.call);
-                let inside = match self.inside {
-                    Inside::Text => Inside::CallBlock,
-                    inside => inside,
-                };
-                self.body(&block.macro_decl, inside);
-            }
-            Stmt::Do(act) => {
-                self.call(&act.call);
-            }
-            #[expect(
-                unreachable_patterns,
-                reason = "other crates may turn on more of the language"
-            )]
-            _ => {}
-        }
-    }
-
-    fn body(&mut self, declared: &ast::Macro<'s>, inside: Inside) {
+    fn body(&mut self, declared: &ast::Spanned<ast::Macro<'s>>, of_call: bool) {
+        let inside = match (of_call, self.inside) {
+            (false, _) => Inside::Macro,
+            (true, Inside::Text) => Inside::CallBlock,
+            (true, inside) => inside,
+        };
         for default in &declared.defaults {
             let value = self.value(default);
             self.check_argument(default.span(), value);
@@ -206,7 +123,7 @@ impl<'s> Walk<'s> {
         match target {
             Expr::Var(var) => {
                 self.check_name(var.id, var.span());
-                if let Some(scope) = self.scopes.last_mut() {
+                if let Some(scope) = self.scopes.innermost() {
                     // Where both branches of an `if` set it, the larger counts.
                     let old = scope.entry(var.id).or_default();
                     old.parts = old.parts.max(value.parts).max(1);
@@ -219,36 +136,6 @@ impl<'s> Walk<'s> {
                 self.value(other);
             }
         }
-    }
-
-    /// Who gives `range` another meaning could call what is not known here.
-    fn check_name(&mut self, name: &str, span: Span) {
-        if FIXED.contains(&name) {
-            let message = format!("`{name}` has a meaning in the language");
-            self.refuse(span, message, "take another name");
-        }
-    }
-
-    fn check_argument(&mut self, span: Span, value: Pile) {
-        if value.parts > MAX_ARGUMENT.parts || value.depth > MAX_ARGUMENT.depth {
-            let text = "what a macro is given is put together from too many lists";
-            self.refuse(span, text, "put less together at once");
-        }
-    }
-
-    fn all<'e>(&mut self, values: impl IntoIterator<Item = &'e Expr<'s>>) -> Pile
-    where
-        's: 'e,
-    {
-        let mut sum = Pile::default();
-        for value in values {
-            sum = sum.and(self.value(value));
-        }
-        sum
-    }
-
-    fn arguments(&mut self, arguments: &[CallArg<'s>]) -> Pile {
-        self.all(arguments.iter().map(argument))
     }
 
     fn call(&mut self, call: &ast::Spanned<ast::Call<'s>>) -> Pile {
@@ -287,11 +174,10 @@ impl<'s> Walk<'s> {
         sum.deeper()
     }
 
-    /// Walks an expression and says what its value may consist of.
     fn value(&mut self, expression: &Expr<'s>) -> Pile {
         let pile = match expression {
             Expr::Var(var) => {
-                let local = self.scopes.iter().rev().find_map(|scope| scope.get(var.id));
+                let local = self.scopes.get(var.id);
                 local.copied().unwrap_or(Pile { parts: 1, depth: 0 })
             }
             Expr::Const(_) => Pile::default(),
@@ -354,6 +240,55 @@ impl<'s> Walk<'s> {
             Some(_) => Pile::default(),
             None => pile,
         }
+    }
+}
+
+impl<'s> Bounds<'s> {
+    fn new() -> Self {
+        Self {
+            scopes: Scopes::new(),
+            inside: Inside::Text,
+            fault: None,
+        }
+    }
+
+    fn refuse(&mut self, span: Span, message: impl Into<String>, help: &str) {
+        self.fault.get_or_insert_with(|| Fault {
+            range: bytes(span),
+            message: message.into(),
+            label: "here".into(),
+            help: Some(help.to_owned()),
+        });
+    }
+
+    /// Who gives `range` another meaning could call what is not known here.
+    fn check_name(&mut self, name: &str, span: Span) {
+        if FIXED.contains(&name) {
+            let message = format!("`{name}` has a meaning in the language");
+            self.refuse(span, message, "take another name");
+        }
+    }
+
+    fn check_argument(&mut self, span: Span, value: Pile) {
+        if value.parts > MAX_ARGUMENT.parts || value.depth > MAX_ARGUMENT.depth {
+            let text = "what a macro is given is put together from too many lists";
+            self.refuse(span, text, "put less together at once");
+        }
+    }
+
+    fn all<'e>(&mut self, values: impl IntoIterator<Item = &'e Expr<'s>>) -> Pile
+    where
+        's: 'e,
+    {
+        let mut sum = Pile::default();
+        for value in values {
+            sum = sum.and(self.value(value));
+        }
+        sum
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'s>]) -> Pile {
+        self.all(arguments.iter().map(argument))
     }
 
     /// A list of lists that is repeated is as large as nobody has paid for.

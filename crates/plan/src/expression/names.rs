@@ -7,7 +7,7 @@ use super::known::{FILTERS, HOST_ATTRIBUTES, TESTS, instead_of_filter, instead_o
 use super::truth::Part;
 use super::uses::{Attribute, Place};
 use super::{Fault, Uses, is_filter, is_test};
-use crate::plan::FactKind;
+use crate::fact_kind::FactKind;
 use crate::problem::MAX_PROBLEMS;
 use crate::suggest::did_you_mean;
 

@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::FactKind;
+use crate::fact_kind::FactKind;
 
 fn names() -> Names {
     Names {

@@ -1,12 +1,13 @@
 //! What an expression or a template names, with the places.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, CallArg, Expr, Stmt};
 
 use super::truth::{self, Part};
+use super::walk::{Scopes, Walk, bytes};
 
 /// A name and the bytes of the text where it stands.
 pub(crate) type Place = (String, Range<usize>);
@@ -38,19 +39,20 @@ pub(crate) struct Uses {
 }
 
 /// What is known of a value before it is worked out.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Shape {
     /// The host in question.
     Own,
     Host,
     Hosts,
+    #[default]
     Other,
 }
 
 impl Uses {
     pub(super) fn of_expression(expression: &Expr<'_>) -> Self {
         let mut walker = Walker::default();
-        walker.expression(expression);
+        walker.value(expression);
         walker.uses.parts = truth::parts(expression);
         walker.uses
     }
@@ -78,20 +80,16 @@ impl Uses {
 
 struct Walker<'s> {
     uses: Uses,
-    scopes: Vec<BTreeMap<&'s str, Shape>>,
+    scopes: Scopes<'s, Shape>,
 }
 
 impl Default for Walker<'_> {
     fn default() -> Self {
         Self {
             uses: Uses::default(),
-            scopes: vec![BTreeMap::new()],
+            scopes: Scopes::new(),
         }
     }
-}
-
-fn bytes(span: Span) -> Range<usize> {
-    span.start_offset as usize..span.end_offset as usize
 }
 
 /// The first bytes of a span: it begins with the name.
@@ -110,18 +108,39 @@ fn named(expression: &Expr<'_>) -> Option<Place> {
     Some((name.to_owned(), start..start + name.len()))
 }
 
-impl<'s> Walker<'s> {
-    fn local(&self, name: &str) -> Option<Shape> {
-        self.scopes
-            .iter()
-            .rev()
-            .find_map(|scope| scope.get(name).copied())
+impl<'s> Walk<'s> for Walker<'s> {
+    type Value = Shape;
+
+    fn scopes(&mut self) -> &mut Scopes<'s, Shape> {
+        &mut self.scopes
     }
 
-    fn define(&mut self, name: &'s str, shape: Shape) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(name, shape);
+    fn begin_loop(&mut self) {
+        self.define("loop", Shape::Other);
+    }
+
+    fn item(value: Shape) -> Shape {
+        match value {
+            Shape::Hosts => Shape::Host,
+            _ => Shape::Other,
         }
+    }
+
+    fn declare(&mut self, declared: &ast::Spanned<ast::Macro<'s>>) {
+        self.define(declared.name, Shape::Other);
+    }
+
+    fn body(&mut self, declared: &ast::Spanned<ast::Macro<'s>>, _of_call: bool) {
+        for default in &declared.defaults {
+            self.value(default);
+        }
+        self.scoped(|walker| {
+            walker.define("caller", Shape::Other);
+            for argument in &declared.args {
+                walker.assign(argument, Shape::Other);
+            }
+            walker.statements(&declared.body);
+        });
     }
 
     fn assign(&mut self, target: &Expr<'s>, shape: Shape) {
@@ -138,130 +157,18 @@ impl<'s> Walker<'s> {
                 }
             }
             other => {
-                self.expression(other);
+                self.value(other);
             }
         }
     }
 
-    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
-        self.scopes.push(BTreeMap::new());
-        walk(self);
-        self.scopes.pop();
-    }
-
-    fn statements(&mut self, statements: &[Stmt<'s>]) {
-        for statement in statements {
-            self.statement(statement);
-        }
-    }
-
-    fn statement(&mut self, statement: &Stmt<'s>) {
-        match statement {
-            Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitExpr(emit) => {
-                self.expression(&emit.expr);
-            }
-            Stmt::EmitRaw(_) => {}
-            Stmt::ForLoop(each) => {
-                let shape = match self.expression(&each.iter) {
-                    Shape::Hosts => Shape::Host,
-                    _ => Shape::Other,
-                };
-                self.scoped(|walker| {
-                    walker.define("loop", Shape::Other);
-                    walker.assign(&each.target, shape);
-                    if let Some(filter) = &each.filter_expr {
-                        walker.expression(filter);
-                    }
-                    walker.statements(&each.body);
-                });
-                self.scoped(|walker| walker.statements(&each.else_body));
-            }
-            Stmt::IfCond(choice) => {
-                self.expression(&choice.expr);
-                self.statements(&choice.true_body);
-                self.statements(&choice.false_body);
-            }
-            Stmt::WithBlock(with) => self.scoped(|walker| {
-                for (target, value) in &with.assignments {
-                    let shape = walker.expression(value);
-                    walker.assign(target, shape);
-                }
-                walker.statements(&with.body);
-            }),
-            Stmt::Set(set) => {
-                let shape = self.expression(&set.expr);
-                self.assign(&set.target, shape);
-            }
-            Stmt::SetBlock(set) => {
-                if let Some(filter) = &set.filter {
-                    self.expression(filter);
-                }
-                self.scoped(|walker| walker.statements(&set.body));
-                self.assign(&set.target, Shape::Other);
-            }
-            Stmt::AutoEscape(escape) => {
-                self.expression(&escape.enabled);
-                self.statements(&escape.body);
-            }
-            Stmt::FilterBlock(block) => {
-                self.expression(&block.filter);
-                self.scoped(|walker| walker.statements(&block.body));
-            }
-            Stmt::Macro(declared) => {
-                self.define(declared.name, Shape::Other);
-                self.macro_body(declared);
-            }
-            Stmt::CallBlock(block) => {
-                self.call(&block.call);
-                self.macro_body(&block.macro_decl);
-            }
-            Stmt::Do(act) => self.call(&act.call),
-            #[expect(
-                unreachable_patterns,
-                reason = "other crates may turn on more of the language"
-            )]
-            _ => {}
-        }
-    }
-
-    fn macro_body(&mut self, declared: &ast::Macro<'s>) {
-        for default in &declared.defaults {
-            self.expression(default);
-        }
-        self.scoped(|walker| {
-            walker.define("caller", Shape::Other);
-            for argument in &declared.args {
-                walker.assign(argument, Shape::Other);
-            }
-            walker.statements(&declared.body);
-        });
-    }
-
-    fn call(&mut self, call: &ast::Call<'s>) {
-        self.expression(&call.expr);
+    fn call(&mut self, call: &ast::Spanned<ast::Call<'s>>) -> Shape {
+        self.value(&call.expr);
         self.arguments(&call.args);
+        Shape::Other
     }
 
-    fn arguments(&mut self, arguments: &[CallArg<'s>]) {
-        for argument in arguments {
-            match argument {
-                CallArg::Pos(value)
-                | CallArg::Kwarg(_, value)
-                | CallArg::PosSplat(value)
-                | CallArg::KwargSplat(value) => self.expression(value),
-            };
-        }
-    }
-
-    fn optional(&mut self, expression: Option<&Expr<'s>>) {
-        if let Some(expression) = expression {
-            self.expression(expression);
-        }
-    }
-
-    /// Walks an expression and says what is known of its value.
-    fn expression(&mut self, expression: &Expr<'s>) -> Shape {
+    fn value(&mut self, expression: &Expr<'s>) -> Shape {
         match expression {
             Expr::Var(var) => match self.local(var.id) {
                 Some(shape) => return shape,
@@ -276,33 +183,33 @@ impl<'s> Walker<'s> {
             },
             Expr::Const(_) => {}
             Expr::Slice(slice) => {
-                let shape = self.expression(&slice.expr);
+                let shape = self.value(&slice.expr);
                 self.optional(slice.start.as_ref());
                 self.optional(slice.stop.as_ref());
                 self.optional(slice.step.as_ref());
                 return shape;
             }
             Expr::UnaryOp(unary) => {
-                self.expression(&unary.expr);
+                self.value(&unary.expr);
             }
             Expr::BinOp(binary) => {
-                self.expression(&binary.left);
-                self.expression(&binary.right);
+                self.value(&binary.left);
+                self.value(&binary.right);
             }
             Expr::Compare(compare) => {
-                self.expression(&compare.expr);
+                self.value(&compare.expr);
                 for op in &compare.ops {
-                    self.expression(&op.expr);
+                    self.value(&op.expr);
                 }
             }
             Expr::IfExpr(choice) => {
-                self.expression(&choice.test_expr);
-                self.expression(&choice.true_expr);
+                self.value(&choice.test_expr);
+                self.value(&choice.true_expr);
                 self.optional(choice.false_expr.as_ref());
             }
             Expr::Filter(filter) => return self.filter(filter),
             Expr::Test(test) => {
-                self.expression(&test.expr);
+                self.value(&test.expr);
                 self.uses.tests.push(leading(test.name, test.span()));
                 if matches!(test.name, "defined" | "undefined") {
                     self.guard(&test.expr);
@@ -310,7 +217,7 @@ impl<'s> Walker<'s> {
                 self.arguments(&test.args);
             }
             Expr::GetAttr(attribute) => {
-                let shape = self.expression(&attribute.expr);
+                let shape = self.value(&attribute.expr);
                 if matches!(shape, Shape::Own | Shape::Host) {
                     let end = attribute.span().end_offset as usize;
                     let range = end.saturating_sub(attribute.name.len())..end;
@@ -321,8 +228,8 @@ impl<'s> Walker<'s> {
                 }
             }
             Expr::GetItem(item) => {
-                let shape = self.expression(&item.expr);
-                self.expression(&item.subscript_expr);
+                let shape = self.value(&item.expr);
+                self.value(&item.subscript_expr);
                 if shape == Shape::Hosts {
                     return Shape::Host;
                 }
@@ -330,29 +237,58 @@ impl<'s> Walker<'s> {
                     self.attribute_constant(&item.subscript_expr, shape == Shape::Own);
                 }
             }
-            Expr::Call(call) => self.call(call),
+            Expr::Call(call) => return self.call(call),
             Expr::List(list) => {
                 for item in &list.items {
-                    self.expression(item);
+                    self.value(item);
                 }
             }
             Expr::Tuple(tuple) => {
                 for item in &tuple.items {
-                    self.expression(item);
+                    self.value(item);
                 }
             }
             Expr::Map(map) => {
                 for item in map.keys.iter().chain(&map.values) {
-                    self.expression(item);
+                    self.value(item);
                 }
             }
         }
         Shape::Other
     }
+}
+
+impl<'s> Walker<'s> {
+    fn local(&self, name: &str) -> Option<Shape> {
+        self.scopes.get(name).copied()
+    }
+
+    fn define(&mut self, name: &'s str, shape: Shape) {
+        if let Some(scope) = self.scopes.innermost() {
+            scope.insert(name, shape);
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'s>]) {
+        for argument in arguments {
+            match argument {
+                CallArg::Pos(value)
+                | CallArg::Kwarg(_, value)
+                | CallArg::PosSplat(value)
+                | CallArg::KwargSplat(value) => self.value(value),
+            };
+        }
+    }
+
+    fn optional(&mut self, expression: Option<&Expr<'s>>) {
+        if let Some(expression) = expression {
+            self.value(expression);
+        }
+    }
 
     fn filter(&mut self, filter: &ast::Spanned<ast::Filter<'s>>) -> Shape {
         let shape = match &filter.expr {
-            Some(input) => self.expression(input),
+            Some(input) => self.value(input),
             None => Shape::Other,
         };
         self.uses.filters.push(leading(filter.name, filter.span()));

@@ -1,6 +1,6 @@
 //! Reading a recipe's causes: what the words in a failure's last lines mean to the operator.
 
-use crate::plan::Cause;
+use crate::cause::Cause;
 use crate::problem::Problems;
 use crate::source::SourceFile;
 use crate::yaml::{self, Reader};

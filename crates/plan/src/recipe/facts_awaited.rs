@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flow, Recipe, Role, Stage, scripts};
+use super::facts_told::facts_told;
+use super::{Flow, Recipe, Role, Stage};
 use crate::ids::RoleName;
-use crate::plan::{Action, Gate};
 use crate::problem::{Problem, Problems};
+use crate::stage_parts::{Action, Gate};
 
 /// In a flow with more stages, each counted for every role that takes part, nobody looks: it takes the square of it.
 const MOST_PARTS: usize = 1000;
@@ -81,7 +82,7 @@ fn check_told(recipe: &Recipe, stage: &Stage, told: &BTreeSet<&String>, problems
 /// Whether the names of all facts that a script tells stand in it.
 fn tells_only_named(recipe: &Recipe, path: &str) -> bool {
     let text = recipe.files.text(path);
-    text.is_some_and(|text| text.is_ok_and(|source| !scripts::facts_told(source.text()).others))
+    text.is_some_and(|text| text.is_ok_and(|source| !facts_told(source.text()).others))
 }
 
 /// The facts that a script tells, as far as its text says so.
@@ -89,7 +90,7 @@ fn told_by(recipe: &Recipe, path: &str) -> BTreeSet<String> {
     let Some(Ok(source)) = recipe.files.text(path) else {
         return BTreeSet::new();
     };
-    let told = scripts::facts_told(source.text());
+    let told = facts_told(source.text());
     if told.others {
         return BTreeSet::new();
     }

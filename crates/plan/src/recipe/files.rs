@@ -7,6 +7,8 @@ use crate::ids::is_plain_name;
 use crate::problem::Problem;
 use crate::read::decode;
 use crate::source::SourceFile;
+use crate::suggest::did_you_mean;
+use crate::yaml::{Node, Reader};
 
 /// The files of a recipe: path below its folder, with `/`, and content. Whoever makes one has read
 /// them; nothing here opens a file. Cloning is cheap.
@@ -62,6 +64,34 @@ impl RecipeFiles {
     pub fn text(&self, path: &str) -> Option<Result<SourceFile, Problem>> {
         let bytes = self.get(path)?;
         Some(decode(&self.shown(path), bytes).map_err(|problem| *problem))
+    }
+
+    /// The path that is written here, of a file that is there and is text; else says what is wrong with it.
+    pub(super) fn named(
+        &self,
+        yaml: &mut Reader<'_>,
+        node: &Node,
+        what: &str,
+        kind: &str,
+    ) -> Option<String> {
+        let path = yaml.text(node, what)?;
+        let source = yaml.source;
+        match self.text(&path.value) {
+            Some(Ok(_)) => return Some(path.value),
+            Some(Err(problem)) => yaml.problems.push(problem),
+            None => yaml.problems.push_error(|| {
+                let problem = Problem::error(
+                    "recipe::no-file",
+                    format!("there is no {kind} `{}`", path.value.escape_debug()),
+                )
+                .at(source, path.span, "no such file in the recipe");
+                match did_you_mean(&path.value, self.paths()) {
+                    Some(close) => problem.help(format!("did you mean `{close}`?")),
+                    None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
+                }
+            }),
+        }
+        None
     }
 }
 

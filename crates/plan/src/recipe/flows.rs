@@ -1,37 +1,25 @@
-//! Reading flows and their stages.
+//! Reading flows: what each says of itself, and its stages one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::foreign;
-use super::reader::{check_file, unknown};
 use super::unread::Unread;
-use super::{Flow, RecipeFiles, Role, SettingsLine, Stage};
+use super::{Flow, RecipeFiles, Role, Stage};
 use crate::cluster::Spanned;
-use crate::ids::{RoleName, StageId, is_plain_name};
-use crate::plan::{Action, FactKind, Gate};
+use crate::fact_kind::FactKind;
+use crate::flow::Changes;
+use crate::ids::RoleName;
+use crate::naming::check_plain;
 use crate::problem::Problem;
-use crate::source::Span;
+use crate::settings::SettingsLine;
+use crate::stage_parts::Action;
 use crate::suggest::did_you_mean;
-use crate::yaml::{Fields, Key, Kind, Node, Reader};
+use crate::yaml::{Fields, Key, Node, Reader};
 
-const STAGE_FIELDS: [&str; 13] = [
-    "id",
-    "on",
-    "after",
-    "when",
-    "put",
-    "run",
-    "reboot",
-    "until",
-    "within",
-    "at_once",
-    "stop_after",
-    "retries",
-    "all_facts",
-];
-/// Flows that change nothing, by their name.
-const READING_FLOWS: [&str; 2] = ["check", "verify"];
+/// The keys of a flow that says more of itself than its stages.
+const FLOW_FIELDS: [&str; 2] = ["changes", "stages"];
+/// What `changes` may be.
+const CHANGES: [(&str, Changes); 2] = [("nothing", Changes::Nothing), ("hosts", Changes::Hosts)];
 
 pub(super) struct FlowReader<'r, 'a> {
     pub(super) yaml: &'r mut Reader<'a>,
@@ -45,23 +33,23 @@ pub(super) struct FlowReader<'r, 'a> {
 
 /// What a stage may wait for.
 #[derive(Clone, Copy)]
-struct Surroundings<'s> {
+pub(super) struct Surroundings<'s> {
     /// The stages above it, as far as they could be read.
-    above: &'s [Stage],
+    pub(super) above: &'s [Stage],
     /// The names of those above that could not be.
-    unread: &'s [&'s str],
+    pub(super) unread: &'s [&'s str],
     /// The names of this one and of those below.
-    below: &'s [&'s str],
+    pub(super) below: &'s [&'s str],
 }
 
 impl FlowReader<'_, '_> {
     pub(super) fn flows(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Flow> {
         let node = fields.get("flows");
-        let lists = |node: &Node| {
-            let flows = node.as_map().unwrap_or_default().iter();
-            node.as_map().is_some() && flows.clone().all(|(_, flow)| flow.as_list().is_some())
-        };
-        self.unread.flows = node.is_none_or(|node| !lists(node));
+        let is_read = |flow: &Node| stages_of(flow).is_some_and(|node| node.as_list().is_some());
+        self.unread.flows = node.and_then(Node::as_map).is_none_or(|flows| {
+            let mut flows = flows.iter();
+            !flows.all(|(_, flow)| is_read(flow))
+        });
         let Some(node) = node else {
             self.yaml.missing(
                 root,
@@ -81,8 +69,12 @@ impl FlowReader<'_, '_> {
     }
 
     fn flow(&mut self, key: &Key, node: &Node) -> Option<Flow> {
-        self.check_name(&key.text, key.span, "a flow");
+        check_plain(self.yaml, &key.text, key.span, "the name of a flow");
         let what = format!("the flow `{}`", key.text.escape_debug());
+        let (node, said) = match is_long(node) {
+            true => self.long_form(node, &what)?,
+            false => (node, None),
+        };
         let items = self.yaml.list(node, &what)?;
         if items.is_empty() {
             self.yaml.error(
@@ -93,6 +85,77 @@ impl FlowReader<'_, '_> {
                 "write a stage, such as `- { id: check, on: all, run: scripts/check.sh }`",
             );
         }
+        let stages = self.stages(items, &what);
+        let changes = match &said {
+            Some(said) => said.value,
+            None => Changes::unless_said(&key.text),
+        };
+        if changes == Changes::Nothing {
+            self.check_reading(&key.text, said.as_ref(), &stages);
+        }
+        Some(Flow {
+            name: Spanned {
+                value: key.text.clone(),
+                span: key.span,
+            },
+            changes,
+            stages,
+        })
+    }
+
+    /// A flow that says more of itself: the list of its stages, and whether it changes hosts.
+    fn long_form<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+    ) -> Option<(&'n Node, Option<Spanned<Changes>>)> {
+        let fields = self
+            .yaml
+            .fields_or(node, what, &FLOW_FIELDS, foreign::of_a_flow)?;
+        let said = fields.get("changes").and_then(|node| self.changes(node));
+        if fields.get("stages").is_none() && !foreign::stands_for_stages(node) {
+            self.yaml.missing(
+                node,
+                what,
+                "stages",
+                "list what it does: `stages: [{ id: ..., on: ..., run: ... }]`",
+            );
+        }
+        Some((fields.get("stages")?, said))
+    }
+
+    fn changes(&mut self, node: &Node) -> Option<Spanned<Changes>> {
+        const EXPECTED: &str = "`nothing` or `hosts`";
+        let written = node.as_text(self.yaml.source);
+        let known = CHANGES
+            .iter()
+            .find(|(word, _)| written == Some(word))
+            .map(|(_, changes)| *changes);
+        if known.is_none() {
+            let meant = written.and_then(|word| {
+                foreign::changes(word).or_else(|| did_you_mean(word, CHANGES.map(|(word, _)| word)))
+            });
+            match meant {
+                Some(meant) => self.yaml.error(
+                    "yaml::type",
+                    node.span,
+                    format!(
+                        "`changes` must be {EXPECTED}, found {}",
+                        node.kind.describe()
+                    ),
+                    format!("expected {EXPECTED}"),
+                    format!("write `changes: {meant}`"),
+                ),
+                None => self.yaml.expected(node, "`changes`", EXPECTED),
+            }
+        }
+        Some(Spanned {
+            value: known?,
+            span: node.span,
+        })
+    }
+
+    fn stages(&mut self, items: &[Node], what: &str) -> Vec<Stage> {
         let ids: Vec<Option<Spanned<String>>> = items.iter().map(|item| self.id(item)).collect();
         let mut stages: Vec<Stage> = Vec::new();
         let mut unread: Vec<&str> = Vec::new();
@@ -134,369 +197,11 @@ impl FlowReader<'_, '_> {
             }
             stages.push(stage);
         }
-        if READING_FLOWS.contains(&key.text.as_str()) {
-            self.check_reading(&key.text, &stages);
-        }
-        Some(Flow {
-            name: Spanned {
-                value: key.text.clone(),
-                span: key.span,
-            },
-            stages,
-        })
+        stages
     }
 
-    fn check_name(&mut self, name: &str, span: Span, what: &str) -> bool {
-        let plain = is_plain_name(name);
-        if !plain {
-            self.yaml.error(
-                "recipe::name",
-                span,
-                format!("`{}` can't be the name of {what}", name.escape_debug()),
-                "not a plain name",
-                "use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64",
-            );
-        }
-        plain
-    }
-
-    /// A stage's name, looked at before the stages are read: `after` wants to tell "below" from
-    /// "nowhere". What is wrong with it is said when its stage is read.
-    fn id(&self, item: &Node) -> Option<Spanned<String>> {
-        // One that is named as elsewhere is not without a name.
-        let node = item.get("id").or_else(|| item.get("name"))?;
-        Some(Spanned {
-            value: node.as_text(self.yaml.source)?.to_owned(),
-            span: node.span,
-        })
-    }
-
-    fn stage(
-        &mut self,
-        item: &Node,
-        id: Option<&Spanned<String>>,
-        around: Surroundings<'_>,
-    ) -> Option<Stage> {
-        let what = match id {
-            Some(id) => format!("the stage `{}`", id.value.escape_debug()),
-            None => "a stage".to_owned(),
-        };
-        let fields = self
-            .yaml
-            .fields_or(item, &what, &STAGE_FIELDS, foreign::of_a_stage)?;
-        if fields.get("id").is_none() && !foreign::stands_for(item, "id") {
-            self.yaml
-                .missing(item, "a stage", "id", "give it a name: `id: prepare`");
-        }
-        let roles = match fields.get("on") {
-            Some(node) => self.on(node),
-            None if foreign::stands_for(item, "on") => BTreeSet::new(),
-            None => {
-                self.yaml
-                    .missing(item, &what, "on", "say which hosts: `on: all`, or a role");
-                BTreeSet::new()
-            }
-        };
-        let after = fields
-            .get("after")
-            .and_then(|node| self.after(node, &roles, around));
-        let when = fields.get("when").and_then(|node| match node.kind {
-            // `when: true` is no expression that anybody means.
-            Kind::Text(_) => self.yaml.text(node, "`when`"),
-            _ => {
-                self.yaml
-                    .expected(node, "`when`", "a condition, such as `reboot_needed`");
-                None
-            }
-        });
-        let (put, put_paths) = fields
-            .get("put")
-            .map(|node| self.put(node))
-            .unwrap_or_default();
-        let within = fields
-            .get("within")
-            .and_then(|node| self.duration(node, "`within`"));
-        let (action, reboot_within) = self.action(item, &what, fields)?;
-        if let (Some((key, _)), Some(_)) = (fields.entry("within"), reboot_within) {
-            self.yaml.error(
-                "recipe::two-limits",
-                key.span,
-                format!("{what} says twice how long it may take"),
-                "once here, once in `reboot`",
-                "keep the one in `reboot`",
-            );
-        }
-        let at_once = fields
-            .get("at_once")
-            .and_then(|node| self.yaml.int(node, "`at_once`", 1..=100_000))
-            .and_then(|limit| usize::try_from(limit).ok());
-        let stop_after = self.stop_after(&what, fields, &roles, at_once);
-        let retries = fields
-            .get("retries")
-            .and_then(|node| self.yaml.int(node, "`retries`", 0..=100))
-            .and_then(|retries| u32::try_from(retries).ok())
-            .unwrap_or(0);
-        let all_facts = self.all_facts(&what, fields, &action);
-        let id = id.filter(|_| fields.get("id").is_some())?;
-        if !self.check_name(&id.value, id.span, "a stage") {
-            return None;
-        }
-        Some(Stage {
-            id: Spanned {
-                value: StageId::new(id.value.as_str()),
-                span: id.span,
-            },
-            roles,
-            after,
-            when,
-            put,
-            put_paths,
-            action,
-            within: within.or(reboot_within),
-            at_once,
-            stop_after,
-            retries,
-            all_facts,
-        })
-    }
-
-    /// The facts of all hosts that the stage's script is given.
-    fn all_facts(&mut self, what: &str, fields: Fields<'_>, action: &Action) -> BTreeSet<String> {
-        let Some((key, node)) = fields.entry("all_facts") else {
-            return BTreeSet::new();
-        };
-        if !matches!(action, Action::Run(_) | Action::Until(_)) {
-            self.yaml.error(
-                "recipe::no-script",
-                key.span,
-                format!("{what} has no script that could be given facts"),
-                "nobody reads them",
-                "remove it, or give the stage a `run` or an `until`",
-            );
-        }
-        let names = self.yaml.texts(node, "`all_facts`").unwrap_or_default();
-        let mut facts = BTreeSet::new();
-        for name in names {
-            if self.facts.contains_key(&name.value) || self.unread.facts {
-                facts.insert(name.value);
-                continue;
-            }
-            let known = || self.facts.keys().map(String::as_str);
-            let problem = unknown(self.yaml.source, &name, "fact", known());
-            // The scripts are read as if the right name stood here: nothing more is wrong with them.
-            facts.extend(did_you_mean(&name.value, known()).map(str::to_owned));
-            self.yaml.problems.push(problem);
-        }
-        facts
-    }
-
-    fn on(&mut self, node: &Node) -> BTreeSet<RoleName> {
-        let mut roles = BTreeSet::new();
-        for name in self.yaml.texts(node, "`on`").unwrap_or_default() {
-            if let Some(members) = self.groups.get(&name.value) {
-                roles.extend(members.iter().cloned());
-            } else if let Some(role) = self
-                .roles
-                .iter()
-                .find(|role| role.name.as_str() == name.value)
-            {
-                roles.insert(role.name.clone());
-            } else if !self.unread.roles {
-                let known = self
-                    .roles
-                    .iter()
-                    .map(|role| role.name.as_str())
-                    .chain(self.groups.keys().map(String::as_str));
-                let problem = unknown(self.yaml.source, &name, "role or group", known);
-                self.yaml.problems.push(problem);
-            }
-        }
-        roles
-    }
-
-    fn after(
-        &mut self,
-        node: &Node,
-        roles: &BTreeSet<RoleName>,
-        around: Surroundings<'_>,
-    ) -> Option<Vec<Gate>> {
-        let items = match &node.kind {
-            Kind::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
-        let mut gates = Vec::new();
-        let mut own = Vec::new();
-        let mut complete = true;
-        for item in items {
-            let all = match &item.kind {
-                Kind::Map(entries) => {
-                    let fields = self
-                        .yaml
-                        .fields_or(item, "a gate", &["all"], foreign::of_a_gate);
-                    let Some(named) = fields.and_then(|fields| fields.get("all")) else {
-                        complete = false;
-                        // Any other key was told.
-                        if entries.iter().all(|(key, _)| key.text == "all") {
-                            self.yaml.expected(item, "a gate", GATE);
-                        }
-                        continue;
-                    };
-                    Some(named)
-                }
-                Kind::List(_) | Kind::Null => {
-                    complete = false;
-                    self.yaml.expected(item, "a gate", GATE);
-                    continue;
-                }
-                _ => None,
-            };
-            let Some(name) = self.yaml.text(all.unwrap_or(item), "a gate's stage") else {
-                continue;
-            };
-            let mut above = around.above.iter();
-            let Some(stage) = above.find(|stage| stage.id.value.as_str() == name.value) else {
-                complete = false;
-                self.not_above(&name, around);
-                continue;
-            };
-            let gate = match all {
-                Some(_) => Gate::All(stage.id.value.clone()),
-                None => Gate::Own(stage.id.value.clone()),
-            };
-            if all.is_none() {
-                own.push((name.span, stage));
-            }
-            if !gates.contains(&gate) {
-                gates.push(gate);
-            }
-        }
-        self.unread.gates |= !complete;
-        let only_own = gates.iter().all(|gate| matches!(gate, Gate::Own(_)));
-        if let (true, Some((span, _))) = (only_own && complete, own.first()) {
-            self.check_own_gates(*span, roles, &own);
-        }
-        Some(gates)
-    }
-
-    /// Hosts that take part in none of the stages that they are to wait for wait for nothing.
-    fn check_own_gates(&mut self, span: Span, roles: &BTreeSet<RoleName>, own: &[(Span, &Stage)]) {
-        let idle: Vec<&str> = roles
-            .iter()
-            .filter(|role| own.iter().all(|(_, stage)| !stage.roles.contains(*role)))
-            .map(RoleName::as_str)
-            .collect();
-        if idle.is_empty() {
-            return;
-        }
-        let problem = Problem::warning(
-            "recipe::empty-gate",
-            format!(
-                "nothing is waited for on the hosts of `{}`: they take no part in what is named",
-                idle.join("`, `")
-            ),
-        )
-        .at(self.yaml.source, span, "not on these hosts")
-        .help("name a stage that they take part in, or wait for other hosts with `{all: NAME}`");
-        self.yaml.problems.push(problem);
-    }
-
-    fn not_above(&mut self, name: &Spanned<String>, around: Surroundings<'_>) {
-        if around.unread.contains(&name.value.as_str()) {
-            // It is there, and what is wrong with it was told.
-            return;
-        }
-        if around.below.contains(&name.value.as_str()) {
-            let own = around.below.first() == Some(&name.value.as_str());
-            self.yaml.error(
-                "recipe::after-below",
-                name.span,
-                match own {
-                    true => "a stage can't wait for itself".to_owned(),
-                    false => format!("`{}` stands below this stage", name.value),
-                },
-                "not above",
-                "`after` may only name stages above: so nothing waits in a circle",
-            );
-            return;
-        }
-        let above = around.above.iter();
-        let known = above
-            .map(|stage| stage.id.value.as_str())
-            .chain(around.unread.iter().copied());
-        let problem = unknown(self.yaml.source, name, "stage", known);
-        self.yaml.problems.push(problem);
-    }
-
-    pub(super) fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
-        let path = self.yaml.text(node, what)?;
-        check_file(
-            self.files,
-            self.yaml.source,
-            &path,
-            kind,
-            &mut self.yaml.problems,
-        )
-        .then_some(path.value)
-    }
-
-    fn action(
-        &mut self,
-        item: &Node,
-        what: &str,
-        fields: Fields<'_>,
-    ) -> Option<(Action, Option<Duration>)> {
-        let given: Vec<(&Key, &Node)> = ["run", "reboot", "until"]
-            .iter()
-            .filter_map(|name| fields.entry(name))
-            .collect();
-        match given.as_slice() {
-            [] if fields.get("put").is_some() => Some((Action::Put, None)),
-            [] if foreign::stands_for(item, "run") => None,
-            [] => {
-                self.yaml.missing(
-                    item,
-                    what,
-                    "run",
-                    "say what it does with `run`, `until`, `reboot` or `put`",
-                );
-                None
-            }
-            [(key, node)] => match key.text.as_str() {
-                "run" => Some((Action::Run(self.file(node, "`run`", "script")?), None)),
-                "until" => Some((Action::Until(self.file(node, "`until`", "script")?), None)),
-                _ => Some((Action::Reboot, self.reboot(node)?)),
-            },
-            [(first, _), rest @ ..] => {
-                let names: Vec<&str> = given.iter().map(|(key, _)| key.text.as_str()).collect();
-                let mut problem = Problem::error(
-                    "recipe::two-actions",
-                    format!("{what} has both `{}`", names.join("` and `")),
-                )
-                .at(self.yaml.source, first.span, "this");
-                for (key, _) in rest {
-                    problem = problem.at(self.yaml.source, key.span, "and this");
-                }
-                self.yaml
-                    .problems
-                    .push(problem.help("a stage does one thing: make two stages of it"));
-                None
-            }
-        }
-    }
-
-    #[expect(clippy::option_option, reason = "a wrong one, and one without a limit")]
-    fn reboot(&mut self, node: &Node) -> Option<Option<Duration>> {
-        if node.kind == Kind::Bool(true) {
-            return Some(None);
-        }
-        let fields = self.yaml.fields(node, "`reboot`", &["within"])?;
-        match fields.get("within") {
-            Some(node) => Some(Some(self.duration(node, "`within`")?)),
-            None => Some(None),
-        }
-    }
-
-    fn check_reading(&mut self, flow: &str, stages: &[Stage]) {
+    /// What a flow that changes nothing can't hold, however its scripts are written.
+    fn check_reading(&mut self, flow: &str, said: Option<&Spanned<Changes>>, stages: &[Stage]) {
         for stage in stages {
             let does = match stage.action {
                 Action::Reboot => "reboots hosts",
@@ -507,11 +212,27 @@ impl FlowReader<'_, '_> {
                 "recipe::changing-check",
                 format!("the flow `{flow}` is to change nothing, and this stage {does}"),
             )
-            .at(self.yaml.source, stage.id.span, does)
-            .help("move the stage to another flow");
+            .at(self.yaml.source, stage.id.span, does);
+            let problem = match said {
+                Some(said) => problem
+                    .at(self.yaml.source, said.span, "said here")
+                    .help("move the stage to another flow, or write `changes: hosts`"),
+                None => problem.help("move the stage to another flow"),
+            };
             self.yaml.problems.push(problem);
         }
     }
 }
 
-const GATE: &str = "a stage's name, or `{all: NAME}`";
+/// Whether a flow is written as a mapping that says more of it than its stages.
+fn is_long(flow: &Node) -> bool {
+    FLOW_FIELDS.iter().any(|key| flow.get(key).is_some())
+}
+
+/// The list of a flow's stages, in either form.
+fn stages_of(flow: &Node) -> Option<&Node> {
+    match is_long(flow) {
+        true => flow.get("stages"),
+        false => Some(flow),
+    }
+}

@@ -136,6 +136,33 @@ pub(super) fn of_a_recipe(key: &str) -> Option<String> {
     }
 }
 
+/// Of a key that a flow lacks.
+pub(super) fn of_a_flow(key: &str) -> Option<String> {
+    match key {
+        "tasks" | "steps" | "jobs" | "block" => Some(format!("`{key}` are `stages` here")),
+        "name" => Some("a flow's name is its key: `flows: { NAME: ... }`".to_owned()),
+        "read_only" | "readonly" | "check_mode" | "dry_run" => {
+            Some(format!("`{key}` is `changes: nothing` here"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a flow lists its stages by another name, which was told.
+pub(super) fn stands_for_stages(flow: &Node) -> bool {
+    let mut entries = flow.as_map().unwrap_or_default().iter();
+    entries.any(|(name, _)| matches!(name.text.as_str(), "tasks" | "steps" | "jobs" | "block"))
+}
+
+/// What others write where a flow says what it changes.
+pub(super) fn changes(word: &str) -> Option<&'static str> {
+    match word {
+        "none" | "no" | "false" => Some("nothing"),
+        "all" | "yes" | "true" | "host" => Some("hosts"),
+        _ => None,
+    }
+}
+
 /// Of a key that a file to put lacks.
 pub(super) fn of_a_put(key: &str) -> Option<String> {
     let is = |ours: &str| Some(format!("`{key}` is `{ours}` here"));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Recipe;
-use crate::plan::{Action, PutSource};
 use crate::problem::{Problem, Problems};
 use crate::source::{SourceFile, Span};
+use crate::stage_parts::{Action, PutSource};
 
 /// Tells the files of the recipe that have them. A file that is put as it stands may be meant for Windows.
 pub(super) fn check(recipe: &Recipe) -> Problems {

@@ -3,20 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{Counts, RecipeFiles};
+use crate::cause::Cause;
 use crate::cluster::Spanned;
 use crate::cluster_conf::ConfMapping;
-use crate::environment::secret_variable;
-use crate::expression::{Names, SettingKind};
+use crate::expression::Names;
+use crate::fact_kind::FactKind;
+use crate::flow::Changes;
 use crate::ids::{RoleName, StageId};
-use crate::plan::{Action, Allowance, Cause, FactKind, Gate, Handing, PutStep};
-use crate::problem::Severity;
 use crate::release;
+use crate::settings::SettingsLine;
 use crate::shown_settings::ShownSettings;
 use crate::source::{SourceFile, Span};
-use crate::yaml::Node;
+use crate::stage_parts::{Action, Allowance, Gate, PutStep};
 
 /// A recipe: roles, facts, settings, and flows of stages.
 #[derive(Clone, Debug)]
@@ -71,6 +70,8 @@ pub struct Role {
 pub struct Flow {
     /// Its name.
     pub name: Spanned<String>,
+    /// Whether it changes hosts: as it says, or by its name.
+    pub changes: Changes,
     /// Its stages, from top to bottom.
     pub stages: Vec<Stage>,
 }
@@ -104,71 +105,21 @@ pub struct Stage {
     pub all_facts: BTreeSet<String>,
 }
 
-/// The settings of a release line.
-#[derive(Clone, Debug)]
-pub struct SettingsLine {
-    /// The line: `1.8`, or `any`.
-    pub line: String,
-    /// The file.
-    pub source: SourceFile,
-    /// The JSON Schema of all settings together, secrets included.
-    pub schema: Value,
-    /// What the schema cannot say.
-    pub rules: Vec<Rule>,
-    /// Settings that must not be seen, and who is handed them.
-    pub secrets: BTreeMap<String, SecretUse>,
-    /// The schema as it stands in the file.
-    pub(super) schema_node: Node,
-}
-
-/// Who is handed a secret, and in which form.
-#[derive(Clone, Debug, Default)]
-pub struct SecretUse {
-    /// The stages whose scripts are handed it.
-    pub stages: Vec<Spanned<StageId>>,
-    /// A condition on settings; where it is false, nobody is handed it.
-    pub when: Option<Spanned<String>>,
-    /// The fact that tells with which salt it is hashed: where there is one, scripts are handed the
-    /// hash, and the secret itself stays here.
-    pub hash_salt: Option<Spanned<String>>,
-}
-
-impl SecretUse {
-    /// In which form it is handed.
-    pub(crate) fn handing(&self) -> Handing {
-        match &self.hash_salt {
-            Some(fact) => Handing::Hashed {
-                salt: fact.value.clone(),
+impl Flow {
+    /// One that only connects: no recipe has it, and it changes nothing.
+    pub(crate) fn without_stages(name: &str) -> Self {
+        Self {
+            name: Spanned {
+                value: name.to_owned(),
+                span: Span::default(),
             },
-            None => Handing::Plain,
+            changes: Changes::Nothing,
+            stages: Vec::new(),
         }
     }
-
-    /// The variable by which a script has the secret of this name.
-    pub(crate) fn variable(&self, name: &str) -> String {
-        secret_variable(&self.handing().name(name))
-    }
-}
-
-/// A condition that the settings must meet.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// The condition.
-    pub check: Spanned<String>,
-    /// What to say where it is false: a template.
-    pub message: Spanned<String>,
-    /// The setting to say it at.
-    pub at: Option<Spanned<String>>,
-    /// How bad that is.
-    pub severity: Severity,
 }
 
 impl Recipe {
-    /// The checks that its scripts tell problems of, as far as a look at their text tells.
-    pub fn checks(&self) -> BTreeSet<String> {
-        super::scripts::checks(self)
-    }
-
     /// The role of this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name.as_str() == name)
@@ -218,40 +169,5 @@ impl Recipe {
             line.add_names(&mut names);
         }
         names
-    }
-}
-
-impl SettingsLine {
-    /// What the schema says about each setting, by name.
-    pub fn properties(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.schema
-            .get("properties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(name, schema)| (name.as_str(), schema))
-    }
-
-    pub(super) fn add_names(&self, names: &mut Names) {
-        for (name, schema) in self.properties() {
-            if self.secrets.contains_key(name) {
-                names.secrets.insert(name.to_owned());
-                continue;
-            }
-            let kind = match schema.get("type").and_then(Value::as_str) {
-                Some("boolean") => SettingKind::Bool,
-                Some(_) => SettingKind::Other,
-                None => SettingKind::Unknown,
-            };
-            names
-                .settings
-                .entry(name.to_owned())
-                .and_modify(|known| {
-                    if *known != kind {
-                        *known = SettingKind::Unknown;
-                    }
-                })
-                .or_insert(kind);
-        }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::Role;
 use super::causes_file;
-use super::reader::{RecipeReader, unknown};
-use super::{Role, SettingsLine};
+use super::reader::RecipeReader;
+use crate::cause::Cause;
 use crate::cluster::Spanned;
 use crate::cluster_conf::{ConfMapping, Meaning};
-use crate::plan::Cause;
+use crate::naming::unknown;
+use crate::settings::SettingsLine;
 use crate::source::{SourceFile, Span};
 use crate::yaml::{self, Fields, Kind, Node, Reader};
 
@@ -35,7 +37,9 @@ impl RecipeReader<'_> {
 
     /// A file of the recipe: releases, and of each names and texts.
     fn releases_file(&mut self, node: &Node) -> Option<(Vec<Spanned<String>>, ReleaseValues)> {
-        let path = self.file(node, "`releases`", "file")?;
+        let path = self
+            .files
+            .named(&mut self.yaml, node, "`releases`", "file")?;
         let source = self.files.text(&path)?.ok()?;
         let (root, problems) = yaml::read(&source);
         let mut reader = Reader::after(&source, problems);
@@ -65,7 +69,9 @@ impl RecipeReader<'_> {
     }
 
     pub(super) fn causes(&mut self, fields: Fields<'_>) -> Option<Vec<Cause>> {
-        let path = self.file(fields.get("causes")?, "`causes`", "file")?;
+        let path = self
+            .files
+            .named(&mut self.yaml, fields.get("causes")?, "`causes`", "file")?;
         let source = self.files.text(&path)?.ok()?;
         let (causes, problems) = causes_file::read(&source);
         self.yaml.problems.extend(problems);
@@ -78,7 +84,12 @@ impl RecipeReader<'_> {
         roles: &[Role],
         settings: &[SettingsLine],
     ) -> Option<ConfMapping> {
-        let path = self.file(fields.get("cluster_conf")?, "`cluster_conf`", "file")?;
+        let path = self.files.named(
+            &mut self.yaml,
+            fields.get("cluster_conf")?,
+            "`cluster_conf`",
+            "file",
+        )?;
         let source = self.files.text(&path)?.ok()?;
         let (mapping, problems) = ConfMapping::read(&source);
         self.yaml.problems.extend(problems);

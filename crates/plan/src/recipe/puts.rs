@@ -2,10 +2,10 @@
 
 use super::flows::FlowReader;
 use super::foreign;
-use super::reader::unknown;
 use crate::cluster::Spanned;
-use crate::plan::{PutSource, PutStep};
+use crate::naming::unknown;
 use crate::source::Span;
+use crate::stage_parts::{PutSource, PutStep};
 use crate::yaml::{Kind, Node};
 
 impl FlowReader<'_, '_> {
@@ -58,10 +58,14 @@ impl FlowReader<'_, '_> {
         let (comes_by_other_name, goes_by_other_name) = foreign::put_by_other_names(item);
         let sources = ["file", "template", "upload"].map(|name| fields.get(name));
         let source = match sources {
-            [Some(node), None, None] => self.file(node, "`file`", "file").map(PutSource::File),
+            [Some(node), None, None] => self
+                .files
+                .named(self.yaml, node, "`file`", "file")
+                .map(PutSource::File),
             [None, None, Some(node)] => self.upload(node),
             [None, Some(node), None] => self
-                .file(node, "`template`", "template")
+                .files
+                .named(self.yaml, node, "`template`", "template")
                 .map(PutSource::Template),
             [None, None, None] if comes_by_other_name => None,
             _ => {

@@ -1,18 +1,18 @@
-//! Reading `recipe.yaml`, all but its flows.
+//! Reading `recipe.yaml`, all but its roles and flows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::flows::FlowReader;
 use super::foreign;
-use super::settings_file;
+use super::secret_stages::check_secret_stages;
 use super::unread::Unread;
-use super::{Counts, RECIPE_FILE, Recipe, RecipeFiles, Role, SettingsLine};
+use super::{RECIPE_FILE, Recipe, RecipeFiles};
 use crate::cluster::Spanned;
-use crate::expression::is_reserved;
-use crate::ids::{RoleName, is_plain_name};
-use crate::plan::{Allowance, FactKind};
+use crate::fact_kind::FactKind;
+use crate::naming::{check_plain, name_fault, unknown};
 use crate::problem::{Problem, Problems};
-use crate::source::{SourceFile, Span};
+use crate::settings::{self, SettingsLine};
+use crate::source::Span;
 use crate::suggest::did_you_mean;
 use crate::yaml::{self, Fields, Kind, Node, Reader};
 
@@ -94,12 +94,7 @@ impl RecipeReader<'_> {
             unread: &mut self.unread,
         };
         let flows = flow_reader.flows(root, fields);
-        settings_file::check_secret_stages(
-            &settings,
-            &flows,
-            &self.unread,
-            &mut self.yaml.problems,
-        );
+        check_secret_stages(&settings, &flows, &self.unread, &mut self.yaml.problems);
         Some(Recipe {
             source: self.yaml.source.clone(),
             files: self.files.clone(),
@@ -139,162 +134,7 @@ impl RecipeReader<'_> {
     /// A text that can be a name.
     fn plain_name(&mut self, node: &Node, what: &str) -> Option<String> {
         let name = self.yaml.text(node, what)?;
-        self.check_plain(&name.value, name.span, what)
-            .then_some(name.value)
-    }
-
-    fn check_plain(&mut self, name: &str, span: Span, what: &str) -> bool {
-        let plain = is_plain_name(name);
-        if !plain {
-            self.yaml.error(
-                "recipe::name",
-                span,
-                format!("`{}` can't be {what}", name.escape_debug()),
-                "not a plain name",
-                "use letters, digits, `.`, `_` and `-`, a letter or digit first, at most 64",
-            );
-        }
-        plain
-    }
-
-    fn roles(&mut self, root: &Node, fields: Fields<'_>) -> Vec<Role> {
-        let node = fields.get("roles");
-        self.unread.roles = node.is_none_or(|node| node.as_map().is_none());
-        let Some(node) = node else {
-            self.yaml.missing(
-                root,
-                "a recipe",
-                "roles",
-                "say what hosts can become: `roles: { server: { count: [1] } }`",
-            );
-            return Vec::new();
-        };
-        let Some(entries) = self.yaml.map(node, "`roles`") else {
-            return Vec::new();
-        };
-        let mut roles = Vec::new();
-        for (key, node) in entries {
-            if key.text == "all" {
-                self.yaml.error(
-                    "recipe::name",
-                    key.span,
-                    "`all` can't be a role's name: it stands for every host",
-                    "taken",
-                    "call the role something else",
-                );
-                continue;
-            }
-            if !self.check_plain(&key.text, key.span, "a role's name") {
-                continue;
-            }
-            let what = format!("the role `{}`", key.text);
-            let mut role = Role {
-                name: RoleName::new(key.text.as_str()),
-                count: Counts::default(),
-                may_miss: None,
-                span: key.span,
-            };
-            if !node.is_null()
-                && let Some(fields) = self.yaml.fields(node, &what, &["count", "may_miss"])
-            {
-                if let Some(count) = fields.get("count").and_then(|node| self.counts(node)) {
-                    role.count = count;
-                }
-                role.may_miss = fields.get("may_miss").and_then(|node| self.allowance(node));
-            }
-            roles.push(role);
-        }
-        roles
-    }
-
-    fn counts(&mut self, node: &Node) -> Option<Counts> {
-        const EXPECTED: &str = "a list of numbers (`[1, 3]`), a number or a range (`0..`, `2..5`)";
-        if let Kind::List(items) = &node.kind {
-            let numbers: Option<BTreeSet<usize>> = items
-                .iter()
-                .map(|item| match item.kind {
-                    Kind::Int(number) => usize::try_from(number).ok(),
-                    _ => None,
-                })
-                .collect();
-            if let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) {
-                return Some(Counts::OneOf(numbers));
-            }
-        } else if let Some(counts) = node.as_text(self.yaml.source).and_then(Counts::parse) {
-            return Some(counts);
-        }
-        self.yaml.expected(node, "`count`", EXPECTED);
-        None
-    }
-
-    fn allowance(&mut self, node: &Node) -> Option<Allowance> {
-        let text = node.as_text(self.yaml.source).unwrap_or_default();
-        let allowance = match text.strip_suffix('%') {
-            Some(percent) => percent
-                .trim()
-                .parse()
-                .ok()
-                .filter(|percent| *percent <= 100)
-                .map(Allowance::Percent),
-            None => text.parse().ok().map(Allowance::Hosts),
-        };
-        if allowance.is_none() {
-            self.yaml
-                .expected(node, "`may_miss`", "a number of hosts, or `20%` of them");
-        }
-        allowance
-    }
-
-    fn groups(
-        &mut self,
-        fields: Fields<'_>,
-        roles: &[Role],
-    ) -> BTreeMap<String, BTreeSet<RoleName>> {
-        let all = roles.iter().map(|role| role.name.clone()).collect();
-        let mut groups = BTreeMap::from([("all".to_owned(), all)]);
-        let given = fields.get("groups");
-        self.unread.roles |= Self::is_misspelt(fields, "groups")
-            || given.is_some_and(|node| node.as_map().is_none());
-        let Some(entries) = fields
-            .get("groups")
-            .and_then(|node| self.yaml.map(node, "`groups`"))
-        else {
-            return groups;
-        };
-        for (key, node) in entries {
-            let taken =
-                key.text == "all" || roles.iter().any(|role| role.name.as_str() == key.text);
-            if taken {
-                self.yaml.error(
-                    "recipe::name",
-                    key.span,
-                    format!("`{}` can't be a group's name", key.text),
-                    "taken by a role, or built in",
-                    "call the group something else",
-                );
-                continue;
-            }
-            self.check_plain(&key.text, key.span, "a group's name");
-            let what = format!("the group `{}`", key.text);
-            let members = self.yaml.texts(node, &what).unwrap_or_default();
-            let mut set = BTreeSet::new();
-            for member in members {
-                match roles.iter().find(|role| role.name.as_str() == member.value) {
-                    Some(role) => {
-                        set.insert(role.name.clone());
-                    }
-                    None if self.unread.roles => {}
-                    None => self.yaml.problems.push(unknown(
-                        self.yaml.source,
-                        &member,
-                        "role",
-                        roles.iter().map(|role| role.name.as_str()),
-                    )),
-                }
-            }
-            groups.insert(key.text.clone(), set);
-        }
-        groups
+        check_plain(&mut self.yaml, &name.value, name.span, what).then_some(name.value)
     }
 
     fn facts(&mut self, fields: Fields<'_>) -> (Option<String>, BTreeMap<String, FactKind>) {
@@ -304,7 +144,10 @@ impl RecipeReader<'_> {
             return nothing;
         };
         if matches!(node.kind, Kind::Text(_)) {
-            return (self.file(node, "`facts`", "script"), BTreeMap::new());
+            return (
+                self.files.named(&mut self.yaml, node, "`facts`", "script"),
+                BTreeMap::new(),
+            );
         }
         const KEYS: [&str; 2] = ["run", "names"];
         self.unread.facts = node.as_map().is_none_or(|entries| {
@@ -327,7 +170,7 @@ impl RecipeReader<'_> {
         };
         let script = fields
             .get("run")
-            .and_then(|node| self.file(node, "`run`", "script"));
+            .and_then(|node| self.files.named(&mut self.yaml, node, "`run`", "script"));
         let mut kinds = BTreeMap::new();
         let names = fields.get("names");
         self.unread.facts |= names.is_some_and(|node| node.as_map().is_none());
@@ -392,19 +235,6 @@ impl RecipeReader<'_> {
         fault.is_none()
     }
 
-    /// The path of a file of the recipe, which must be there.
-    pub(super) fn file(&mut self, node: &Node, what: &str, kind: &str) -> Option<String> {
-        let path = self.yaml.text(node, what)?;
-        check_file(
-            self.files,
-            self.yaml.source,
-            &path,
-            kind,
-            &mut self.yaml.problems,
-        )
-        .then_some(path.value)
-    }
-
     fn settings(
         &mut self,
         fields: Fields<'_>,
@@ -430,8 +260,16 @@ impl RecipeReader<'_> {
                 continue;
             };
             found = true;
-            let (read, problems) =
-                settings_file::read(self.files, path, line, facts, self.unread.facts);
+            let source = match self.files.text(path) {
+                Some(Ok(source)) => source,
+                Some(Err(problem)) => {
+                    self.unread.settings = true;
+                    self.yaml.problems.push(problem);
+                    continue;
+                }
+                None => continue,
+            };
+            let (read, problems) = settings::read(&source, line, facts, self.unread.facts);
             self.yaml.problems.extend(problems);
             self.unread.settings |= read.as_ref().is_none_or(|line| !line.is_read());
             lines.extend(read);
@@ -473,78 +311,4 @@ fn is_playbook(root: &Node) -> bool {
     ["hosts", "tasks", "roles", "import_playbook"]
         .iter()
         .any(|key| has(key))
-}
-
-/// Why an expression could not name it, and what to write.
-pub(super) fn name_fault(name: &str) -> Option<(&'static str, &'static str)> {
-    let mut chars = name.chars();
-    let fits = chars
-        .next()
-        .is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !fits || name.len() > 64 {
-        return Some((
-            "expressions and scripts could not name it",
-            "use small letters, digits and `_`, a letter first, at most 64",
-        ));
-    }
-    let word = matches!(
-        name,
-        "and" | "or" | "not" | "in" | "is" | "if" | "else" | "true" | "false" | "none" | "loop"
-    );
-    (word || is_reserved(name)).then_some((
-        "it means something else in expressions",
-        "call it something else",
-    ))
-}
-
-/// That there is no such role, group, stage...
-pub(super) fn unknown<'a>(
-    source: &SourceFile,
-    name: &Spanned<String>,
-    what: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Problem {
-    let known: Vec<&str> = known.collect();
-    let problem = Problem::error(
-        "recipe::unknown",
-        format!("there is no {what} `{}`", name.value.escape_debug()),
-    )
-    .at(source, name.span, format!("unknown {what}"));
-    match did_you_mean(&name.value, known.iter().copied()) {
-        Some(close) => problem.help(format!("did you mean `{close}`?")),
-        None if known.is_empty() || known.len() > 12 => problem,
-        None => problem.help(format!("there is `{}`", known.join("`, `"))),
-    }
-}
-
-/// Says so where the recipe has no such file.
-pub(super) fn check_file(
-    files: &RecipeFiles,
-    source: &SourceFile,
-    path: &Spanned<String>,
-    kind: &str,
-    problems: &mut Problems,
-) -> bool {
-    match files.text(&path.value) {
-        Some(Ok(_)) => true,
-        Some(Err(problem)) => {
-            problems.push(problem);
-            false
-        }
-        None => {
-            problems.push_error(|| {
-                let problem = Problem::error(
-                    "recipe::no-file",
-                    format!("there is no {kind} `{}`", path.value.escape_debug()),
-                )
-                .at(source, path.span, "no such file in the recipe");
-                match did_you_mean(&path.value, files.paths()) {
-                    Some(close) => problem.help(format!("did you mean `{close}`?")),
-                    None => problem.help("paths begin at the recipe's folder: `scripts/serve.sh`"),
-                }
-            });
-            false
-        }
-    }
 }

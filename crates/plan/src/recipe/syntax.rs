@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Recipe;
-use super::scripts::asks_for_sh;
-use crate::plan::{Action, PutSource};
+use super::shell_words::asks_for_sh;
 use crate::problem::{Problem, Problems, Severity};
 use crate::source::{SourceFile, Span};
+use crate::stage_parts::{Action, PutSource};
 
 /// What a shell says of a script that it has read and not run.
 #[derive(Clone, Debug, PartialEq, Eq)]

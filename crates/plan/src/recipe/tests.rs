@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::{Action, Allowance, Gate};
+use crate::stage_parts::{Action, Allowance, Gate};
 use crate::testing::{check_places, files, lint, recipe};
 
 /// A recipe with these stages in its flow `install`.
@@ -386,6 +386,28 @@ fn the_schema_for_editors_accepts_what_the_reader_accepts() {
         .collect();
     assert_eq!(errors, Vec::<String>::new());
     assert!(!validator.is_valid(&serde_json::json!({ "roles": {}, "flows": {}, "more": 1 })));
+    let stages = serde_json::json!([{ "id": "x", "on": "a", "run": "scripts/x.sh" }]);
+    let with = |flow| serde_json::json!({ "roles": {}, "flows": { "f": flow } });
+    for (flow, good) in [
+        (stages.clone(), true),
+        (serde_json::json!({ "stages": stages }), true),
+        (
+            serde_json::json!({ "changes": "nothing", "stages": stages }),
+            true,
+        ),
+        (
+            serde_json::json!({ "changes": "hosts", "stages": stages }),
+            true,
+        ),
+        (
+            serde_json::json!({ "changes": "some", "stages": stages }),
+            false,
+        ),
+        (serde_json::json!({ "changes": "hosts" }), false),
+        (serde_json::json!({ "stages": [] }), false),
+    ] {
+        assert_eq!(validator.is_valid(&with(flow.clone())), good, "{flow}");
+    }
 }
 
 proptest! {

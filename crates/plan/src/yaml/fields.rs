@@ -1,6 +1,5 @@
 //! Taking a tree apart: what is expected of a value, and what to say where it is something else.
 
-use super::parse::hides;
 use super::{Key, Kind, Node};
 use crate::cluster::Spanned;
 use crate::problem::{Problem, Problems};
@@ -36,7 +35,7 @@ impl<'a> Reader<'a> {
 
     /// Whether a place must not be seen.
     pub fn hides(&self, span: Span) -> bool {
-        hides(self.source, &self.shown, span)
+        self.source.hidden_in(&self.shown, span)
     }
 
     /// Says that something is wrong at a place, and what to do.
@@ -48,12 +47,8 @@ impl<'a> Reader<'a> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let source = self.source;
-        self.problems.push_error(|| {
-            Problem::error(code, message)
-                .at(source, span, label)
-                .help(help)
-        });
+        self.problems
+            .error_at(code, (self.source, span), message, label, help);
     }
 
     /// Says that `what` (`` `hosts` ``) is not what it should be (`a list`).

@@ -1,9 +1,11 @@
 //! From text to tree.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use saphyr_parser::{Event, ScalarStyle, ScanError};
 
+use super::events::{Met, Parsed, events};
 use super::syntax::{syntax_problem, too_deep};
 use super::{Key, Kind, MAX_DEPTH, Node, scalar};
 use crate::problem::{Problem, Problems};
@@ -18,12 +20,24 @@ const MAX_PROBLEMS: usize = 100;
 /// comes with problems is right but for what they name: a key's second value is left out, an alias
 /// stands as nothing.
 pub fn read(source: &SourceFile) -> (Option<Node>, Problems) {
-    read_shown_as(source, source)
+    tree(source, source, events(source.text()))
 }
 
-/// As [`read`], but repeats in words only what can be seen in `shown`: the same text with what must
-/// not be seen blanked out.
-pub fn read_shown_as(source: &SourceFile, shown: &SourceFile) -> (Option<Node>, Problems) {
+/// As [`read`], of a `source` that was parsed before. It repeats in words only what can be seen in `shown`: the same
+/// text with what must not be seen blanked out.
+pub(crate) fn read_parsed(
+    source: &SourceFile,
+    parsed: &Parsed<'_>,
+    shown: &SourceFile,
+) -> (Option<Node>, Problems) {
+    tree(source, shown, parsed.events())
+}
+
+fn tree<'e>(
+    source: &SourceFile,
+    shown: &SourceFile,
+    events: impl Iterator<Item = Met<impl Borrow<Event<'e>>, impl Borrow<ScanError>>>,
+) -> (Option<Node>, Problems) {
     let mut builder = Builder {
         source,
         shown,
@@ -32,11 +46,11 @@ pub fn read_shown_as(source: &SourceFile, shown: &SourceFile) -> (Option<Node>, 
         root: None,
         documents: 0,
     };
-    for event in events(source.text()) {
-        let proceed = match event {
-            Ok((event, span)) => builder.take(event, span),
+    for met in events {
+        let proceed = match met {
+            Ok((event, span)) => builder.take(event.borrow(), span),
             Err((byte, error)) => {
-                builder.syntax(byte, &error);
+                builder.syntax(byte, error.borrow());
                 false
             }
         };
@@ -45,58 +59,6 @@ pub fn read_shown_as(source: &SourceFile, shown: &SourceFile) -> (Option<Node>, 
         }
     }
     builder.finish()
-}
-
-/// What the parser meets in a text, with places in bytes; nothing behind the first error is of use.
-pub(crate) fn events(
-    text: &str,
-) -> impl Iterator<Item = Result<(Event<'_>, Span), (usize, ScanError)>> {
-    let base = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let body = text.get(base..).unwrap_or_default();
-    let offsets = Offsets::new(body, base);
-    let mut parser = Parser::new_from_str(body);
-    std::iter::from_fn(move || {
-        Some(match parser.next_event()? {
-            Ok((event, span)) => Ok((event, offsets.span(span))),
-            Err(error) => Err((offsets.byte(error.marker().index()), error)),
-        })
-    })
-}
-
-/// Where each character of a text starts. The parser counts characters, all else here bytes.
-struct Offsets {
-    base: usize,
-    /// Empty where every character is one byte.
-    starts: Vec<usize>,
-    end: usize,
-}
-
-impl Offsets {
-    fn new(text: &str, base: usize) -> Self {
-        let starts = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices().map(|(start, _)| start).collect()
-        };
-        Self {
-            base,
-            starts,
-            end: text.len(),
-        }
-    }
-
-    fn byte(&self, index: usize) -> usize {
-        let byte = if self.starts.is_empty() {
-            index.min(self.end)
-        } else {
-            self.starts.get(index).copied().unwrap_or(self.end)
-        };
-        self.base + byte
-    }
-
-    fn span(&self, span: saphyr_parser::Span) -> Span {
-        Span::new(self.byte(span.start.index()), self.byte(span.end.index()))
-    }
 }
 
 /// A list or mapping that is still open.
@@ -134,7 +96,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     /// Takes one event; `false` where there is no going on.
-    fn take(&mut self, event: Event<'_>, span: Span) -> bool {
+    fn take(&mut self, event: &Event<'_>, span: Span) -> bool {
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -148,9 +110,9 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse(span, anchor, tag.is_some());
-                let node = self.scalar(&text, style, span);
-                self.add(node, style == ScalarStyle::Plain);
+                self.refuse(span, *anchor, tag.is_some());
+                let node = self.scalar(text, *style, span);
+                self.add(node, *style == ScalarStyle::Plain);
             }
             Event::Alias(_) => {
                 self.problems.push(
@@ -171,14 +133,14 @@ impl Builder<'_> {
                 );
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse(span, anchor, tag.is_some());
+                self.refuse(span, *anchor, tag.is_some());
                 return self.open(Open::List {
                     start: span,
                     items: Vec::new(),
                 });
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse(span, anchor, tag.is_some());
+                self.refuse(span, *anchor, tag.is_some());
                 return self.open(Open::Map {
                     start: span,
                     entries: Vec::new(),
@@ -280,7 +242,7 @@ impl Builder<'_> {
                     }
                     Ok(name) => {
                         if let Some(first) = seen.get(&name.text) {
-                            let given = match hides(self.source, self.shown, name.span) {
+                            let given = match self.source.hidden_in(self.shown, name.span) {
                                 true => "a key".to_owned(),
                                 false => format!("`{}`", name.text.escape_debug()),
                             };
@@ -336,11 +298,6 @@ fn whole(start: Span, last: Option<&Node>, end: Span) -> Span {
     Span::new(start.start, end)
 }
 
-/// Whether a place must not be seen.
-pub(super) fn hides(source: &SourceFile, shown: &SourceFile, span: Span) -> bool {
-    shown.slice(span) != source.slice(span)
-}
-
 fn key_of(
     source: &SourceFile,
     shown: &SourceFile,
@@ -351,7 +308,7 @@ fn key_of(
         _ if plain && !node.span.is_empty() => source.slice(node.span).to_owned(),
         Kind::Text(text) => text.clone(),
         kind => {
-            let found = match hides(source, shown, node.span) {
+            let found = match source.hidden_in(shown, node.span) {
                 true => kind.name().to_owned(),
                 false => kind.describe(),
             };

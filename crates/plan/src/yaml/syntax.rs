@@ -1,7 +1,9 @@
 //! What is wrong with a text that is not YAML, and what was most likely meant.
 
-use super::parse::{hides, read};
-use super::{Kind, MAX_DEPTH};
+use saphyr_parser::Event;
+
+use super::MAX_DEPTH;
+use super::events::Parsed;
 use crate::problem::Problem;
 use crate::source::{SourceFile, Span};
 
@@ -37,7 +39,7 @@ pub(super) fn syntax_problem(
             value,
             "quotes have to be around all of it",
         );
-        let whole = match hides(source, shown, value) {
+        let whole = match source.hidden_in(shown, value) {
             true => None,
             false => wholly_quoted(written),
         };
@@ -218,9 +220,30 @@ fn wholly_quoted(written: &str) -> Option<String> {
         (false, _) => format!("'{written}'"),
         (true, false) => format!("\"{written}\""),
     };
-    let read = read(&SourceFile::new("", whole.as_str())).0?;
-    let same = read.kind == Kind::Text(written.to_owned());
+    let same = is_read_as(&whole, written);
     (same && !written.is_empty() && quotes_pair(written)).then_some(whole)
+}
+
+/// Whether a value in quotes is read as this text, and as nothing else.
+fn is_read_as(quoted: &str, text: &str) -> bool {
+    let parsed = Parsed::of(quoted);
+    let mut values = 0;
+    let all_fit = parsed.events().all(|met| match met {
+        Ok((Event::Scalar(value, ..), _)) => {
+            values += 1;
+            value == text
+        }
+        Ok((
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd,
+            _,
+        )) => true,
+        Ok(_) | Err(_) => false,
+    });
+    all_fit && values == 1
 }
 
 /// Whether every quote is closed, and a word nowhere follows at once: of `"a == "b""` the first and the last quote

@@ -270,7 +270,7 @@ fn a_value_that_must_not_be_seen_is_not_repeated() {
     let text = "when: \"ca\" in HUNTER2\n";
     let source = SourceFile::new("x.yaml", text);
     let shown = SourceFile::new("x.yaml", text.replace("HUNTER2", "*******"));
-    let (_, problems) = super::read_shown_as(&source, &shown);
+    let (_, problems) = super::read_parsed(&source, &Parsed::of(source.text()), &shown);
     let told = problems.shown_in(&shown).to_plain_text();
     assert!(
         told.contains("put all of the value in quotes") && !told.contains("HUNTER"),

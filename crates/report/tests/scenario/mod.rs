@@ -74,6 +74,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         recipe: "hello".into(),
         release: Some("1.0".into()),
         flow: "install".into(),
+        changes: None,
         flows: ["check", "install", "verify"].map(str::to_owned).to_vec(),
         on: Vec::new(),
         release_values: Default::default(),

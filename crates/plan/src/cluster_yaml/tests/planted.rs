@@ -44,7 +44,7 @@ fn told(recipe: &Recipe, text: &str) -> Problems {
         recipe: "r",
     };
     let source = SourceFile::new("phalanx.yaml", text);
-    let (cluster, mut problems) = read_yaml_in_part(&source, &context);
+    let (cluster, mut problems) = parse(&source).read_in_part(&context);
     if let Some(cluster) = cluster {
         assert!(
             !tells(cluster.source.text()),
@@ -114,7 +114,7 @@ fn a_secret_that_lost_its_name_or_its_quotes_is_blanked() {
 #[test]
 fn without_its_recipe_nothing_below_settings_is_shown() {
     let text = format!("recipe: none\nsettings: {{ port: {CORE} }}\n");
-    let shown = shown(&SourceFile::new("x", text), &ShownSettings::default());
+    let shown = parse(&SourceFile::new("x", text)).shown(&ShownSettings::default());
     assert_snapshot!(shown.text(), @"
     recipe: none
     settings: { port: ************ }
@@ -126,7 +126,8 @@ fn what_is_plain_stays_to_be_seen() {
     let recipe = example();
     let shown = |text: &str| {
         let file = SourceFile::new("x", text);
-        shown(&file, &recipe.shown_settings()).text().to_owned()
+        let shown = parse(&file).shown(&recipe.shown_settings());
+        shown.text().to_owned()
     };
     assert_snapshot!(shown("\
 cluster: a # b

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::lint_stages;
+use crate::flow::Changes;
 use crate::testing::{lint, recipe};
 
 #[test]
@@ -179,6 +180,87 @@ flows:
     warning[recipe::changing-check]: r/recipe.yaml:5:13: the flow `check` is to change nothing, and this stage brings files to hosts
       5:13 `y` brings files to hosts
       help: move the stage to another flow
+    ");
+}
+
+#[test]
+fn a_flow_may_say_whether_it_changes_hosts() {
+    let text = "\
+roles: { a: {} }
+flows:
+  check: { changes: hosts, stages: [{ id: x, on: a, reboot: true }] }
+  verify: { stages: [{ id: x, on: a, until: scripts/x.sh }] }
+  audit:
+    changes: nothing
+    stages:
+      - { id: x, on: a, run: scripts/x.sh }
+  install: [{ id: x, on: a, run: scripts/x.sh }]
+";
+    let recipe = recipe(&[("recipe.yaml", text)]);
+    let said: Vec<(&str, Changes, usize)> = recipe
+        .flows
+        .iter()
+        .map(|flow| (flow.name.value.as_str(), flow.changes, flow.stages.len()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("check", Changes::Hosts, 1),
+            ("verify", Changes::Nothing, 1),
+            ("audit", Changes::Nothing, 1),
+            ("install", Changes::Hosts, 1),
+        ]
+    );
+}
+
+#[test]
+fn what_a_flow_says_of_itself_that_cannot_be() {
+    assert_snapshot!(lint(&[("recipe.yaml", "\
+roles: { a: {} }
+flows:
+  audit:
+    changes: nothing
+    stages:
+      - { id: x, on: a, reboot: true }
+      - { id: y, on: a, put: { file: scripts/x.sh, to: /x } }
+  a: { changes: nothin, stages: [{ id: x, on: a, run: scripts/x.sh }] }
+  b: { changes: [hosts], stages: [{ id: x, on: a, run: scripts/x.sh }] }
+  c: { changes: no, stages: [{ id: x, on: a, run: scripts/x.sh }] }
+  d: { changes: hosts }
+  e: { changes: hosts, tasks: [] }
+  f: { chnages: hosts, stages: [] }
+  g: { changes: nothing, stages: x }
+")]), @"
+    warning[recipe::changing-check]: r/recipe.yaml:6:15: the flow `audit` is to change nothing, and this stage reboots hosts
+      6:15 `x` reboots hosts
+      4:14 `nothing` said here
+      help: move the stage to another flow, or write `changes: hosts`
+    warning[recipe::changing-check]: r/recipe.yaml:7:15: the flow `audit` is to change nothing, and this stage brings files to hosts
+      7:15 `y` brings files to hosts
+      4:14 `nothing` said here
+      help: move the stage to another flow, or write `changes: hosts`
+    error[yaml::type]: r/recipe.yaml:8:17: `changes` must be `nothing` or `hosts`, found the text `nothin`
+      8:17 `nothin` expected `nothing` or `hosts`
+      help: write `changes: nothing`
+    error[yaml::type]: r/recipe.yaml:9:17: `changes` must be `nothing` or `hosts`, found a list
+      9:17 `[hosts]` expected `nothing` or `hosts`
+    error[yaml::type]: r/recipe.yaml:10:17: `changes` must be `nothing` or `hosts`, found the text `no`
+      10:17 `no` expected `nothing` or `hosts`
+      help: write `changes: nothing`
+    error[yaml::missing-key]: r/recipe.yaml:11:6: the flow `d` needs `stages`
+      11:6 `{ changes: hosts }` no `stages` here
+      help: list what it does: `stages: [{ id: ..., on: ..., run: ... }]`
+    error[yaml::unknown-key]: r/recipe.yaml:12:24: the flow `e` has no key `tasks`
+      12:24 `tasks` unknown key
+      help: `tasks` are `stages` here
+    error[recipe::empty-flow]: r/recipe.yaml:13:3: the flow `f` has no stage
+      13:3 `f` nothing to do
+      help: write a stage, such as `- { id: check, on: all, run: scripts/check.sh }`
+    error[yaml::unknown-key]: r/recipe.yaml:13:8: the flow `f` has no key `chnages`
+      13:8 `chnages` unknown key
+      help: did you mean `changes`?
+    error[yaml::type]: r/recipe.yaml:14:34: the flow `g` must be a list, found the text `x`
+      14:34 `x` expected a list
     ");
 }
 

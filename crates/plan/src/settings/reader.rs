@@ -4,36 +4,28 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::conditions::push_faults;
-use super::reader::{name_fault, unknown};
+use super::line::{Rule, SecretUse, SettingsLine};
+use super::schema::validator;
 use super::schema_words;
-use super::unread::Unread;
-use super::{Flow, RecipeFiles, Rule, SecretUse, SettingsLine};
 use crate::cluster::Spanned;
-use crate::expression::Names;
+use crate::expression::{Names, push_faults};
+use crate::fact_kind::FactKind;
 use crate::ids::StageId;
-use crate::plan::{Action, FactKind};
+use crate::naming::{name_fault, unknown};
 use crate::problem::{Problem, Problems, Severity};
-use crate::settings::validator;
-use crate::source::Span;
+use crate::source::{SourceFile, Span};
 use crate::yaml::{self, Node, Reader};
 
 /// Reads the settings of the release line `line`.
-pub(super) fn read(
-    files: &RecipeFiles,
-    path: &str,
+pub(crate) fn read(
+    source: &SourceFile,
     line: &str,
     facts: &BTreeMap<String, FactKind>,
     facts_unread: bool,
 ) -> (Option<SettingsLine>, Problems) {
-    let source = match files.text(path) {
-        Some(Ok(source)) => source,
-        Some(Err(problem)) => return (None, problem.into()),
-        None => return (None, Problems::new()),
-    };
-    let (root, problems) = yaml::read(&source);
+    let (root, problems) = yaml::read(source);
     let mut reader = SettingsReader {
-        yaml: Reader::after(&source, problems),
+        yaml: Reader::after(source, problems),
         open: facts_unread,
     };
     if line != "any" && !is_release_line(line) {
@@ -41,7 +33,7 @@ pub(super) fn read(
             "recipe::release-line",
             format!("`{line}` is no release line"),
         )
-        .in_file(&source)
+        .in_file(source)
         .help("name the file for a release line, such as `1.8.yaml`, or `any.yaml`");
         reader.yaml.problems.push(problem);
     }
@@ -53,16 +45,6 @@ pub(super) fn read(
 
 fn is_release_line(line: &str) -> bool {
     !line.is_empty() && line.split('.').all(|part| part.parse::<u64>().is_ok())
-}
-
-impl SettingsLine {
-    /// Whether its settings could be read.
-    pub(super) fn is_read(&self) -> bool {
-        let entries = self.schema_node.as_map().unwrap_or_default().iter();
-        let mut entries =
-            entries.filter(|(key, _)| schema_words::is_meant(&key.text, "properties"));
-        entries.all(|(key, node)| key.text == "properties" && node.as_map().is_some())
-    }
 }
 
 struct SettingsReader<'a> {
@@ -362,43 +344,6 @@ impl SettingsReader<'_> {
                 self.yaml
                     .expected(node, "`severity`", "`error`, `warning` or `note`");
                 None
-            }
-        }
-    }
-}
-
-/// Secrets are handed to stages that exist and run a job: nobody else is given any.
-pub(super) fn check_secret_stages(
-    settings: &[SettingsLine],
-    flows: &[Flow],
-    unread: &Unread,
-    problems: &mut Problems,
-) {
-    let stages = || flows.iter().flat_map(|flow| &flow.stages);
-    for line in settings {
-        for stage in line.secrets.values().flat_map(|handed| &handed.stages) {
-            let mut named = stages()
-                .filter(|known| known.id.value == stage.value)
-                .peekable();
-            let is_unread = unread.flows || unread.stages.contains(stage.value.as_str());
-            if named.peek().is_none() && is_unread {
-                // It may be there.
-            } else if named.peek().is_none() {
-                let name = Spanned {
-                    value: stage.value.to_string(),
-                    span: stage.span,
-                };
-                let known = stages().map(|stage| stage.id.value.as_str());
-                problems.push(unknown(&line.source, &name, "stage", known));
-            } else if !named.any(|known| matches!(known.action, Action::Run(_))) {
-                problems.push(
-                    Problem::error(
-                        "recipe::secret-stage",
-                        format!("the stage `{}` can't be handed a secret", stage.value),
-                    )
-                    .at(&line.source, stage.span, "runs no job")
-                    .help("only a stage with `run` is handed secrets"),
-                );
             }
         }
     }
