@@ -4,22 +4,24 @@
 //! came in at one go is written to the journal with one flush, and only then do answers, orders and displays go
 //! out: nothing follows from what is not on disk.
 
-use std::collections::{BTreeMap, VecDeque};
+mod waiting;
+
 use std::io;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, Table, TaskIx};
+use crate::prepared::{HostIx, Table};
 use jiff::Timestamp;
 use phalanx_events::{CancelLevel, EventKind, RunOutcome};
 use phalanx_remote::Stance;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::control_call::{ControlCall, Said};
+use crate::control_call::ControlCall;
 use crate::journal::JournalWriter;
 use crate::message::{Order, Report};
-use crate::schedule::{Announcement, Effect, Input, Now, Schedule};
+use crate::schedule::{Effect, Input, Now, Schedule};
 use crate::telling::{Telling, Told};
+use waiting::Waiting;
 
 /// How many reports are taken in one go.
 const AT_A_TIME: usize = 1024;
@@ -50,17 +52,6 @@ pub(crate) struct Wishes {
     pub(crate) cancel: watch::Receiver<Option<CancelLevel>>,
     /// What else the operator wants.
     pub(crate) controls: mpsc::Receiver<ControlCall>,
-}
-
-/// Who waits for an answer.
-#[derive(Default)]
-struct Waiting {
-    /// Executors, to begin an attempt. One that is dropped is refused.
-    to_begin: BTreeMap<(TaskIx, u32), oneshot::Sender<()>>,
-    /// Executors, for something to be on disk.
-    for_disk: Vec<oneshot::Sender<()>>,
-    /// Whoever handed a control in, in their order.
-    for_reply: VecDeque<oneshot::Sender<Said>>,
 }
 
 pub(crate) struct Dispatcher {
@@ -151,7 +142,7 @@ impl Dispatcher {
                     if count == 0 {
                         break; // no executor is left
                     }
-                    inputs.extend(taken.drain(..).map(|report| self.take_report(report)));
+                    inputs.extend(taken.drain(..).map(|report| self.waiting.take_report(report)));
                 }
                 // What only tells that something is over may wait a little for more of its kind.
                 () = until(sync_at) => {}
@@ -170,53 +161,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// A report without the way back, which is kept until it is answered.
-    fn take_report(&mut self, report: Report) -> Input {
-        match report {
-            Report::Progress(kind) => Input::Progress(*kind),
-            Report::First { kind, done } => {
-                self.waiting.for_disk.push(done);
-                Input::Progress(*kind)
-            }
-            Report::Withdrawn { task } => Input::Withdrawn(task.into()),
-            Report::Taken { host } => Input::Taken(host.into()),
-            Report::Contended { host } => Input::Contended(host.into()),
-            Report::Away { host } => Input::Away(host.into()),
-            Report::Yields { host, failure } => Input::Yields(host.into(), failure),
-            Report::OneMachine {
-                host,
-                other,
-                failure,
-            } => Input::OneMachine(host.into(), other.into(), failure),
-            Report::Ready { host } => Input::Ready(host.into()),
-            Report::Gone { host, failure } => Input::Gone(host.into(), failure),
-            Report::Announce {
-                task,
-                attempt,
-                job,
-                step,
-                go,
-            } => {
-                let task = TaskIx::from(task);
-                self.waiting.to_begin.insert((task, attempt), go);
-                Input::Announce(Announcement {
-                    task,
-                    attempt,
-                    job,
-                    step,
-                })
-            }
-            Report::Ended { task, attempt, end } => Input::Ended(task.into(), attempt, end),
-        }
-    }
-
-    /// A control without the way back, behind which hosts nobody can be reached at any more.
+    /// A control, and before it every host that no order reaches any more.
     fn take_call(&mut self, call: ControlCall) -> Vec<Input> {
-        self.waiting.for_reply.push_back(call.answer);
         let lines = self.lines.hosts.iter();
         let deaf = lines.filter(|(_, line)| line.orders.is_closed());
         let mut inputs: Vec<Input> = deaf.map(|(host, _)| Input::Deaf(host)).collect();
-        inputs.push(Input::Control(call.control));
+        inputs.push(self.waiting.take_call(call));
         inputs
     }
 
@@ -239,9 +189,7 @@ impl Dispatcher {
             }
         }
         self.journal.commit()?;
-        for done in self.waiting.for_disk.drain(..) {
-            let _ = done.send(());
-        }
+        self.waiting.all_is_on_disk();
         for effect in later {
             self.carry_out(effect);
         }
@@ -256,18 +204,9 @@ impl Dispatcher {
             Effect::Order(host, order) => {
                 let _ = hosts[host].orders.send(order);
             }
-            Effect::Go(task, attempt) => {
-                if let Some(go) = self.waiting.to_begin.remove(&(task, attempt)) {
-                    let _ = go.send(());
-                }
-            }
-            // What is dropped is refused.
-            Effect::Refuse(task, attempt) => drop(self.waiting.to_begin.remove(&(task, attempt))),
-            Effect::Reply(said) => {
-                if let Some(asked) = self.waiting.for_reply.pop_front() {
-                    let _ = asked.send(said);
-                }
-            }
+            Effect::Go(task, attempt) => self.waiting.go(task, attempt),
+            Effect::Refuse(task, attempt) => self.waiting.refuse(task, attempt),
+            Effect::Reply(said) => self.waiting.reply(said),
             Effect::Stop(host, level) => {
                 hosts[host].stop.send_replace(level);
             }

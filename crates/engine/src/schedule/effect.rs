@@ -32,8 +32,8 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Whether it has to wait until everything told so far is on disk. What only stops or holds back need not:
-    /// nothing is done on a host because of it that was not asked for.
+    /// Whether it has to wait until everything told so far is on disk. What stops or holds back, or no
+    /// longer does, need not: nothing begins because of it that does not ask first.
     pub(crate) fn waits_for_disk(&self) -> bool {
         match self {
             Self::Tell(_) | Self::Order(..) | Self::Go(..) | Self::Refuse(..) | Self::Reply(_) => {

@@ -436,14 +436,14 @@ impl World {
                 self.claim(host, gone(FailureKind::Login))
             }
             11 if holds => self.claim(host, Input::Contended(host)),
-            12 if holds && choice % 3 == 0 => {
+            12 if holds && choice.is_multiple_of(3) => {
                 executor.doing = Doing::Away { again: false };
                 self.claim(host, gone(FailureKind::Held))
             }
-            13 if holds && choice % 3 == 0 => {
+            13 if holds && choice.is_multiple_of(3) => {
                 self.claim(host, Input::Yields(host, failure(FailureKind::Held)))
             }
-            14 if choice % 5 == 0 => {
+            14 if choice.is_multiple_of(5) => {
                 let other = self.plan.host_ixs().find(|other| *other != host);
                 let executor = self.executor(host);
                 executor.doing = Doing::Away { again: false };
