@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use phalanx_events::{RunState, TaskState, TaskStatus};
 use phalanx_plan::{Facts, HostName, Plan, StageId, TaskId, differences};
 
-use crate::schedule::{self as begin, Known, MadeFrom};
 pub use crate::schedule::{Begin, Reason};
+use crate::schedule::{Known, MadeFrom, next};
 
 /// One task and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Resumption {
                 _ => MadeFrom::Same,
             };
             let action = &plan.stages[task.stage].action;
-            let (begin, reason) = begin::next(known, action, made_from);
+            let (begin, reason) = next(known, action, made_from);
             let known = known.state();
             if let (Some(known), Some(Begin::Anew { attempt })) = (known, &begin)
                 && known.open
