@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::prepared::{PreparedPlan, TaskIx};
 use phalanx_events::{CancelLevel, Control, Event, EventKind, Outcome, RunState, TaskEnd};
@@ -84,10 +83,10 @@ impl Checker {
         assert_eq!(self.in_hand, BTreeMap::new(), "nothing is left in hand");
     }
 
-    pub(super) fn effect(&mut self, effect: &Effect, now: Duration) {
+    pub(super) fn effect(&mut self, effect: &Effect) {
         match effect {
             Effect::Tell(event) => self.event(event),
-            Effect::Order(_, Order::Task(task, begin)) => self.order(*task, begin, now),
+            Effect::Order(_, Order::Task(task, begin)) => self.order(*task, begin),
             Effect::Go(task, attempt) => {
                 let was = self.announced.remove(&(*task, *attempt));
                 assert!(was, "an answer without a question");
@@ -109,7 +108,7 @@ impl Checker {
         self.in_hand.remove(&self.plan.task(task).id.host);
     }
 
-    fn order(&mut self, task: TaskIx, begin: &Begin, now: Duration) {
+    fn order(&mut self, task: TaskIx, begin: &Begin) {
         let plan = Arc::clone(&self.plan);
         let planned = plan.task(task);
         let id = &planned.id;
@@ -120,7 +119,7 @@ impl Checker {
         );
         assert!(!self.done.contains(id), "{id} is ordered though it is done");
         assert!(!self.left_out.contains(&id.host), "{} is left out", id.host);
-        self.settled(now);
+        self.settled();
         self.gates_are_open(task);
         let other = self.in_hand.insert(id.host.clone(), task);
         assert_eq!(other, None, "{} has two tasks in hand", id.host);
@@ -147,17 +146,13 @@ impl Checker {
         }
     }
 
-    /// A run that holds its hosts begins once it has them.
-    fn settled(&mut self, now: Duration) {
-        let Some(claims) = &mut self.claims else {
-            return;
-        };
-        let hosts = self.plan.hosts.len();
-        let answered = claims.held.union(&claims.out).count() == hosts;
-        let most = claims.held.len() * 2 > hosts && now >= Duration::from_secs(3);
-        let may = claims.contended.is_empty() && (answered || most);
-        assert!(may || claims.is_settled, "it begins with {claims:?}");
-        claims.is_settled = true;
+    /// Nothing begins while another run has a host. (When a run settles has a test of its own.)
+    fn settled(&mut self) {
+        if let Some(claims) = &mut self.claims {
+            let may = claims.contended.is_empty();
+            assert!(may || claims.is_settled, "it begins with {claims:?}");
+            claims.is_settled = true;
+        }
     }
 
     fn gates_are_open(&self, task: TaskIx) {

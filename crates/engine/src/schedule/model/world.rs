@@ -170,7 +170,7 @@ impl World {
         self.replay.push((inputs, now, format!("{effects:?}")));
         let mut replies = 0;
         for effect in &effects {
-            self.checker.effect(effect, self.now);
+            self.checker.effect(effect);
             replies += usize::from(matches!(effect, Effect::Reply(_)));
             self.carry_out(effect);
         }
@@ -250,9 +250,8 @@ impl World {
             Doing::Connects { .. } | Doing::Works(_) => true,
             Doing::Idle | Doing::Away { again: false } => !executor.orders.is_empty(),
             Doing::Away { again: true } => true,
-            Doing::WaitsForPermit(attempt) => {
-                !self.paused || attempt.step == Step::GoOn || executor.stop.is_some()
-            }
+            // In a pause as well: a probe and a reboot wait for no permit, and others may just have got one.
+            Doing::WaitsForPermit(_) => true,
             Doing::Asks(_) | Doing::Broken => false,
         };
         let movers = executors.filter(|(_, executor)| may(executor));
