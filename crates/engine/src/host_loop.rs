@@ -53,7 +53,7 @@ impl Executor {
                 }
             };
             match order {
-                Some(Order::Task(task, begin)) => self.task(task, begin).await,
+                Some(Order::Task(task, begin)) => self.task(task.into(), begin).await,
                 Some(Order::Contact) => away = self.contact(true).await.then(|| late::pause(0)),
                 Some(Order::Finish { collect }) => {
                     self.finish(collect).await;

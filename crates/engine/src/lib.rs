@@ -5,7 +5,6 @@
 //! executors. One executor a host does the work and tells the dispatcher. Displays are told
 //! afterwards, and cannot harm the run.
 
-mod board;
 mod cluster_lock;
 mod control_call;
 mod disk_reserve;
@@ -28,6 +27,7 @@ mod one_machine;
 mod password_hash;
 mod permits;
 pub mod plain_file;
+mod prepared;
 mod process_token;
 mod put_step;
 mod reboot;
@@ -36,7 +36,7 @@ mod run;
 mod run_folder;
 mod run_id;
 mod run_step;
-mod settling;
+mod schedule;
 mod succession;
 mod taken_facts;
 mod telling;

@@ -3,6 +3,7 @@
 use phalanx_events::{EventKind, Failure, TaskEnd};
 use tokio::sync::oneshot;
 
+use crate::prepared::TaskIx;
 use crate::resume::Begin;
 
 /// An executor to the dispatcher.
@@ -66,8 +67,8 @@ pub(crate) enum Step {
 /// The dispatcher to an executor.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
-    /// Do this task, by its index in the plan, and begin it so.
-    Task(usize, Begin),
+    /// Do this task, and begin it so.
+    Task(TaskIx, Begin),
     /// Try to reach the host once more, now.
     Contact,
     /// The run is over: clear up on the host where `collect` says so, and say goodbye.

@@ -6,66 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use phalanx_events::{Outcome, RunState, TaskState, TaskStatus};
-use phalanx_plan::{Action, Facts, HostName, Plan, StageId, TaskId, differences};
+use phalanx_events::{RunState, TaskState, TaskStatus};
+use phalanx_plan::{Facts, HostName, Plan, StageId, TaskId, differences};
 
-/// How a task goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// With a new attempt of this number.
-    Anew {
-        /// Counts from 1 over the whole run.
-        attempt: u32,
-    },
-    /// With the attempt that was begun: its job may be on the host.
-    Attach {
-        /// Which.
-        attempt: u32,
-        /// Whether the host is known to have had the job: then it is not started again.
-        accepted: bool,
-        /// Whether another attempt has to follow, since what it was made from is not the same any more.
-        then_again: bool,
-    },
-    /// With the reboot that was asked for.
-    Reboot {
-        /// Which attempt.
-        attempt: u32,
-        /// The boot that the host was in.
-        before: String,
-    },
-}
-
-impl Begin {
-    /// The attempt that it goes on with.
-    pub fn attempt(&self) -> u32 {
-        match self {
-            Self::Anew { attempt }
-            | Self::Attach { attempt, .. }
-            | Self::Reboot { attempt, .. } => *attempt,
-        }
-    }
-}
-
-/// Why a task is done, done again, or begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It is done, and what it was made from is the same.
-    Done,
-    /// The operator has skipped it, and what it would be made from is the same.
-    Skipped,
-    /// It was not begun.
-    NotBegun,
-    /// It is done, but not from the same: these are different now.
-    Changed(Vec<String>),
-    /// It failed, or was stopped.
-    Failed,
-    /// It was under way, and no end is written down.
-    UnderWay,
-    /// The same, and these are different now.
-    UnderWayChanged(Vec<String>),
-    /// The host was asked to reboot, and no end is written down.
-    Rebooting,
-}
+pub use crate::schedule::{Begin, Reason};
+use crate::schedule::{Known, MadeFrom, next};
 
 /// One task and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,24 +44,19 @@ impl Resumption {
         let old = Before::new(before, state);
         let mut resumption = Self::default();
         for task in &plan.tasks {
-            // One that was forgotten and is in the plan again goes on where it was.
-            let known = state
-                .tasks
-                .get(&task.id)
-                .or_else(|| state.forgotten.get(&task.id));
-            let other = match known {
+            // One that was forgotten and is in the plan again goes on counting its attempts.
+            let kept = state.tasks.get(&task.id).map(Known::State);
+            let forgotten = || state.forgotten.get(&task.id).map(Known::Forgotten);
+            let known = kept.or_else(forgotten).unwrap_or(Known::Nothing);
+            let made_from = match known.state() {
                 Some(known) if known.attempt > 0 => {
-                    old.differences(plan, task.stage, task.host, known)
+                    old.made_from(plan, task.stage, task.host, known)
                 }
-                _ => Vec::new(),
+                _ => MadeFrom::Same,
             };
-            let action = plan.stages.get(task.stage).map(|stage| &stage.action);
-            let (mut begin, mut reason) = decide(known, action, other);
-            if begin.is_none() && !state.tasks.contains_key(&task.id) {
-                // Nobody has looked at the host meanwhile.
-                let attempt = known.map_or(1, |known| known.attempt.saturating_add(1));
-                (begin, reason) = (Some(Begin::Anew { attempt }), Reason::NotBegun);
-            }
+            let action = &plan.stages[task.stage].action;
+            let (begin, reason) = next(known, action, made_from);
+            let known = known.state();
             if let (Some(known), Some(Begin::Anew { attempt })) = (known, &begin)
                 && known.open
             {
@@ -162,66 +102,13 @@ impl Resumption {
     }
 }
 
-/// One row of the decision table.
-fn decide(
-    known: Option<&TaskState>,
-    action: Option<&Action>,
-    other: Vec<String>,
-) -> (Option<Begin>, Reason) {
-    let Some(known) = known else {
-        return (Some(Begin::Anew { attempt: 1 }), Reason::NotBegun);
-    };
-    let attempt = known.attempt;
-    let next = Begin::Anew {
-        attempt: attempt.saturating_add(1),
-    };
-    // Whatever was written of the task since: what was begun and has no end comes first.
-    if known.open {
-        return match (action, &known.reboot, &known.job) {
-            (Some(Action::Reboot), Some((_, Some(before))), _) if other.is_empty() => {
-                let before = before.clone();
-                (Some(Begin::Reboot { attempt, before }), Reason::Rebooting)
-            }
-            (_, _, Some(_)) => {
-                let begin = Begin::Attach {
-                    attempt,
-                    accepted: known.accepted,
-                    then_again: !other.is_empty(),
-                };
-                let reason = match other.is_empty() {
-                    true => Reason::UnderWay,
-                    false => Reason::UnderWayChanged(other),
-                };
-                (Some(begin), reason)
-            }
-            _ => (Some(next), Reason::UnderWay),
-        };
-    }
-    match &known.status {
-        TaskStatus::Pending | TaskStatus::Running | TaskStatus::Detached => {
-            (Some(next), Reason::NotBegun)
-        }
-        // The pause before the next attempt.
-        TaskStatus::Again(_) => (Some(next), Reason::Failed),
-        TaskStatus::Ended(end) => match &end.outcome {
-            Outcome::Changed | Outcome::Already if other.is_empty() => (None, Reason::Done),
-            Outcome::Changed | Outcome::Already => (Some(next), Reason::Changed(other)),
-            Outcome::Skipped {
-                by_operator: true, ..
-            } if other.is_empty() => (None, Reason::Skipped),
-            Outcome::Skipped { .. } | Outcome::NotRun { .. } => (Some(next), Reason::NotBegun),
-            Outcome::Failed | Outcome::Cancelled => (Some(next), Reason::Failed),
-        },
-    }
-}
-
 /// The plans that held before, ready for questions.
 struct Before<'a> {
-    plans: BTreeMap<u32, Known<'a>>,
+    plans: BTreeMap<u32, EarlierPlan<'a>>,
     state: &'a RunState,
 }
 
-struct Known<'a> {
+struct EarlierPlan<'a> {
     plan: &'a Plan,
     stages: BTreeMap<&'a StageId, usize>,
     hosts: BTreeMap<&'a HostName, usize>,
@@ -229,7 +116,7 @@ struct Known<'a> {
 
 impl<'a> Before<'a> {
     fn new(plans: &'a BTreeMap<u32, Plan>, state: &'a RunState) -> Self {
-        let known = |plan: &'a Plan| Known {
+        let known = |plan: &'a Plan| EarlierPlan {
             plan,
             stages: plan
                 .stages
@@ -253,29 +140,30 @@ impl<'a> Before<'a> {
         }
     }
 
-    /// What a task would be made from now that is not what it was made from.
-    fn differences(&self, plan: &Plan, stage: usize, host: usize, task: &TaskState) -> Vec<String> {
+    /// What a task would be made from now, beside what it was made from.
+    fn made_from(&self, plan: &Plan, stage: usize, host: usize, task: &TaskState) -> MadeFrom {
         let none = Facts::new();
-        let (Some(now_stage), Some(now_host)) = (plan.stages.get(stage), plan.hosts.get(host))
-        else {
-            return Vec::new();
-        };
+        let (now_stage, now_host) = (&plan.stages[stage], &plan.hosts[host]);
         let place = self.plans.get(&task.plan).and_then(|known| {
             let stage = known.stages.get(&now_stage.id)?;
             let host = known.hosts.get(&now_host.name)?;
             Some((known.plan, *stage, *host))
         });
         let Some((old, old_stage, old_host)) = place else {
-            return vec!["what it was made from is not known".to_owned()];
+            return MadeFrom::Other(vec!["what it was made from is not known".to_owned()]);
         };
         let facts = self
             .state
             .hosts
             .get(&now_host.name)
             .map_or(&none, |host| &host.facts);
-        differences(
+        let different = differences(
             &old.inputs(old_stage, old_host, facts),
             &plan.inputs(stage, host, facts),
-        )
+        );
+        match different.is_empty() {
+            true => MadeFrom::Same,
+            false => MadeFrom::Other(different),
+        }
     }
 }

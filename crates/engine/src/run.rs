@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::cluster_lock::Holder;
 use crate::control_call::ControlCall;
-use crate::dispatcher::{Dispatcher, HostLine};
+use crate::dispatcher::{AllLines, Dispatcher, HostLine, Wishes};
 use crate::executor::{Executor, Shared};
 use crate::journal::JournalWriter;
 use crate::link::Link;
@@ -29,11 +29,12 @@ use crate::message::Report;
 use crate::notices::Notices;
 use crate::one_machine::Machines;
 use crate::permits::Permits;
+use crate::prepared::{PreparedPlan, Table};
 use crate::process_token;
 use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
-use crate::settling::Settling;
+use crate::schedule::Schedule;
 use crate::telling::{Told, telling};
 use crate::told_facts::ToldFacts;
 
@@ -344,14 +345,19 @@ pub async fn run(
     drop(reports);
     drop(shared);
 
-    let settling = Settling::new(plan.hosts.len(), holds);
-    let dispatcher = Dispatcher::new(plan, journal, telling, lines, pause).taking(settling, begin);
-    let dispatcher = match state {
-        Some(state) => dispatcher.go_on(state, &resumption),
-        None => dispatcher,
+    let plan = Arc::new(PreparedPlan::new(plan));
+    let schedule = match state {
+        Some(state) => Schedule::going_on(plan, holds, state, &resumption),
+        None => Schedule::new(plan, holds),
     };
-    let outcome = dispatcher
-        .run(first, inbox, cancel, controls)
+    let lines = AllLines {
+        hosts: Table::of(lines),
+        paused: pause,
+        stance: begin,
+    };
+    let wishes = Wishes { cancel, controls };
+    let outcome = Dispatcher::new(schedule, journal, telling, lines)
+        .run(first, inbox, wishes)
         .await
         .map_err(EngineError::Journal);
     executors.shutdown().await;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use phalanx_events::{Control, Event, EventKind, Outcome, RunOutcome, RunState};
-use phalanx_plan::{Allowance, Gate, Plan, TaskId};
+use phalanx_plan::{Allowance, Gate, HostName, Plan, TaskId};
 use proptest::prelude::*;
 use support::{Dial, Job, PlanMaker, Ran, World, script};
 use tokio::time::timeout;
@@ -176,6 +176,7 @@ fn ends(events: &[Event]) -> BTreeMap<&TaskId, (u64, bool)> {
 fn assert_that_stages_stop(plan: &Plan, events: &[Event]) {
     let mut failed: BTreeSet<&TaskId> = BTreeSet::new();
     let mut begun: BTreeSet<&TaskId> = BTreeSet::new();
+    let mut left_out: BTreeSet<&HostName> = BTreeSet::new();
     for event in events {
         match &event.kind {
             EventKind::TaskStarted { task, .. } => {
@@ -186,7 +187,9 @@ fn assert_that_stages_stop(plan: &Plan, events: &[Event]) {
                 assert!(!stops, "{task} began after {count} failures");
             }
             EventKind::TaskEnded { task, end, .. } => {
-                if end.outcome == Outcome::Failed && !end.again {
+                // One that was dropped while it was at work does not count, however that ends.
+                let counts = !left_out.contains(&task.host);
+                if end.outcome == Outcome::Failed && !end.again && counts {
                     failed.insert(task);
                 } else if end.outcome.is_done() {
                     failed.remove(task);
@@ -195,7 +198,16 @@ fn assert_that_stages_stop(plan: &Plan, events: &[Event]) {
             EventKind::Controlled {
                 control: Control::Drop { host },
                 ..
-            } => failed.retain(|task| task.host != *host),
+            } => {
+                failed.retain(|task| task.host != *host);
+                left_out.insert(host);
+            }
+            EventKind::Controlled {
+                control: Control::Retry { host },
+                ..
+            } => {
+                left_out.remove(host);
+            }
             _ => {}
         }
     }

@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::prepared::{HostIx, PreparedPlan, Table};
 
 /// How long hosts that have not answered are waited for by a run that holds most of the others.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// What is known of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
+pub(super) enum Claim {
     /// It has not answered.
     Unanswered,
     /// It is ours.
@@ -26,79 +26,83 @@ pub(crate) enum Claim {
 
 /// What a run knows of its hosts while it takes them.
 #[derive(Debug)]
-pub(crate) struct Settling {
-    claims: Vec<Claim>,
+pub(super) struct Settling {
+    claims: Table<HostIx, Claim>,
+    counts: [usize; 4],
     is_settled: bool,
-    /// Until when hosts that do not answer are waited for in any case.
-    until: Instant,
 }
 
 impl Settling {
-    /// Of so many hosts. A run that does not hold them is settled from the start.
-    pub(crate) fn new(hosts: usize, holds: bool) -> Self {
+    /// Of this plan's hosts. A run that does not hold them is settled from the start.
+    pub(super) fn new(plan: &PreparedPlan, holds: bool) -> Self {
+        let mut counts = [0; 4];
+        counts[Claim::Unanswered as usize] = plan.hosts.len();
         Self {
-            claims: vec![Claim::Unanswered; hosts],
+            claims: Table::of_hosts(plan, |_| Claim::Unanswered),
+            counts,
             is_settled: !holds,
-            until: Instant::now() + GRACE,
         }
     }
 
-    pub(crate) fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.is_settled
     }
 
-    pub(crate) fn claim(&self, host: usize) -> Claim {
-        self.claims.get(host).copied().unwrap_or(Claim::Out)
+    pub(super) fn claim(&self, host: HostIx) -> Claim {
+        self.claims[host]
     }
 
-    pub(crate) fn note(&mut self, host: usize, claim: Claim) {
-        if let Some(known) = self.claims.get_mut(host) {
-            *known = claim;
-        }
+    pub(super) fn note(&mut self, host: HostIx, claim: Claim) {
+        let before = std::mem::replace(&mut self.claims[host], claim);
+        self.counts[before as usize] -= 1;
+        self.counts[claim as usize] += 1;
     }
 
     /// Whether more than half of the hosts are ours.
-    pub(crate) fn holds_most(&self) -> bool {
-        self.count(Claim::Held) * 2 > self.claims.len()
+    pub(super) fn holds_most(&self) -> bool {
+        self.count(Claim::Held) * 2 > self.counts.iter().sum()
     }
 
-    /// When to look again though nothing was heard.
-    pub(crate) fn look_at(&self) -> Option<Instant> {
-        (!self.is_settled && Instant::now() < self.until).then_some(self.until)
+    /// When to look again though nothing was heard, at this time since the start.
+    pub(super) fn due(&self, now: Duration) -> Option<Duration> {
+        (!self.is_settled && now < GRACE).then_some(GRACE)
     }
 
     /// Settles if that may be by now. True at that moment, and only then.
-    pub(crate) fn settle(&mut self) -> bool {
+    pub(super) fn settle(&mut self, now: Duration) -> bool {
         let may = match (self.count(Claim::Contended), self.count(Claim::Unanswered)) {
             (1.., _) => false,
             (0, 0) => true,
-            (0, _) => self.holds_most() && Instant::now() >= self.until,
+            (0, _) => self.holds_most() && now >= GRACE,
         };
-        let now = may && !self.is_settled;
+        let at_last = may && !self.is_settled;
         self.is_settled |= may;
-        now
+        at_last
     }
 
     fn count(&self, claim: Claim) -> usize {
-        self.claims.iter().filter(|known| **known == claim).count()
+        self.counts[claim as usize]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::plan_of;
     use super::*;
 
     fn of(claims: &[Claim]) -> Settling {
-        let mut settling = Settling::new(claims.len(), true);
-        for (host, claim) in claims.iter().enumerate() {
+        let plan = plan_of(claims.len());
+        let mut settling = Settling::new(&plan, true);
+        for (host, claim) in plan.host_ixs().zip(claims) {
             settling.note(host, *claim);
         }
         settling
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_run_begins_when_every_host_is_answered_for_or_most_are_held_after_a_while() {
+    #[test]
+    fn a_run_begins_when_every_host_is_answered_for_or_most_are_held_after_a_while() {
         use Claim::{Contended, Held, Out, Unanswered};
+        let early = GRACE - Duration::from_millis(1);
         // At once, and after a while.
         for (claims, expected) in [
             (&[Held, Held, Held][..], [true, true]),
@@ -113,18 +117,17 @@ mod tests {
         ] {
             let mut at_once = of(claims);
             let mut later = of(claims);
-            assert_eq!(at_once.settle(), expected[0], "{claims:?}");
-            assert_eq!(later.look_at().is_some(), !later.is_settled());
-            tokio::time::advance(GRACE).await;
-            assert_eq!(later.settle(), expected[1], "{claims:?}");
+            assert_eq!(at_once.settle(early), expected[0], "{claims:?}");
+            assert_eq!(later.due(early), Some(GRACE), "{claims:?}");
+            assert_eq!(later.settle(GRACE), expected[1], "{claims:?}");
             assert_eq!(later.is_settled(), expected[1]);
-            assert_eq!(later.look_at(), None, "it is not looked again and again");
-            assert!(!later.settle(), "only once");
+            assert_eq!(later.due(GRACE), None, "it is not looked again and again");
+            assert!(!later.settle(GRACE), "only once");
         }
     }
 
     #[test]
     fn who_holds_nothing_waits_for_nobody() {
-        assert!(Settling::new(3, false).is_settled());
+        assert!(Settling::new(&plan_of(3), false).is_settled());
     }
 }

@@ -1,0 +1,81 @@
+//! The limits of a stage: how many hosts are in it at once, and after how many failures it stops.
+//!
+//! A host counts as failed from the moment its task of the stage has failed until that task is done or its host
+//! is left out. As long as it is tried again, the others wait for how that ends; as soon as it is not, they are
+//! told that they will not begin. What was begun before is in the stage already, and no limit holds it.
+
+use crate::prepared::{StageIx, TaskIx};
+
+use super::begin::Begin;
+use super::board::{Board, Place, Verdict};
+use super::gates::few_names;
+
+impl Board {
+    /// Whether the end of one task in the stage may be what another host waits for.
+    pub(super) fn is_limited(&self, stage: StageIx) -> bool {
+        let planned = self.plan.stage(stage);
+        planned.at_once.is_some() || planned.stop_after.is_some()
+    }
+
+    /// The task has failed, now or before this process began.
+    pub(crate) fn note_failure(&mut self, task: TaskIx) {
+        self.change(task, |entry| {
+            entry.counts_as_failed |= !matches!(entry.place, Place::Done | Place::LeftOut);
+        });
+    }
+
+    fn goes_on_with(&self, task: TaskIx) -> bool {
+        self.next_begin(task).is_some_and(Begin::is_under_way)
+    }
+
+    /// Whether failures of other hosts keep a task from beginning: for now, or altogether. One that has failed
+    /// before is what the others wait for.
+    pub(crate) fn brake(&mut self, task: TaskIx) -> Verdict {
+        if self.tasks[task].counts_as_failed || self.goes_on_with(task) {
+            return Verdict::Open;
+        }
+        let stage = self.plan.task(task).stage;
+        let counts = &self.stages[stage];
+        if counts.failed >= counts.stop_after {
+            return Verdict::Never(self.stopped_text(stage));
+        }
+        match counts.failed + counts.on_trial < counts.stop_after {
+            true => Verdict::Open,
+            false => Verdict::Shut,
+        }
+    }
+
+    /// Whether the task's stage has room for its host, beside those that are in it.
+    pub(crate) fn has_room(&self, task: TaskIx) -> bool {
+        let counts = &self.stages[self.plan.task(task).stage];
+        self.goes_on_with(task) || counts.running + counts.going_on < counts.at_once
+    }
+
+    /// Whether the others can go on though this task is missing.
+    pub(crate) fn can_do_without(&self, task: TaskIx) -> bool {
+        let counts = &self.stages[self.plan.task(task).stage];
+        counts.never.is_none() && counts.failed < counts.stop_after
+    }
+
+    /// `the stage stopped after 2 failures, on w1, w2`. Worked out once: many will ask.
+    fn stopped_text(&mut self, stage: StageIx) -> String {
+        if let Some(known) = &self.stages[stage].stopped {
+            return known.clone();
+        }
+        let failed = self.plan.tasks_of_stage(stage).filter(|task| {
+            let is_over = matches!(self.place(*task), Place::Missing | Place::Parked);
+            is_over && self.tasks[*task].counts_as_failed
+        });
+        let names: Vec<&str> = failed
+            .map(|task| self.plan.task(task).id.host.as_str())
+            .collect();
+        let failures = match names.len() {
+            1 => "1 failure".to_owned(),
+            several => format!("{several} failures"),
+        };
+        let names = few_names(names);
+        let text = format!("the stage stopped after {failures}, on {names}");
+        self.stages[stage].stopped = Some(text.clone());
+        text
+    }
+}

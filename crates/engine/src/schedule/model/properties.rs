@@ -1,0 +1,75 @@
+//! What must hold for every plan and every course of things.
+
+use phalanx_events::RunOutcome;
+use proptest::prelude::*;
+
+use super::plans::{PlanCase, plan_cases};
+use super::world::World;
+
+/// More steps than any run of the plans here takes that takes its course.
+const MANY: usize = 2_000;
+
+/// One course of things.
+#[derive(Clone, Debug)]
+struct Course {
+    plan: PlanCase,
+    holds: bool,
+    /// What happens, one process after the other.
+    choices: Vec<Vec<u32>>,
+}
+
+fn courses() -> impl Strategy<Value = Course> {
+    let choices = prop::collection::vec(any::<u32>(), 0..120);
+    let processes = prop::collection::vec(choices, 1..4);
+    (plan_cases(), any::<bool>(), processes).prop_map(|(plan, holds, choices)| Course {
+        plan,
+        holds,
+        choices,
+    })
+}
+
+fn carry_out(course: &Course) {
+    let plan = course.plan.plan();
+    let mut world = World::new(&plan, course.holds);
+    for (process, choices) in course.choices.iter().enumerate() {
+        if process > 0 {
+            world.replay_is_the_same();
+            world.kill_and_resume();
+        }
+        for choice in choices {
+            if !world.is_over() {
+                world.step(*choice);
+            }
+        }
+    }
+    let mut steps = 0;
+    while !world.is_over() {
+        world.take_course();
+        steps += 1;
+        assert!(steps < MANY, "the run never ends");
+    }
+    let was_cancelled = world.checker.cancel.is_some();
+    let outcome = world.close();
+    world.replay_is_the_same();
+    if !was_cancelled {
+        world.checker.everything_has_ended();
+    }
+    let all_done = world.checker.done.len() == plan.tasks.len();
+    assert!(
+        all_done || outcome != RunOutcome::Done,
+        "not everything is done"
+    );
+    let is_clean = world.checker.left_out.is_empty();
+    assert!(
+        is_clean || outcome != RunOutcome::Done,
+        "a host is left out"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_happens_the_schedule_keeps_its_rules(course in courses()) {
+        carry_out(&course);
+    }
+}
