@@ -18,6 +18,7 @@ mod hostile;
 mod house;
 mod many_hosts;
 mod masters;
+mod old_and_new;
 mod picture;
 mod table;
 mod two_at_once;
@@ -64,6 +65,8 @@ enum Campaign {
     Hostile(hostile::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
+    /// The phalanx of before a change beside the built one: demo, fan-out, and runs handed from one to the other.
+    OldAndNew(old_and_new::Options),
     /// Two controllers started in the same instant, and which of them works.
     TwoAtOnce(two_at_once::Options),
 }
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Harm(options)) => harm::run(&options),
         Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
+        Task::Campaign(Campaign::OldAndNew(options)) => old_and_new::run(&options),
         Task::Campaign(Campaign::TwoAtOnce(options)) => two_at_once::run(&options),
     };
     match done {

@@ -5,8 +5,8 @@
 //! (1), `PHALANX_FAULT_INSTALL_KILLS` how often while it installs DC/OS (0), `PHALANX_FAULT_HOSTS` how many
 //! hosts there are of which a tenth flaps (20), `PHALANX_FAULT_ONLY` which of the faults are tried, and
 //! `PHALANX_FAULT_TABLE` where the table goes. `PHALANX_FAULT_OLD` is another phalanx, with which runs are begun and
-//! ended in turns (none), and `PHALANX_FAULT_HANDOVERS` says how often (8). `cargo xtask campaign faults` and
-//! `old-and-new` set them.
+//! resumed in turns (none), `PHALANX_FAULT_NEW` the other one of the two (the built one), and
+//! `PHALANX_FAULT_HANDOVERS` says how often (8). `cargo xtask campaign faults` and `old-and-new` set them.
 
 #![allow(
     clippy::unwrap_used,

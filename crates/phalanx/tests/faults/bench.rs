@@ -129,9 +129,7 @@ impl Case<'_> {
     /// A command of another phalanx, with this cluster file.
     pub(crate) fn command_by(&self, program: &Path, args: &[&str]) -> Command {
         let file = self.file();
-        self.site
-            .place
-            .command_by(program, &self.args(&file, args))
+        self.site.place.command_by(program, &self.args(&file, args))
     }
 
     /// The same by another phalanx, to its end.

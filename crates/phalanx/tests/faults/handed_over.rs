@@ -44,18 +44,28 @@ const MOMENTS: [&str; 4] = [
     "between tasks, or while a probe was asked",
 ];
 
-/// `PHALANX_FAULT_OLD` is the other phalanx; without it nothing is tried. `PHALANX_FAULT_HANDOVERS` says how often.
+/// `PHALANX_FAULT_OLD` is the other phalanx; without it nothing is tried. `PHALANX_FAULT_NEW` stands in for the built
+/// one, and `PHALANX_FAULT_HANDOVERS` says how often.
 pub(crate) fn killed_under_another(site: &Site) {
     let Some(old) = std::env::var_os("PHALANX_FAULT_OLD").map(PathBuf::from) else {
         return;
     };
-    let new = PathBuf::from(env!("CARGO_BIN_EXE_phalanx"));
+    let new = std::env::var_os("PHALANX_FAULT_NEW")
+        .map_or_else(|| env!("CARGO_BIN_EXE_phalanx").into(), PathBuf::from);
     let tries = number("PHALANX_FAULT_HANDOVERS", 8);
     let seed = number("PHALANX_FAULT_SEED", 1);
     let mut random = Random(seed.wrapping_mul(0xA076_1D64_78BD_642F) | 1);
     for (first, second, words) in [
-        (&old, &new, "killed under the old program, resumed by the new one"),
-        (&new, &old, "killed under the new program, resumed by the old one"),
+        (
+            &old,
+            &new,
+            "killed under the old program, resumed by the new one",
+        ),
+        (
+            &new,
+            &old,
+            "killed under the new program, resumed by the old one",
+        ),
     ] {
         let mut of_moment = [(0, Checked::default()); MOMENTS.len()];
         for aim in AIMS.iter().cycle().take(tries as usize) {
