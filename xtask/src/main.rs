@@ -6,6 +6,7 @@
     reason = "this is a command of the project's own"
 )]
 
+mod benches;
 mod built;
 mod cpu_group;
 mod demo;
@@ -49,6 +50,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Campaign {
+    /// Planning and the fold of events, counted in instructions.
+    Benches(benches::Options),
     /// Many loopback hosts, eight stages: beside `xargs -P64 ssh` with ControlMaster.
     FanOut(fan_out::Options),
     /// An installation on eight local hosts: its seconds, and whose they are.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::House => house::run(),
         Task::Picture => picture::run(),
+        Task::Campaign(Campaign::Benches(options)) => benches::run(&options),
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
