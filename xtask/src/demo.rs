@@ -2,7 +2,7 @@
 //! that is not the hosts' own work. Everything shares this machine's processors.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -40,21 +40,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     let (mut walls, mut shares) = (Vec::new(), Vec::new());
     let mut path = String::new();
     for round in 1..=options.rounds.max(1) {
-        let said = Command::new(&phalanx)
-            .args(["demo", "--json"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()?;
-        let demo: Value = serde_json::from_slice(&said.stdout)?;
-        // All but the bootstrap node run what is verified.
-        let healthy = (demo["healthy"].as_u64(), demo["hosts"].as_u64());
-        if !said.status.success() || healthy != (Some(7), Some(8)) {
-            return Err(format!(
-                "round {round} ended with {}, {healthy:?} healthy",
-                said.status
-            )
-            .into());
-        }
+        let demo = once(&phalanx).map_err(|error| format!("round {round}: {error}"))?;
         let seconds = |name: &str| demo["figures"][name].as_f64().unwrap_or(f64::NAN) / 1000.0;
         let share = demo["figures"]["phalanx_share"]
             .as_f64()
@@ -108,6 +94,22 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         fs::write("docs/campaigns/demo.md", text)?;
     }
     Ok(())
+}
+
+/// An installation, and what `phalanx demo` says of it.
+pub(crate) fn once(phalanx: &Path) -> Outcome<Value> {
+    let said = Command::new(phalanx)
+        .args(["demo", "--json"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()?;
+    let demo: Value = serde_json::from_slice(&said.stdout)?;
+    // All but the bootstrap node run what is verified.
+    let healthy = (demo["healthy"].as_u64(), demo["hosts"].as_u64());
+    if !said.status.success() || healthy != (Some(7), Some(8)) {
+        return Err(format!("ended with {}, {healthy:?} healthy", said.status).into());
+    }
+    Ok(demo)
 }
 
 fn reached(reached: bool) -> &'static str {

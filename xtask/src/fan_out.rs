@@ -41,17 +41,18 @@ pub(crate) struct Options {
 
 /// What one measured run took.
 #[derive(Clone, Copy)]
-struct Took {
-    wall: f64,
-    client: Duration,
-    server: Duration,
+pub(crate) struct Took {
+    /// Seconds.
+    pub(crate) wall: f64,
+    pub(crate) client: Duration,
+    pub(crate) server: Duration,
 }
 
-struct Bench {
+/// Many hosts behind one sshd, and whose processor time is whose.
+pub(crate) struct Bench {
     sshd: BenchSshd,
     client: CpuGroup,
     server: CpuGroup,
-    phalanx: PathBuf,
     hosts: u16,
     /// The hosts' spools. Not on the client's file system: what hosts delete there would slow the
     /// client's own files down (ext4 is slow to use an inode again that was deleted lately).
@@ -65,20 +66,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         Some(path) => fs::canonicalize(path)?,
         None => built::phalanx(Profile::Release)?,
     };
-    let server = CpuGroup::create("server")?;
-    let client = CpuGroup::create("client")?;
-    server.enter()?;
-    let sshd = BenchSshd::start()?;
-    client.enter()?;
-    let bench = Bench {
-        sshd,
-        client,
-        server,
-        phalanx,
-        hosts: options.hosts,
-        spool: tempfile::tempdir_in("/dev/shm")?,
-        kept: RefCell::new(Vec::new()),
-    };
+    let bench = Bench::start(options.hosts)?;
     let many = options.stages;
 
     let mut untils = Vec::new();
@@ -88,9 +76,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     for round in 1..=options.rounds {
         println!("round {round} of {}", options.rounds);
         xargs.push(bench.xargs(many)?);
-        untils.push(bench.phalanx("until", many)?);
-        one_job.push(bench.phalanx("run", 1)?);
-        jobs.push(bench.phalanx("run", many)?);
+        untils.push(bench.phalanx(&phalanx, "until", many)?);
+        one_job.push(bench.phalanx(&phalanx, "run", 1)?);
+        jobs.push(bench.phalanx(&phalanx, "run", many)?);
     }
 
     let hosts = f64::from(options.hosts);
@@ -166,6 +154,23 @@ fn openssh_version() -> Outcome<String> {
 }
 
 impl Bench {
+    /// Starts the sshd. From here on this process is the client.
+    pub(crate) fn start(hosts: u16) -> Outcome<Self> {
+        let server = CpuGroup::create("server")?;
+        let client = CpuGroup::create("client")?;
+        server.enter()?;
+        let sshd = BenchSshd::start()?;
+        client.enter()?;
+        Ok(Self {
+            sshd,
+            client,
+            server,
+            hosts,
+            spool: tempfile::tempdir_in("/dev/shm")?,
+            kept: RefCell::new(Vec::new()),
+        })
+    }
+
     /// Measures a command.
     fn measure(&self, command: &mut Command) -> Outcome<Took> {
         let (client, server) = (self.client.used()?, self.server.used()?);
@@ -235,7 +240,7 @@ impl Bench {
     }
 
     /// The same by phalanx: a recipe with so many stages of one kind.
-    fn phalanx(&self, kind: &str, stages: usize) -> Outcome<Took> {
+    pub(crate) fn phalanx(&self, phalanx: &Path, kind: &str, stages: usize) -> Outcome<Took> {
         let folder = tempfile::tempdir_in("/tmp")?;
         let at = folder.path();
         many_hosts::write(
@@ -246,11 +251,7 @@ impl Bench {
             kind,
             stages,
         )?;
-        let took = self.measure(
-            Command::new(&self.phalanx)
-                .args(["verify", "-q"])
-                .current_dir(at),
-        );
+        let took = self.measure(Command::new(phalanx).args(["verify", "-q"]).current_dir(at));
         self.kept.borrow_mut().push(folder);
         took
     }

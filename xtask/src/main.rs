@@ -6,6 +6,7 @@
     reason = "this is a command of the project's own"
 )]
 
+mod benches;
 mod built;
 mod cpu_group;
 mod demo;
@@ -18,6 +19,7 @@ mod hostile;
 mod house;
 mod many_hosts;
 mod masters;
+mod old_and_new;
 mod picture;
 mod table;
 mod two_at_once;
@@ -48,6 +50,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Campaign {
+    /// Planning and the fold of events, counted in instructions.
+    Benches(benches::Options),
     /// Many loopback hosts, eight stages: beside `xargs -P64 ssh` with ControlMaster.
     FanOut(fan_out::Options),
     /// An installation on eight local hosts: its seconds, and whose they are.
@@ -64,6 +68,8 @@ enum Campaign {
     Hostile(hostile::Options),
     /// Installations with one, three and five masters.
     Masters(masters::Options),
+    /// The phalanx of before a change beside the built one: demo, fan-out, and runs handed from one to the other.
+    OldAndNew(old_and_new::Options),
     /// Two controllers started in the same instant, and which of them works.
     TwoAtOnce(two_at_once::Options),
 }
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::House => house::run(),
         Task::Picture => picture::run(),
+        Task::Campaign(Campaign::Benches(options)) => benches::run(&options),
         Task::Campaign(Campaign::FanOut(options)) => fan_out::run(&options),
         Task::Campaign(Campaign::Demo(options)) => demo::run(&options),
         Task::Campaign(Campaign::Display(options)) => display::run(&options),
@@ -82,6 +89,7 @@ fn main() -> ExitCode {
         Task::Campaign(Campaign::Harm(options)) => harm::run(&options),
         Task::Campaign(Campaign::Hostile(options)) => hostile::run(&options),
         Task::Campaign(Campaign::Masters(options)) => masters::run(&options),
+        Task::Campaign(Campaign::OldAndNew(options)) => old_and_new::run(&options),
         Task::Campaign(Campaign::TwoAtOnce(options)) => two_at_once::run(&options),
     };
     match done {

@@ -3,7 +3,10 @@
 //!
 //! `PHALANX_FAULT_KILLS` says how often the controller is killed (5), `PHALANX_FAULT_SEED` from which seed on
 //! (1), `PHALANX_FAULT_INSTALL_KILLS` how often while it installs DC/OS (0), `PHALANX_FAULT_HOSTS` how many
-//! hosts there are of which a tenth flaps (20), `PHALANX_FAULT_ONLY` which of the faults are tried, and `PHALANX_FAULT_TABLE` where the table goes. `cargo xtask campaign faults` sets them.
+//! hosts there are of which a tenth flaps (20), `PHALANX_FAULT_ONLY` which of the faults are tried, and
+//! `PHALANX_FAULT_TABLE` where the table goes. `PHALANX_FAULT_OLD` is another phalanx, with which runs are begun and
+//! resumed in turns (none), `PHALANX_FAULT_NEW` the other one of the two (the built one), and
+//! `PHALANX_FAULT_HANDOVERS` says how often (8). `cargo xtask campaign faults` and `old-and-new` set them.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +19,8 @@
 mod bench;
 #[path = "faults/checker.rs"]
 mod checker;
+#[path = "faults/handed_over.rs"]
+mod handed_over;
 mod labs;
 mod site;
 
@@ -36,8 +41,9 @@ type Fault = (&'static str, fn(&Site));
 fn nothing_is_lost_whatever_breaks() {
     let before = machine();
     let site = Site::new();
-    let faults: [Fault; 7] = [
+    let faults: [Fault; 8] = [
         ("kills", killed_at_random),
+        ("handed-over", handed_over::killed_under_another),
         ("hosts", hosts_in_trouble),
         ("two", two_controllers),
         ("disks", full_disks),

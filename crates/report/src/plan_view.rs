@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use phalanx_plan::{Action, Gate, Plan, PlannedStage, PutSource};
+use phalanx_plan::{Action, Gate, Plan, PlannedStage, PlannedTask, PutSource};
 
 use crate::data::{FORMAT, PlanHostReport, PlanReport, PlanStageReport};
 use crate::duration::limit;
@@ -28,28 +28,23 @@ pub fn data(plan: &Plan) -> PlanReport {
         user: host.ssh.user.clone(),
         labels: host.labels.clone(),
     });
+    let tasks = tasks_of_stages(plan);
     let stages = plan
         .stages
         .iter()
+        .zip(&tasks)
         .enumerate()
-        .map(|(at, stage)| PlanStageReport {
+        .map(|(at, (stage, tasks))| PlanStageReport {
             id: stage.id.clone(),
             roles: stage.roles.clone(),
-            hosts: plan
-                .tasks
-                .iter()
-                .filter(|task| task.id.stage == stage.id)
-                .map(|task| task.id.host.clone())
-                .collect(),
+            hosts: tasks.iter().map(|task| task.id.host.clone()).collect(),
             action: stage.action.clone(),
             put: stage.put.clone(),
-            after: gates(plan, stage),
+            after: gates(stage, tasks),
             when: stage.when.clone(),
             decided_on_host: plan.condition_needs_facts(at),
-            skipped: plan
-                .tasks
+            skipped: tasks
                 .iter()
-                .filter(|task| task.id.stage == stage.id)
                 .filter(|task| plan.condition_now(at, task.host) == Some(false))
                 .map(|task| task.id.host.clone())
                 .collect(),
@@ -238,13 +233,24 @@ fn gate_words(gates: &[Gate]) -> String {
     }
 }
 
+/// Each stage's tasks, in the plan's order. Looks at every task once, and not once for each stage.
+fn tasks_of_stages(plan: &Plan) -> Vec<Vec<&PlannedTask>> {
+    let mut of_stages = vec![Vec::new(); plan.stages.len()];
+    for task in &plan.tasks {
+        if let Some(of_stage) = of_stages.get_mut(task.stage) {
+            of_stage.push(task);
+        }
+    }
+    of_stages
+}
+
 /// What the stage says it waits for; where it says nothing, what its tasks wait for.
-fn gates(plan: &Plan, stage: &PlannedStage) -> Vec<Gate> {
+fn gates(stage: &PlannedStage, tasks: &[&PlannedTask]) -> Vec<Gate> {
     if !stage.after.is_empty() {
         return stage.after.clone();
     }
     let mut gates = Vec::new();
-    for task in plan.tasks.iter().filter(|task| task.id.stage == stage.id) {
+    for task in tasks {
         for gate in &task.gates {
             if !gates.contains(gate) {
                 gates.push(gate.clone());

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -124,6 +124,17 @@ impl Case<'_> {
         let mut command = self.site.place.command(&self.args(&file, args));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
+    }
+
+    /// A command of another phalanx, with this cluster file.
+    pub(crate) fn command_by(&self, program: &Path, args: &[&str]) -> Command {
+        let file = self.file();
+        self.site.place.command_by(program, &self.args(&file, args))
+    }
+
+    /// The same by another phalanx, to its end.
+    pub(crate) fn run_by(&self, program: &Path, args: &[&str]) -> Output {
+        self.command_by(program, args).output().unwrap()
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {

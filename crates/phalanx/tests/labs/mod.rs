@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,12 @@ impl Place {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_phalanx"));
+        self.command_by(Path::new(env!("CARGO_BIN_EXE_phalanx")), args)
+    }
+
+    /// The same by another phalanx than the built one.
+    pub(crate) fn command_by(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).env("XDG_STATE_HOME", self.state.path());
         command
     }

@@ -71,6 +71,12 @@ impl Sandbox {
         self.ran(self.command(args).output().unwrap())
     }
 
+    /// The same as if it were in a lab's network.
+    pub(crate) fn run_in_lab(&self, lab: &str, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        self.ran(command.env("PHALANX_LAB", lab).output().unwrap())
+    }
+
     /// Runs the command until somebody rings at the door, then presses Ctrl-C.
     pub(crate) fn run_until_rung(&self, args: &[&str], door: &Doorbell) -> Ran {
         let mut command = self.command(args);
@@ -117,7 +123,8 @@ impl Sandbox {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
