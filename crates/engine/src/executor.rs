@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use phalanx_events::{
     CancelLevel, EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity,
 };
-use phalanx_plan::{Facts, Plan, PlannedHost, Secret, TaskId};
+use phalanx_plan::{Facts, HostIx, PlannedHost, PreparedPlan, Secret, StageIx, TaskId};
 use phalanx_remote::{
     BootIdentity, HolderWords, JobId, RESULT_KEPT, ResultLines, Script, Stance, parse_result,
 };
@@ -34,7 +34,7 @@ const FACTS_WITHIN: Duration = Duration::from_secs(120);
 
 /// What all executors of a run share.
 pub(crate) struct Shared {
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<PreparedPlan>,
     pub(crate) run: RunId,
     pub(crate) folder: RunFolder,
     pub(crate) secrets: BTreeMap<String, Secret>,
@@ -73,7 +73,7 @@ impl Shared {
 /// One host's executor.
 pub(crate) struct Executor {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) host: usize,
+    pub(crate) host: HostIx,
     pub(crate) link: Link,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) cancel: watch::Receiver<Option<CancelLevel>>,
@@ -94,7 +94,7 @@ pub(crate) struct Executor {
 /// A task under way.
 pub(crate) struct Attempt {
     pub(crate) id: TaskId,
-    pub(crate) stage: usize,
+    pub(crate) stage: StageIx,
     pub(crate) job: JobId,
     pub(crate) begin: Begin,
     /// Whether the host, asked for the job, said that it has none, or that it never ran.
@@ -188,7 +188,7 @@ impl Executor {
     }
 
     /// A script as it is run now: its environment has the controller's clock in it.
-    pub(crate) fn script(&self, path: &str, stage: Option<usize>) -> Script {
+    pub(crate) fn script(&self, path: &str, stage: Option<StageIx>) -> Script {
         let plan = &self.shared.plan;
         let run = self.shared.run.as_str();
         let facts = match stage {
@@ -257,7 +257,7 @@ impl Executor {
     }
 
     pub(crate) fn planned(&self) -> &PlannedHost {
-        &self.shared.plan.hosts[self.host]
+        self.shared.plan.host(self.host)
     }
 
     pub(crate) async fn progress(&self, kind: EventKind) {

@@ -93,9 +93,7 @@ impl Executor {
                 }
                 Err(error) => return Err(failure::job(&error).into()),
                 Ok(Hold::Twice { host: name }) => {
-                    let hosts = &self.shared.plan.hosts;
-                    let other = hosts.iter().position(|host| host.name.as_str() == name);
-                    return Err(match other {
+                    return Err(match self.shared.plan.host_ix(&name.as_str().into()) {
                         Some(other) => self.one_machine(other).await,
                         None => unknown_twin(&name).into(),
                     });

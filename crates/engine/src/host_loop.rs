@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
-use phalanx_plan::{Action, PlannedStage, TaskId};
+use phalanx_plan::{Action, PlannedStage, TaskId, TaskIx};
 use phalanx_remote::{Connection, JobCall, JobError, JobId, JobWatch};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
@@ -53,7 +53,7 @@ impl Executor {
                 }
             };
             match order {
-                Some(Order::Task(task, begin)) => self.task(task.into(), begin).await,
+                Some(Order::Task(task, begin)) => self.task(task, begin).await,
                 Some(Order::Contact) => away = self.contact(true).await.then(|| late::pause(0)),
                 Some(Order::Finish { collect }) => {
                     self.finish(collect).await;
@@ -191,14 +191,10 @@ impl Executor {
     }
 
     /// Does one task, with all its attempts.
-    async fn task(&mut self, task: usize, begin: Begin) {
+    async fn task(&mut self, task: TaskIx, begin: Begin) {
         let shared = Arc::clone(&self.shared);
-        let Some(planned) = shared.plan.tasks.get(task) else {
-            return;
-        };
-        let Some(stage) = shared.plan.stages.get(planned.stage) else {
-            return;
-        };
+        let planned = shared.plan.task(task);
+        let stage = shared.plan.stage(planned.stage);
         let mut deadline = None;
         let mut interruptions = 0;
         let first = begin.attempt();

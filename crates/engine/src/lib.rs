@@ -27,7 +27,6 @@ mod one_machine;
 mod password_hash;
 mod permits;
 pub mod plain_file;
-mod prepared;
 mod process_token;
 mod put_step;
 mod reboot;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use phalanx_events::{Failure, FailureKind};
-use phalanx_plan::{FlowCommand, Plan, PlannedHost};
+use phalanx_plan::{FlowCommand, HostIx, PlannedHost, PreparedPlan};
 use phalanx_remote::{BootIdentity, Connection, is_same_machine};
 
 use crate::executor::{Cut, Executor};
@@ -20,11 +20,11 @@ const LOOKS_AHEAD: FlowCommand = FlowCommand::Check;
 
 /// Hosts by what they said of their boot.
 #[derive(Default)]
-pub(crate) struct Machines(Mutex<HashMap<String, Vec<(usize, Slot)>>>);
+pub(crate) struct Machines(Mutex<HashMap<String, Vec<(HostIx, Slot)>>>);
 
 impl Machines {
     /// Notes a host, and gives those that were noted before it and say the same.
-    fn note(&self, host: usize, boot: &BootIdentity, slot: Slot) -> Vec<(usize, Slot)> {
+    fn note(&self, host: HostIx, boot: &BootIdentity, slot: Slot) -> Vec<(HostIx, Slot)> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let same = all.entry(boot.to_string()).or_default();
         same.retain(|(known, _)| *known != host);
@@ -69,7 +69,7 @@ impl Executor {
     }
 
     /// Two hosts of the plan turn out to be one: neither of them is worked on.
-    pub(crate) async fn one_machine(&self, other: usize) -> Cut {
+    pub(crate) async fn one_machine(&self, other: HostIx) -> Cut {
         let failure = failure(&self.shared.plan, self.host, other);
         let host = self.host;
         let both = Report::OneMachine {
@@ -83,12 +83,8 @@ impl Executor {
     }
 }
 
-fn failure(plan: &Plan, host: usize, other: usize) -> Failure {
-    let at = |index: usize| plan.hosts.get(index);
-    let (Some(one), Some(two)) = (at(host.min(other)), at(host.max(other))) else {
-        // Not with numbers of the plan's.
-        return Failure::new(FailureKind::Protocol, "two hosts are one machine");
-    };
+fn failure(plan: &PreparedPlan, host: HostIx, other: HostIx) -> Failure {
+    let (one, two) = (plan.host(host.min(other)), plan.host(host.max(other)));
     let place = |host: &PlannedHost| format!("{} port {}", host.address, host.ssh.port);
     let text = format!(
         "{} and {} are one machine: {} and {} both lead to it",

@@ -319,15 +319,9 @@ impl Executor {
 
     /// The script of an attempt's stage, by its path in the recipe.
     fn script_of(&self, attempt: &Attempt) -> String {
-        match self
-            .shared
-            .plan
-            .stages
-            .get(attempt.stage)
-            .map(|stage| &stage.action)
-        {
-            Some(Action::Run(path) | Action::Until(path)) => path.clone(),
-            _ => attempt.id.stage.to_string(),
+        match &self.shared.plan.stage(attempt.stage).action {
+            Action::Run(path) | Action::Until(path) => path.clone(),
+            Action::Put | Action::Reboot => attempt.id.stage.to_string(),
         }
     }
 

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use phalanx_plan::{Facts, HostName, Plan};
+use phalanx_plan::{Facts, HostIx, HostName, PreparedPlan, Table};
 
 /// Every host's facts. With many hosts that is a lot of text, so what scripts are given of it is made
 /// once and shared.
-#[derive(Default)]
 pub(crate) struct ToldFacts {
     /// Each host's place in the cluster file, by its place in the plan.
-    places: Vec<usize>,
+    places: Table<HostIx, usize>,
     /// By fact, and by the host's place in the cluster file.
     values: BTreeMap<String, BTreeMap<usize, String>>,
     /// By fact; only of those that were asked for and have not changed since.
@@ -20,15 +19,16 @@ pub(crate) struct ToldFacts {
 impl ToldFacts {
     /// What was known before: of the hosts that take part, in their order, and of those that do not by what the
     /// plan says of them.
-    pub(crate) fn of(plan: &Plan, known: &[Facts]) -> Self {
+    pub(crate) fn of(plan: &PreparedPlan, known: &Table<HostIx, Facts>) -> Self {
         let roster = plan.roster.iter().enumerate();
         let places: HashMap<&HostName, usize> = roster.map(|(at, host)| (&host.name, at)).collect();
         let place = |name: &HostName| places.get(name).copied().unwrap_or(usize::MAX);
         let mut told = Self {
-            places: plan.hosts.iter().map(|host| place(&host.name)).collect(),
-            ..Self::default()
+            places: Table::of_hosts(plan, |host| place(&plan.host(host).name)),
+            values: BTreeMap::new(),
+            texts: BTreeMap::new(),
         };
-        for (host, facts) in known.iter().enumerate() {
+        for (host, facts) in known.iter() {
             told.keep(host, facts);
         }
         for (host, facts) in &plan.earlier_facts {
@@ -45,10 +45,8 @@ impl ToldFacts {
     }
 
     /// Keeps what a host of the plan told.
-    pub(crate) fn keep(&mut self, host: usize, facts: &Facts) {
-        let Some(place) = self.places.get(host).copied() else {
-            return;
-        };
+    pub(crate) fn keep(&mut self, host: HostIx, facts: &Facts) {
+        let place = self.places[host];
         for (fact, value) in facts {
             let values = self.values.entry(fact.clone()).or_default();
             let before = values.insert(place, value.clone());
@@ -59,7 +57,7 @@ impl ToldFacts {
     }
 
     /// What a script is given of this fact of all hosts.
-    pub(crate) fn text(&mut self, plan: &Plan, fact: &str) -> Arc<str> {
+    pub(crate) fn text(&mut self, plan: &PreparedPlan, fact: &str) -> Arc<str> {
         if let Some(text) = self.texts.get(fact) {
             return Arc::clone(text);
         }

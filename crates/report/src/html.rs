@@ -9,7 +9,7 @@ mod timeline_rows;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use phalanx_events::{Event, RunState};
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use sha2::{Digest as _, Sha256};
 
 use crate::data::RunReport;
@@ -23,7 +23,7 @@ const SCRIPT: &str = concat!("\n", include_str!("html/script.js"));
 
 /// The page of a run: `report` is what [`crate::summarize`] made of the same plan and events.
 pub fn html(
-    plan: &Plan,
+    plan: &PreparedPlan,
     events: &[Event],
     report: &RunReport,
     context: &HtmlContext<'_>,

@@ -19,7 +19,6 @@ mod now;
 mod overview;
 mod paint;
 mod picture;
-mod plan_index;
 mod stage_now;
 mod stage_rows;
 
@@ -27,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use phalanx_events::{Event, RunState};
-use phalanx_plan::Plan;
+use phalanx_plan::{HostIx, PreparedPlan, StageIx, Table};
 use ratatui_core::buffer::Buffer;
 
 use crate::estimate::Learned;
@@ -39,7 +38,6 @@ pub use model::LiveView;
 use model::Mode;
 use now::{Now, Row};
 pub use picture::svg;
-use plan_index::PlanIndex;
 use stage_now::StageNow;
 
 /// How often the end is worked out anew.
@@ -47,9 +45,8 @@ const FORECAST_EVERY_MS: u64 = 1_000;
 
 impl LiveView {
     /// A screen for this plan's run.
-    pub fn new(plan: Arc<Plan>, seat: Seat, options: LiveOptions) -> Self {
+    pub fn new(plan: Arc<PreparedPlan>, seat: Seat, options: LiveOptions) -> Self {
         Self {
-            index: PlanIndex::new(&plan),
             folding: Folding::new(&plan),
             plan,
             state: RunState::new(),
@@ -84,9 +81,15 @@ impl LiveView {
     }
 
     /// The run goes on with another plan.
-    pub fn replan(&mut self, plan: Arc<Plan>) {
-        self.index = PlanIndex::new(&plan);
+    pub fn replan(&mut self, plan: Arc<PreparedPlan>) {
         self.folding = Folding::new(&plan);
+        // The log of a host that is there no more is left.
+        if let Mode::Log(pane) = &mut self.mode {
+            match pane.within(&self.plan, &plan) {
+                Some(same) => *pane = same,
+                None => self.mode = Mode::Overview,
+            }
+        }
         self.plan = plan;
         self.now = None;
     }
@@ -134,7 +137,7 @@ impl LiveView {
         self.work_out(moment.run_ms);
         match &mut self.mode {
             Mode::Log(pane) => {
-                let mut shown = std::mem::take(pane);
+                let mut shown = pane.clone();
                 if let Some(now) = self.now.take() {
                     shown.draw(self, &now, buffer, moment, logs);
                     self.now = Some(now);
@@ -155,10 +158,10 @@ impl LiveView {
         if self.now.is_none() {
             let stages = stage_now::count(&self.plan, &self.state, &self.timeline);
             let mut total = StageNow::default();
-            for stage in &stages {
+            for stage in stages.values() {
                 total.add(stage);
             }
-            let hosts = host_now::look(&self.plan, &self.index, &self.state);
+            let hosts = host_now::look(&self.plan, &self.state);
             let mut now = Now {
                 order: Vec::new(),
                 stages,
@@ -190,27 +193,23 @@ impl LiveView {
 
     /// The hosts that are wanted, those that matter most first. Hosts that failed alike are one row, unless
     /// it is them that somebody wants to see.
-    fn order(&self, hosts: &[HostNow]) -> Vec<Row> {
-        let wanted = |at: &usize| {
-            let name = self.plan.hosts.get(*at).map(|host| host.name.as_str());
-            let named = name.is_some_and(|name| name.contains(&self.search));
-            let failed =
-                !self.only_failed || hosts.get(*at).is_some_and(|host| host.rank == Rank::Failed);
-            named && failed
+    fn order(&self, hosts: &Table<HostIx, HostNow>) -> Vec<Row> {
+        let name = |host: HostIx| &self.plan.host(host).name;
+        let wanted = |(at, host): &(HostIx, &HostNow)| {
+            let named = name(*at).as_str().contains(&self.search);
+            named && (!self.only_failed || host.rank == Rank::Failed)
         };
-        let mut order: Vec<usize> = (0..self.plan.hosts.len()).filter(wanted).collect();
-        order.sort_by_key(|at| hosts.get(*at).map(|host| (host.rank, host.since_ms, *at)));
+        let mut order: Vec<(HostIx, &HostNow)> = hosts.iter().filter(wanted).collect();
+        order.sort_by_key(|(at, host)| (host.rank, host.since_ms, *at));
         let folds = !self.only_failed && self.search.is_empty();
         let mut rows: Vec<Row> = Vec::new();
-        let mut alike: BTreeMap<(usize, String), usize> = BTreeMap::new();
-        for host in order {
-            let failed = hosts
-                .get(host)
-                .filter(|now| folds && now.rank == Rank::Failed);
+        let mut alike: BTreeMap<(StageIx, String), usize> = BTreeMap::new();
+        for (host, now) in order {
+            let failed = (folds && now.rank == Rank::Failed).then_some(now);
             let key = failed.and_then(|now| {
-                let stage = self.plan.tasks.get(now.task?)?.stage;
-                let name = &self.plan.hosts.get(host)?.name;
-                Some((stage, self.folding.neutral(name, now.text.as_deref()?)))
+                let stage = self.plan.task(now.task?).stage;
+                let text = self.folding.neutral(name(host), now.text.as_deref()?);
+                Some((stage, text))
             });
             let known = key.as_ref().and_then(|key| alike.get(key).copied());
             if let Some(row) = known.and_then(|row| rows.get_mut(row)) {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use phalanx_events::{Event, Failure, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{
-    Changes, FlowCommand, HostName, Plan, PlannedHost, PlannedStage, StageId, TaskId, is_plain_name,
+    Changes, FlowCommand, HostName, PlannedHost, PlannedStage, PreparedPlan, StageId, TaskId,
+    is_plain_name,
 };
 
 use crate::critical_path::critical_path;
@@ -38,7 +39,7 @@ pub struct ReportContext<'a> {
 }
 
 /// What came of a run, as far as its events go.
-pub fn summarize(plan: &Plan, events: &[Event], context: &ReportContext<'_>) -> RunReport {
+pub fn summarize(plan: &PreparedPlan, events: &[Event], context: &ReportContext<'_>) -> RunReport {
     let timeline = Timeline::new(events);
     let folding = Folding::new(plan);
     let stages: Vec<StageReport> = plan
@@ -110,7 +111,7 @@ fn wall<'a>(tasks: impl Iterator<Item = &'a TaskTimes>) -> Option<(u64, u64)> {
         .reduce(|(from, to), (started, ended)| (from.min(started), to.max(ended)))
 }
 
-fn stage_report(plan: &Plan, stage: &PlannedStage, timeline: &Timeline) -> StageReport {
+fn stage_report(plan: &PreparedPlan, stage: &PlannedStage, timeline: &Timeline) -> StageReport {
     let mut counts = Counts::default();
     let tasks = || {
         let tasks = plan.tasks.iter().map(|task| &task.id);
@@ -132,7 +133,7 @@ fn stage_report(plan: &Plan, stage: &PlannedStage, timeline: &Timeline) -> Stage
     }
 }
 
-fn host_report(plan: &Plan, host: &PlannedHost, timeline: &Timeline) -> HostReport {
+fn host_report(plan: &PreparedPlan, host: &PlannedHost, timeline: &Timeline) -> HostReport {
     let mut counts = Counts::default();
     let mut busy_ms = 0u64;
     let mut failed_at = None;
@@ -184,7 +185,7 @@ struct Folded {
 }
 
 /// What the recipe knows of the words in a failure's message and last lines.
-fn cause(plan: &Plan, failure: &Failure) -> Option<CauseReport> {
+fn cause(plan: &PreparedPlan, failure: &Failure) -> Option<CauseReport> {
     let said = failure.lines.iter().chain([&failure.message]);
     let said: Vec<String> = said.map(|line| line.to_lowercase()).collect();
     let fits = |words: &[String]| {
@@ -199,7 +200,7 @@ fn cause(plan: &Plan, failure: &Failure) -> Option<CauseReport> {
 }
 
 fn failures(
-    plan: &Plan,
+    plan: &PreparedPlan,
     timeline: &Timeline,
     folding: &Folding,
     context: &ReportContext<'_>,
@@ -325,7 +326,7 @@ fn failures(
         .collect()
 }
 
-fn problems(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemReport> {
+fn problems(plan: &PreparedPlan, timeline: &Timeline, folding: &Folding) -> Vec<ProblemReport> {
     let mut folded: Vec<ProblemReport> = Vec::new();
     let mut own_words: Vec<(String, String)> = Vec::new();
     let mut places = BTreeMap::new();
@@ -389,7 +390,7 @@ fn is_skipped_by_operator(timeline: &Timeline, task: &TaskId) -> bool {
     })
 }
 
-fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
+fn notices(plan: &PreparedPlan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeReport> {
     let mut folded: Vec<(NoticeReport, String)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut skipped_on: BTreeMap<&HostName, Vec<&StageId>> = BTreeMap::new();
@@ -440,7 +441,11 @@ fn notices(plan: &Plan, timeline: &Timeline, folding: &Folding) -> Vec<NoticeRep
 /// More than this many logs to look at are not suggested.
 const LOGS_SUGGESTED: usize = 3;
 
-fn next_steps(report: &RunReport, plan: &Plan, context: &ReportContext<'_>) -> Vec<NextStep> {
+fn next_steps(
+    report: &RunReport,
+    plan: &PreparedPlan,
+    context: &ReportContext<'_>,
+) -> Vec<NextStep> {
     let has = |command| {
         let mut flows = plan.flows.iter();
         flows.any(|flow| FlowCommand::of(flow) == Some(command))

@@ -12,18 +12,18 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, RebootPhase, ReportedProblem, ReportedSeverity,
     RunOutcome, RunState, TaskEnd,
 };
-use phalanx_plan::{HostName, Plan, TaskId};
+use phalanx_plan::{HostName, PreparedPlan, TaskId};
 use phalanx_report::{Charset, LineDisplay, LineOptions, Verbosity, still_waiting};
 use proptest::prelude::*;
 use scenario::{Story, already, changed, hello, not_run, plain, skipped};
 
-fn shown(plan: Plan, verbosity: Verbosity, events: &[Event]) -> String {
+fn shown(plan: Arc<PreparedPlan>, verbosity: Verbosity, events: &[Event]) -> String {
     let mut out = Vec::new();
     let options = LineOptions {
         verbosity,
         ..LineOptions::default()
     };
-    let mut display = LineDisplay::new(Arc::new(plan), &mut out, options);
+    let mut display = LineDisplay::new(plan, &mut out, options);
     for event in events {
         display.event(event).unwrap();
     }
@@ -214,7 +214,7 @@ fn words_are_coloured_and_lines_fit_a_terminal() {
         "w1",
         changed(&["a very long word of what was changed here and there"]),
     );
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
+    let mut display = LineDisplay::new(hello(), &mut out, options);
     for event in &story.events {
         display.event(event).unwrap();
     }
@@ -234,7 +234,7 @@ fn host_output_comes_in_whole_prefixed_lines() {
         verbosity: Verbosity::Verbose,
         ..LineOptions::default()
     };
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
+    let mut display = LineDisplay::new(hello(), &mut out, options);
     let mut story = Story::new(&hello());
     story
         .started(10, "prepare", "w1")
@@ -274,7 +274,7 @@ fn host_output_comes_in_whole_prefixed_lines() {
 #[test]
 fn quiet_and_normal_pass_over_output() {
     let mut out = Vec::new();
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, LineOptions::default());
+    let mut display = LineDisplay::new(hello(), &mut out, LineOptions::default());
     display
         .output(&TaskId::new("prepare", "w1"), b"line\n")
         .unwrap();
@@ -376,7 +376,7 @@ fn nothing_left_is_nothing_to_wait_for() {
 #[test]
 fn ten_seconds_of_silence_end_with_a_line() {
     let mut out = Vec::new();
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, LineOptions::default());
+    let mut display = LineDisplay::new(hello(), &mut out, LineOptions::default());
     for event in &waiting_story().events {
         display.event(event).unwrap();
     }
@@ -483,7 +483,7 @@ proptest! {
         let plan = hello();
         let mut out = Vec::new();
         let options = LineOptions { verbosity: Verbosity::Verbose, ..LineOptions::default() };
-        let mut display = LineDisplay::new(Arc::new(plan.clone()), &mut out, options);
+        let mut display = LineDisplay::new(plan.clone(), &mut out, options);
         for event in &events {
             display.event(event).unwrap();
             display.output(&TaskId::new("prepare", "w1"), &output).unwrap();

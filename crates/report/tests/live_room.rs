@@ -5,13 +5,14 @@
 mod scenario;
 
 use phalanx_events::{Event, EventKind, Failure, FailureKind};
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{PreparedPlan, TaskId};
 use phalanx_report::live::{Key, Seat};
 use scenario::big::{Logs, big_plan, midway};
 use scenario::screen::{screen, view};
+use std::sync::Arc;
 
 /// Hosts whose keys were new, and one that shows another key than the known one.
-fn with_new_keys(hosts: usize) -> (Plan, Vec<Event>) {
+fn with_new_keys(hosts: usize) -> (Arc<PreparedPlan>, Vec<Event>) {
     let plan = big_plan(1, hosts);
     let (mut events, _) = midway(&plan);
     let mut add = |kind| {

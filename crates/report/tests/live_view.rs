@@ -3,8 +3,6 @@
 
 mod scenario;
 
-use std::sync::Arc;
-
 use phalanx_events::{CancelLevel, Control, Event, EventKind, Failure, FailureKind, RunOutcome};
 use phalanx_plan::TaskId;
 use phalanx_report::live::{Key, LiveOptions, LiveView, Moment, Seat, Wish, svg};
@@ -43,7 +41,7 @@ fn without_unicode_and_colours() {
         colour: false,
         charset: Charset::Ascii,
     };
-    let mut view = LiveView::new(Arc::new(plan), Seat::Working, plain);
+    let mut view = LiveView::new(plan, Seat::Working, plain);
     for event in &events {
         view.event(event);
     }

@@ -1,7 +1,7 @@
 //! Gates: what a task waits for, and what will never come.
 
-use crate::prepared::{HostIx, StageIx, TaskIx};
 use phalanx_plan::{Gate, RoleName};
+use phalanx_plan::{HostIx, StageIx, TaskIx};
 
 use super::board::{Board, Part, Place, RoleCount, Verdict};
 

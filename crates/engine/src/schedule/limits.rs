@@ -4,7 +4,7 @@
 //! is left out. As long as it is tried again, the others wait for how that ends; as soon as it is not, they are
 //! told that they will not begin. What was begun before is in the stage already, and no limit holds it.
 
-use crate::prepared::{StageIx, TaskIx};
+use phalanx_plan::{StageIx, TaskIx};
 
 use super::begin::Begin;
 use super::board::{Board, Place, Verdict};

@@ -53,9 +53,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, Table, TaskIx};
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RunState, TaskEnd};
 use phalanx_plan::{Facts, TaskId};
+use phalanx_plan::{HostIx, PreparedPlan, Table, TaskIx};
 
 use crate::message::Order;
 use crate::resume::Resumption;

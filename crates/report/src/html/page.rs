@@ -1,7 +1,7 @@
 //! What all parts of the page are made of.
 
 use phalanx_events::RunState;
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{PreparedPlan, TaskId};
 
 use crate::data::RunReport;
 use crate::timeline::Timeline;
@@ -14,7 +14,7 @@ pub struct HtmlContext<'a> {
 
 /// What all parts of the page look at.
 pub(super) struct Page<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a PreparedPlan,
     pub(super) report: &'a RunReport,
     pub(super) timeline: Timeline,
     pub(super) state: RunState,

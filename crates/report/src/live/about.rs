@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use phalanx_plan::HostName;
+use phalanx_plan::{HostIx, HostName};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
@@ -26,27 +26,24 @@ pub(super) struct About {
 }
 
 /// Of one host. Its row's own text only where that is wanted.
-pub(super) fn of_host(view: &LiveView, now: &Now, host: usize, with_text: bool) -> Vec<About> {
+pub(super) fn of_host(view: &LiveView, now: &Now, host: HostIx, with_text: bool) -> Vec<About> {
     let paint = Paint::new(view.options);
     let mut about = Vec::new();
     let mut add = |text: String, style| about.push(About { text, style });
-    if let Some(host) = now.hosts.get(host) {
-        let HostNow {
-            rank, text, advice, ..
-        } = host;
-        let style = match rank {
-            Rank::Failed => paint.bad(),
-            _ => paint.dim(),
-        };
-        if let Some(text) = text.as_ref().filter(|_| with_text && *rank != Rank::Done) {
-            add(text.clone(), style);
-        }
-        for advice in advice {
-            add(format!("help: {advice}"), paint.plain());
-        }
+    let HostNow {
+        rank, text, advice, ..
+    } = &now.hosts[host];
+    let style = match rank {
+        Rank::Failed => paint.bad(),
+        _ => paint.dim(),
+    };
+    if let Some(text) = text.as_ref().filter(|_| with_text && *rank != Rank::Done) {
+        add(text.clone(), style);
     }
-    let known = view.plan.hosts.get(host);
-    let known = known.and_then(|host| view.state.hosts.get(&host.name));
+    for advice in advice {
+        add(format!("help: {advice}"), paint.plain());
+    }
+    let known = view.state.hosts.get(&view.plan.host(host).name);
     for notice in known.iter().flat_map(|known| &known.notices) {
         add(format!("note: {}", harmless(notice)), paint.working());
     }

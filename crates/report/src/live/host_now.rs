@@ -3,10 +3,9 @@
 use phalanx_events::{
     HostState, HostStatus, Outcome, RebootPhase, RunState, TaskState, TaskStatus,
 };
-use phalanx_plan::Plan;
+use phalanx_plan::{HostIx, PreparedPlan, StageIx, Table, TaskIx};
 
 use super::gates::{held_by, open_by_stage};
-use super::plan_index::PlanIndex;
 use crate::reason::Reason;
 use crate::terminal_text::harmless;
 
@@ -24,7 +23,7 @@ pub(super) enum Rank {
 pub(super) struct HostNow {
     pub(super) rank: Rank,
     /// The task that it is about, by its place in the plan.
-    pub(super) task: Option<usize>,
+    pub(super) task: Option<TaskIx>,
     /// Since when.
     pub(super) since_ms: Option<u64>,
     /// What there is to say of it; nothing: what it says itself.
@@ -36,7 +35,7 @@ pub(super) struct HostNow {
 }
 
 impl HostNow {
-    fn new(rank: Rank, task: Option<usize>, since_ms: Option<u64>, text: Option<String>) -> Self {
+    fn new(rank: Rank, task: Option<TaskIx>, since_ms: Option<u64>, text: Option<String>) -> Self {
         Self {
             rank,
             task,
@@ -48,7 +47,7 @@ impl HostNow {
     }
 
     fn failed(
-        task: Option<usize>,
+        task: Option<TaskIx>,
         since_ms: Option<u64>,
         reason: Reason,
         advice: Option<&str>,
@@ -64,35 +63,30 @@ impl HostNow {
     }
 }
 
-/// Looks at every host, in the plan's order.
-pub(super) fn look(plan: &Plan, index: &PlanIndex, state: &RunState) -> Vec<HostNow> {
+/// Looks at every host.
+pub(super) fn look(plan: &PreparedPlan, state: &RunState) -> Table<HostIx, HostNow> {
     let run = Run {
         plan,
-        index,
         state,
         open: open_by_stage(plan, state),
     };
-    let hosts = plan.hosts.iter().enumerate();
-    hosts
-        .map(|(at, host)| {
-            let tasks = index.of_host.get(at).map_or(&[][..], Vec::as_slice);
-            run.look_at(tasks, state.hosts.get(&host.name))
-        })
-        .collect()
+    Table::of_hosts(plan, |host| {
+        let known = state.hosts.get(&plan.host(host).name);
+        run.look_at(plan.tasks_of_host(host), known)
+    })
 }
 
 /// What says how a host stands.
 struct Run<'a> {
-    plan: &'a Plan,
-    index: &'a PlanIndex,
+    plan: &'a PreparedPlan,
     state: &'a RunState,
-    /// How many tasks are not over, by stage.
-    open: Vec<usize>,
+    /// How many tasks are not over.
+    open: Table<StageIx, usize>,
 }
 
 impl Run<'_> {
     /// The first that holds, of what matters to the operator: failed, at work, waiting, done.
-    fn look_at(&self, tasks: &[usize], host: Option<&HostState>) -> HostNow {
+    fn look_at(&self, tasks: &[TaskIx], host: Option<&HostState>) -> HostNow {
         if host.is_some_and(|host| host.left_out) {
             let text = "left out by the operator; r takes it in again".to_owned();
             return HostNow::new(Rank::Failed, None, None, Some(text));
@@ -106,12 +100,11 @@ impl Run<'_> {
             .unwrap_or_else(|| self.over(tasks))
     }
 
-    fn known(&self, task: usize) -> Option<&TaskState> {
-        let task = self.plan.tasks.get(task)?;
-        self.state.tasks.get(&task.id)
+    fn known(&self, task: TaskIx) -> Option<&TaskState> {
+        self.state.tasks.get(&self.plan.task(task).id)
     }
 
-    fn failed_task(&self, tasks: &[usize]) -> Option<HostNow> {
+    fn failed_task(&self, tasks: &[TaskIx]) -> Option<HostNow> {
         let (at, known, end) = tasks.iter().find_map(|at| {
             let known = self.known(*at)?;
             let end = known.end()?;
@@ -129,7 +122,7 @@ impl Run<'_> {
         Some(HostNow::failed(Some(at), known.ended_ms, reason, advice))
     }
 
-    fn under_way(&self, tasks: &[usize]) -> Option<HostNow> {
+    fn under_way(&self, tasks: &[TaskIx]) -> Option<HostNow> {
         tasks.iter().find_map(|at| {
             let known = self.known(*at)?;
             let is_under_way = known.is_running() || matches!(known.status, TaskStatus::Again(_));
@@ -139,11 +132,10 @@ impl Run<'_> {
     }
 
     /// It waits for its next task to begin.
-    fn next(&self, tasks: &[usize], status: Option<&HostStatus>) -> Option<HostNow> {
-        let is_open = |at: &&usize| self.known(**at).is_none_or(|known| known.end().is_none());
+    fn next(&self, tasks: &[TaskIx], status: Option<&HostStatus>) -> Option<HostNow> {
+        let is_open = |at: &&TaskIx| self.known(**at).is_none_or(|known| known.end().is_none());
         let at = *tasks.iter().find(is_open)?;
-        let task = self.plan.tasks.get(at);
-        let held = task.and_then(|task| held_by(self.index, &task.gates, &self.open));
+        let held = held_by(self.plan, &self.plan.task(at).gates, &self.open);
         let text = match (status, held) {
             (None | Some(HostStatus::Unknown), _)
                 if !self.state.tasks.is_empty() || status.is_none() =>
@@ -151,14 +143,14 @@ impl Run<'_> {
                 "connecting".to_owned()
             }
             _ if self.state.ended.is_some() => "not begun".to_owned(),
-            (_, Some(held)) => format!("waits for all of {held}"),
+            (_, Some(held)) => format!("waits for all of {}", self.plan.stage(held).id),
             (_, None) => "waits for its turn".to_owned(),
         };
         Some(HostNow::new(Rank::Waiting, Some(at), None, Some(text)))
     }
 
     /// All its tasks are over, and none has failed.
-    fn over(&self, tasks: &[usize]) -> HostNow {
+    fn over(&self, tasks: &[TaskIx]) -> HostNow {
         let ends = tasks.iter().filter_map(|at| self.known(*at)?.end());
         let mut not_run = ends.filter(|end| !end.outcome.is_done()).peekable();
         let why = match not_run.peek().map(|end| &end.outcome) {

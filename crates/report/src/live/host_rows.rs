@@ -60,10 +60,7 @@ pub(super) fn draw(
     let (name, stage, text_from) = columns(view, area.width);
     let rows = usize::from(area.height);
     for (row, shown) in now.order.iter().skip(view.top).take(rows).enumerate() {
-        let at = shown.host;
-        let (Some(host), Some(planned)) = (now.hosts.get(at), view.plan.hosts.get(at)) else {
-            continue;
-        };
+        let (host, planned) = (&now.hosts[shown.host], view.plan.host(shown.host));
         let y = area.y + u16::try_from(row).unwrap_or(0);
         let (mark, style) = match host.rank {
             Rank::Failed => (paint.pick("✗", "!"), paint.bad()),
@@ -76,7 +73,7 @@ pub(super) fn draw(
         let name_style = if is_selected { paint.cursor() } else { style };
         let names = (area.x + 2, y);
         paint.put(buffer, names, name, planned.name.as_str(), name_style);
-        let task = host.task.and_then(|at| view.plan.tasks.get(at));
+        let task = host.task.map(|task| view.plan.task(task));
         if stage > 0 {
             let text = task.map_or("", |task| task.id.stage.as_str());
             let stages = (area.x + 2 + name + 1, y);
@@ -122,7 +119,7 @@ pub(super) fn draw(
 
 /// What there is to say of a host, else what it said last.
 fn text_of(view: &LiveView, host: &HostNow, logs: &mut dyn LogPort) -> String {
-    let task = host.task.and_then(|at| view.plan.tasks.get(at));
+    let task = host.task.map(|task| view.plan.task(task));
     match (&host.text, task) {
         (Some(text), _) => text.clone(),
         (None, Some(task)) => {

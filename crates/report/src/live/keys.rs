@@ -1,7 +1,7 @@
 //! What keys do.
 
 use phalanx_events::{CancelLevel, Control};
-use phalanx_plan::{Gate, HostName, TaskId};
+use phalanx_plan::{Gate, HostIx, TaskId, TaskIx};
 
 use super::host_now::Rank;
 use super::interface::{Key, Seat, Wish};
@@ -37,13 +37,8 @@ pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
         }
         Mode::Help => None,
         Mode::Log(mut pane) => {
-            let tasks = view
-                .index
-                .of_host
-                .get(pane.host)
-                .cloned()
-                .unwrap_or_default();
-            if !pane.key(key, &tasks) && matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
+            let tasks = view.plan.tasks_of_host(pane.host);
+            if !pane.key(key, tasks) && matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
                 return None;
             }
             view.mode = Mode::Log(pane);
@@ -157,7 +152,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
                 view.say("which host? Choose one with the arrow keys first");
                 return None;
             };
-            let host = view.plan.hosts.get(at)?.name.clone();
+            let host = view.plan.host(at).name.clone();
             match key {
                 'r' => return Some(Wish::Say(Control::Retry { host })),
                 's' => match task_in_question(view, at) {
@@ -169,7 +164,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
                     None => view.say(&format!("{host} has nothing that could be skipped")),
                 },
                 _ => {
-                    let question = drop_question(view, at, &host);
+                    let question = drop_question(view, at);
                     view.mode = Mode::Asking(question, Wish::Say(Control::Drop { host }));
                 }
             }
@@ -180,31 +175,22 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
 }
 
 /// What leaving a host out means for the others.
-fn drop_question(view: &LiveView, at: usize, host: &HostName) -> String {
-    let open = |task: &usize| {
-        let id = view.plan.tasks.get(*task).map(|task| &task.id);
-        let known = id.and_then(|id| view.state.tasks.get(id));
+fn drop_question(view: &LiveView, host: HostIx) -> String {
+    let plan = &view.plan;
+    let is_open = |task: &TaskIx| {
+        let known = view.state.tasks.get(&plan.task(*task).id);
         known.is_none_or(|known| known.end().is_none_or(|end| !end.outcome.is_done()))
     };
-    let tasks = view.index.of_host.get(at).into_iter().flatten();
-    let mut stages = tasks
-        .filter(|task| open(task))
-        .filter_map(|task| Some(&view.plan.tasks.get(*task)?.id.stage));
+    let open = plan.tasks_of_host(host).iter().copied().filter(is_open);
     // A gate that this host alone can open is opened by its absence.
+    let mut stages = open.map(|task| plan.task(task).stage);
     let alone = stages.find(|stage| {
-        let mut of_stage = view
-            .plan
-            .tasks
-            .iter()
-            .filter(|task| task.id.stage == **stage);
-        let gate = Gate::All((*stage).clone());
-        let is_gate = view
-            .plan
-            .tasks
-            .iter()
-            .any(|task| task.gates.contains(&gate));
-        is_gate && of_stage.all(|task| task.host == at)
+        let gate = Gate::All(plan.stage(*stage).id.clone());
+        let is_gate = plan.tasks.iter().any(|task| task.gates.contains(&gate));
+        is_gate && plan.tasks_of_stage(*stage).len() == 1
     });
+    let alone = alone.map(|stage| &plan.stage(stage).id);
+    let host = &plan.host(host).name;
     match alone {
         Some(stage) => format!("drop {host}? Others NEED its {stage}, and begin without it"),
         None => format!("drop {host}? What runs there is stopped, nobody waits for it"),
@@ -212,9 +198,9 @@ fn drop_question(view: &LiveView, at: usize, host: &HostName) -> String {
 }
 
 /// The task of a host that its row is about.
-fn task_in_question(view: &LiveView, host: usize) -> Option<TaskId> {
-    let now = view.now.as_ref()?.hosts.get(host)?;
-    let task = now.task.and_then(|task| view.plan.tasks.get(task))?;
+fn task_in_question(view: &LiveView, host: HostIx) -> Option<TaskId> {
+    let now = &view.now.as_ref()?.hosts[host];
+    let task = view.plan.task(now.task?);
     (now.rank != Rank::Done).then(|| task.id.clone())
 }
 
@@ -232,8 +218,7 @@ fn move_by(view: &mut LiveView, by: isize) {
         None => 0,
     };
     let row = now.order.get(to);
-    let host = row.and_then(|row| view.plan.hosts.get(row.host));
-    view.selected = host.map(|host| host.name.clone());
+    view.selected = row.map(|row| view.plan.host(row.host).name.clone());
     if to < view.top {
         view.top = to;
     } else if to >= view.top + view.page {
@@ -245,8 +230,6 @@ fn open_log(view: &mut LiveView) {
     let Some(pane) = view.now.as_ref().and_then(|now| view.log_of(now)) else {
         return;
     };
-    if let Some(planned) = view.plan.hosts.get(pane.host) {
-        view.selected = Some(planned.name.clone());
-    }
+    view.selected = Some(view.plan.host(pane.host).name.clone());
     view.mode = Mode::Log(pane);
 }

@@ -1,13 +1,14 @@
 //! Which log is looked at, and where in it.
 
+use phalanx_plan::{HostIx, PreparedPlan, TaskIx};
+
 use super::interface::Key;
 
 /// Which log, and where in it.
-#[derive(Default)]
+#[derive(Clone)]
 pub(super) struct LogPane {
-    pub(super) host: usize,
-    /// The task, by its place in the plan.
-    pub(super) task: Option<usize>,
+    pub(super) host: HostIx,
+    pub(super) task: Option<TaskIx>,
     /// The byte at which the screen ends; none: it follows.
     pub(super) bottom: Option<u64>,
     /// How many attempts before the last.
@@ -19,17 +20,36 @@ pub(super) struct LogPane {
 }
 
 impl LogPane {
-    pub(super) fn new(host: usize, task: Option<usize>) -> Self {
+    pub(super) fn new(host: HostIx, task: Option<TaskIx>) -> Self {
         Self {
             host,
             task,
+            bottom: None,
+            back: 0,
+            by: 0,
+            to_top: false,
             page: 1,
-            ..Self::default()
         }
     }
 
+    /// The same place in a log of another plan; nothing where that has no such host.
+    pub(super) fn within(&self, before: &PreparedPlan, now: &PreparedPlan) -> Option<Self> {
+        let host = now.host_ix(&before.host(self.host).name)?;
+        let task = self
+            .task
+            .and_then(|task| now.task_ix(&before.task(task).id));
+        Some(match self.task.is_some() == task.is_some() {
+            true => Self {
+                host,
+                task,
+                ..self.clone()
+            },
+            false => Self::new(host, now.tasks_of_host(host).first().copied()),
+        })
+    }
+
     /// Takes a key; gives whether it was one for the log.
-    pub(super) fn key(&mut self, key: Key, tasks: &[usize]) -> bool {
+    pub(super) fn key(&mut self, key: Key, tasks: &[TaskIx]) -> bool {
         let page = i64::from(self.page.max(2) - 1);
         match key {
             Key::Up | Key::Char('k') => self.by -= 1,
@@ -48,7 +68,7 @@ impl LogPane {
     }
 
     /// To the stage before or after.
-    fn step(&mut self, tasks: &[usize], forward: bool) {
+    fn step(&mut self, tasks: &[TaskIx], forward: bool) {
         let at = self
             .task
             .and_then(|task| tasks.iter().position(|other| *other == task));

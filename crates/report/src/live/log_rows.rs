@@ -49,10 +49,9 @@ impl LogPane {
             return;
         }
         let paint = Paint::new(view.options);
-        let host = view.plan.hosts.get(self.host);
-        let host = host.map_or("?", |host| host.name.as_str());
+        let host = view.plan.host(self.host).name.as_str();
         let at = (area.x, area.y);
-        let Some(task) = self.task.and_then(|task| view.plan.tasks.get(task)) else {
+        let Some(task) = self.task.map(|task| view.plan.task(task)) else {
             let text = format!("{host}: no task");
             paint.put(buffer, at, area.width, &text, paint.strong());
             return;
@@ -84,10 +83,8 @@ impl LogPane {
         );
         let behind = paint.put(buffer, at, area.width, &text, paint.strong());
         // What there is to say of the host is of the task that its row is about.
-        let is_of_row = now
-            .hosts
-            .get(self.host)
-            .is_some_and(|host| host.task.is_none() || host.task == self.task);
+        let of_row = now.hosts[self.host].task;
+        let is_of_row = of_row.is_none() || of_row == self.task;
         let about = about::rows_of(&about::of_host(view, now, self.host, is_of_row), area.width);
         let body = rows(area, 1, area.height - 1);
         let most = match size {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use phalanx_events::RunState;
-use phalanx_plan::{HostName, Plan, StageId};
+use phalanx_plan::{HostIx, HostName, PreparedPlan, StageId, TaskIx};
 
 use super::interface::{LiveOptions, Seat, Wish};
 use super::log_pane::LogPane;
 use super::now::Now;
-use super::plan_index::PlanIndex;
 use crate::estimate::Learned;
 use crate::folding::Folding;
 use crate::timeline::Timeline;
@@ -17,8 +16,7 @@ use crate::timeline::Timeline;
 const MESSAGE_MS: u64 = 12_000;
 /// A run as a screen.
 pub struct LiveView {
-    pub(super) plan: Arc<Plan>,
-    pub(super) index: PlanIndex,
+    pub(super) plan: Arc<PreparedPlan>,
     pub(super) folding: Folding,
     pub(super) state: RunState,
     pub(super) timeline: Timeline,
@@ -62,10 +60,9 @@ impl LiveView {
         ));
     }
 
-    /// The host that keys are about, by its place in the plan.
-    pub(super) fn selected_host(&self) -> Option<usize> {
-        let selected = self.selected.as_ref()?;
-        self.index.hosts.get(selected).copied()
+    /// The host that keys are about.
+    pub(super) fn selected_host(&self) -> Option<HostIx> {
+        self.plan.host_ix(self.selected.as_ref()?)
     }
 
     /// The end of the run, in its milliseconds, as earlier runs have it.
@@ -86,14 +83,13 @@ impl LiveView {
     pub(super) fn log_of(&self, now: &Now) -> Option<LogPane> {
         let first = now.order.get(self.top).map(|row| row.host);
         let host = self.selected_host().or(first)?;
-        let tasks = self.index.of_host.get(host).map_or(&[][..], Vec::as_slice);
+        let tasks = self.plan.tasks_of_host(host);
         // One that is done shows what it did last.
-        let begun = |task: &&usize| {
-            let id = self.plan.tasks.get(**task).map(|task| &task.id);
-            id.and_then(|id| self.state.tasks.get(id))
-                .is_some_and(|known| known.attempt > 0)
+        let begun = |task: &&TaskIx| {
+            let known = self.state.tasks.get(&self.plan.task(**task).id);
+            known.is_some_and(|known| known.attempt > 0)
         };
-        let current = now.hosts.get(host).and_then(|host| host.task);
+        let current = now.hosts[host].task;
         let current = current.filter(|task| begun(&task));
         let task = current.or_else(|| tasks.iter().rev().find(begun).copied());
         Some(LogPane::new(host, task.or_else(|| tasks.first().copied())))

@@ -1,12 +1,14 @@
 //! How the run stands, ready to be shown.
 
+use phalanx_plan::{HostIx, StageIx, Table};
+
 use super::host_now::HostNow;
 use super::stage_now::StageNow;
 
 /// The state, ready to be shown.
 pub(super) struct Now {
-    pub(super) stages: Vec<StageNow>,
-    pub(super) hosts: Vec<HostNow>,
+    pub(super) stages: Table<StageIx, StageNow>,
+    pub(super) hosts: Table<HostIx, HostNow>,
     /// Rows of hosts in the order in which they are shown.
     pub(super) order: Vec<Row>,
     pub(super) total: StageNow,
@@ -17,6 +19,6 @@ pub(super) struct Now {
 /// One row: a host, and how many more are as it is.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
-    pub(super) host: usize,
+    pub(super) host: HostIx,
     pub(super) more: usize,
 }

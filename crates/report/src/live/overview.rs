@@ -131,10 +131,7 @@ fn draw_main(
     let room = area.height.saturating_sub(2);
     let chosen = view.selected_host().filter(|_| is_alone);
     let about = chosen.map(|host| {
-        let is_cut = now
-            .hosts
-            .get(host)
-            .is_some_and(|host| host_rows::is_cut(view, host, area.width));
+        let is_cut = host_rows::is_cut(view, &now.hosts[host], area.width);
         about::rows_of(&about::of_host(view, now, host, is_cut), area.width)
     });
     let about = about.unwrap_or_default();
@@ -258,7 +255,7 @@ fn over_hosts(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
     } else {
         "waiting"
     };
-    let of = |rank| now.hosts.iter().filter(|host| host.rank == rank).count();
+    let of = |rank| now.hosts.values().filter(|host| host.rank == rank).count();
     let counts = [
         (of(Rank::Failed), "failed"),
         (of(Rank::Working), "at work"),
@@ -304,9 +301,9 @@ fn gate(view: &LiveView, now: &Now) -> Option<String> {
         (true, Seat::Replaying { .. } | Seat::Picture) => None,
         (true, _) => Some("the run is over".to_owned()),
         (false, _) => {
-            let waiting = now.hosts.iter().filter(|host| host.rank == Rank::Waiting);
+            let waiting = now.hosts.values().filter(|host| host.rank == Rank::Waiting);
             let tasks = waiting.filter_map(|host| host.task);
-            biggest_gate(&view.plan, &view.index, &view.state, tasks)
+            biggest_gate(&view.plan, &view.state, tasks)
         }
     }
 }

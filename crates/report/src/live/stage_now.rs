@@ -1,7 +1,7 @@
 //! How stages stand: how many of their tasks wait, run, are done, skipped, failed.
 
 use phalanx_events::{Outcome, RunState, TaskStatus};
-use phalanx_plan::Plan;
+use phalanx_plan::{PreparedPlan, StageIx, Table};
 
 use crate::timeline::{Timeline, Try, WorkTime};
 
@@ -42,22 +42,22 @@ impl StageNow {
     }
 }
 
-/// Counts every stage's tasks, in the plan's order.
-pub(super) fn count(plan: &Plan, state: &RunState, timeline: &Timeline) -> Vec<StageNow> {
-    let mut stages = vec![StageNow::default(); plan.stages.len()];
-    let mut tries: Vec<Vec<&Try>> = vec![Vec::new(); plan.stages.len()];
+/// Counts every stage's tasks.
+pub(super) fn count(
+    plan: &PreparedPlan,
+    state: &RunState,
+    timeline: &Timeline,
+) -> Table<StageIx, StageNow> {
+    let mut stages = Table::of_stages(plan, |_| StageNow::default());
+    let mut tries = Table::of_stages(plan, |_| Vec::<&Try>::new());
     for task in &plan.tasks {
-        let Some(stage) = stages.get_mut(task.stage) else {
-            continue;
-        };
+        let stage = &mut stages[task.stage];
         stage.tasks += 1;
         let Some(known) = state.tasks.get(&task.id) else {
             continue;
         };
-        if let Some(times) = timeline.tasks.get(&task.id)
-            && let Some(tries) = tries.get_mut(task.stage)
-        {
-            tries.extend(&times.tries);
+        if let Some(times) = timeline.tasks.get(&task.id) {
+            tries[task.stage].extend(&times.tries);
         }
         match &known.status {
             TaskStatus::Pending => {}
@@ -70,8 +70,8 @@ pub(super) fn count(plan: &Plan, state: &RunState, timeline: &Timeline) -> Vec<S
             },
         }
     }
-    for (stage, tries) in stages.iter_mut().zip(tries) {
-        stage.work = WorkTime::of(tries.into_iter());
+    for (stage, tries) in tries.iter() {
+        stages[stage].work = WorkTime::of(tries.iter().copied());
     }
     stages
 }

@@ -1,6 +1,6 @@
 //! Stages as rows, with a bar where there is room.
 
-use phalanx_plan::StageId;
+use phalanx_plan::{StageId, StageIx, Table};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
@@ -15,13 +15,13 @@ const BAR_FROM: u16 = 72;
 const LONGEST_NAME: usize = 20;
 
 /// Which stages are shown where not all have room: those where something happens.
-pub(super) fn window(stages: &[StageNow], room: usize) -> std::ops::Range<usize> {
+pub(super) fn window(stages: &Table<StageIx, StageNow>, room: usize) -> std::ops::Range<usize> {
     let all = stages.len();
     if all <= room {
         return 0..all;
     }
     let active = stages
-        .iter()
+        .values()
         .position(|stage| stage.over() < stage.tasks)
         .unwrap_or(all);
     let from = active.saturating_sub(1).min(all - room);
@@ -34,7 +34,7 @@ pub(super) fn draw(
     buffer: &mut Buffer,
     area: Rect,
     shown: std::ops::Range<usize>,
-    stages: &[StageNow],
+    stages: &Table<StageIx, StageNow>,
     moment: Moment,
 ) {
     let paint = Paint::new(view.options);
@@ -62,10 +62,9 @@ pub(super) fn draw(
         };
         paint.put_right(buffer, (x, y), width, text, paint.dim());
     }
-    for (row, at) in shown.enumerate() {
-        let (Some(stage), Some(planned)) = (stages.get(at), view.plan.stages.get(at)) else {
-            continue;
-        };
+    let shown = stages.iter().skip(shown.start).take(shown.len());
+    for (row, (at, stage)) in shown.enumerate() {
+        let planned = view.plan.stage(at);
         let y = area.y + 1 + u16::try_from(row).unwrap_or(u16::MAX - area.y - 1);
         if y < area.bottom() {
             draw_row(

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::prepared::{PreparedPlan, TaskIx};
 use phalanx_events::{CancelLevel, Control, Event, EventKind, Outcome, RunState, TaskEnd};
 use phalanx_plan::{Gate, HostName, TaskId};
+use phalanx_plan::{PreparedPlan, TaskIx};
 
 use super::super::{Begin, Effect};
 use crate::message::Order;

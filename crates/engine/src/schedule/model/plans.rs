@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::prepared::PreparedPlan;
+use phalanx_plan::PreparedPlan;
 use phalanx_plan::{Action, Allowance};
 use proptest::prelude::*;
 
@@ -94,5 +94,5 @@ pub(in super::super) fn plan_of(hosts: usize) -> Arc<PreparedPlan> {
 }
 
 fn prepared(maker: PlanMaker) -> Arc<PreparedPlan> {
-    Arc::new(PreparedPlan::new(Arc::new(maker.plan())))
+    Arc::new(PreparedPlan::new(maker.plan()))
 }
