@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use phalanx_events::journal::Journal;
 use phalanx_events::{
-    CancelLevel, EventKind, Failure, FailureKind, Origin, RunOutcome, RunResumed, RunStarted,
-    RunState,
+    CancelLevel, EventKind, Origin, RunOutcome, RunResumed, RunStarted, RunState,
 };
 use phalanx_plan::{Facts, Plan, Secret, TaskId};
 use phalanx_remote::{HolderWords, Stance, Transport};
@@ -21,14 +19,8 @@ use tokio::time::timeout;
 use crate::cluster_lock::Holder;
 use crate::control_call::ControlCall;
 use crate::dispatcher::{AllLines, Dispatcher, HostLine, Wishes};
-use crate::executor::{Executor, Shared};
+use crate::executor::{Executor, HostContext, RunContext, Shared};
 use crate::journal::JournalWriter;
-use crate::link::Link;
-
-use crate::message::Report;
-use crate::notices::Notices;
-use crate::one_machine::Machines;
-use crate::permits::Permits;
 use crate::prepared::{PreparedPlan, Table};
 use crate::process_token;
 use crate::resume::Resumption;
@@ -36,7 +28,6 @@ use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
 use crate::schedule::Schedule;
 use crate::telling::{Told, telling};
-use crate::told_facts::ToldFacts;
 
 /// How many reports may wait for the dispatcher before executors wait for it.
 const REPORTS: usize = 4096;
@@ -285,19 +276,19 @@ pub async fn run(
     let (pause, paused) = watch::channel(false);
     let (begin, stance) = watch::channel(Stance::Taking);
     let holds = holder.is_some();
-    let shared = Arc::new(Shared {
+    let context = RunContext {
         plan: Arc::clone(&plan),
         run,
         folder,
         secrets,
-        permits: Permits::new(parallel),
+        transport,
+        parallel,
         paused,
         telling: telling.clone(),
         holder,
         stance,
-        told: Mutex::new(ToldFacts::of(&plan, &known)),
-        machines: Machines::default(),
-    });
+    };
+    let shared = Shared::new(context, &known);
     let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
     let mut executors = JoinSet::new();
     let mut lines = Vec::with_capacity(plan.hosts.len());
@@ -305,42 +296,17 @@ pub async fn run(
         let (orders, ordered) = mpsc::unbounded_channel();
         let (stop, cancel) = watch::channel(None);
         lines.push(HostLine { orders, stop });
-        let executor = Executor {
-            shared: Arc::clone(&shared),
+        let context = HostContext {
             host: index,
-            link: Link::new(
-                Arc::clone(&transport),
-                host.clone(),
-                reports.clone(),
-                cancel.clone(),
-                plan.facts_script.is_some() || busy.contains(&host.name),
-            ),
             reports: reports.clone(),
-            cancel: cancel.clone(),
+            cancel,
             facts: known.get(index).cloned().unwrap_or_default(),
             told: resumption.told.get(&host.name).cloned().unwrap_or_default(),
-            // What earlier processes have left is cleared up as well.
+            has_tasks: busy.contains(&host.name),
             had_jobs: state.is_some(),
-            fence: Arc::default(),
             short: short.remove(&index).unwrap_or_default(),
-            keeps_spool: false,
-            notices: Notices::default(),
         };
-        // An executor that breaks must not leave the others waiting for its host.
-        let reports = reports.clone();
-        executors.spawn(async move {
-            let work = std::panic::AssertUnwindSafe(executor.work(ordered));
-            if work.catch_unwind().await.is_err() {
-                let text = "the program broke while it worked on this host; please report it";
-                let failure = Failure::new(FailureKind::Protocol, text);
-                let _ = reports
-                    .send(Report::Gone {
-                        host: index,
-                        failure,
-                    })
-                    .await;
-            }
-        });
+        executors.spawn(Executor::new(&shared, context).work(ordered));
     }
     drop(reports);
     drop(shared);

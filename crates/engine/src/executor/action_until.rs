@@ -8,13 +8,14 @@ use phalanx_plan::Facts;
 use phalanx_remote::{OutputSink, ProbeError, parse_result};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::executor::{Attempt, Cut, Executor, done};
-use crate::failure;
-use crate::log_file::LogFile;
-use crate::run_step::{cut_at, errors_among};
+use super::Executor;
+use super::attempt::{Attempt, Cut, cut_at, done};
+use super::failure;
+use super::log_file::LogFile;
+use super::reported::errors_among;
 
 /// How long a stage may wait that does not say so itself.
-pub(crate) const WITHIN: Duration = Duration::from_secs(20 * 60);
+pub(super) const WITHIN: Duration = Duration::from_secs(20 * 60);
 /// How long one probe may take; one that hangs must not hold its permit for ever.
 const PROBE_WITHIN: Duration = Duration::from_secs(60);
 /// What is said of one that does.
@@ -30,7 +31,7 @@ const FACTS_TOLD: u32 = 100;
 
 impl Executor {
     /// Probes until the script says yes, time is up, or the operator wants to stop.
-    pub(crate) async fn until(
+    pub(super) async fn until(
         &mut self,
         path: &str,
         attempt: &mut Attempt,

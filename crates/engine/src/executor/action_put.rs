@@ -6,12 +6,13 @@ use phalanx_events::{Failure, FailureKind};
 use phalanx_plan::{PlannedStage, RenderedContent};
 use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
 
-use crate::executor::{Attempt, Cut, Executor};
-use crate::failure;
+use super::Executor;
+use super::attempt::{Attempt, Cut};
+use super::failure;
 
 impl Executor {
     /// Brings the files; each is there whole or not at all.
-    pub(crate) async fn put_files(
+    pub(super) async fn put_files(
         &mut self,
         stage: &PlannedStage,
         attempt: &mut Attempt,

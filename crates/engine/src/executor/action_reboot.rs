@@ -7,13 +7,15 @@ use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, Rebo
 use phalanx_remote::{BootIdentity, Connection, ProbeError};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::executor::{Attempt, Cut, Executor};
-use crate::failure;
-use crate::link::{Identify, Miss, at_least};
+use super::Executor;
+use super::attempt::{Attempt, Cut};
+use super::cancel::at_least;
+use super::failure;
+use super::link::{FailedConnect, Identify};
 use crate::resume::Begin;
 
 /// How long a reboot may take where its stage does not say so.
-pub(crate) const WITHIN: Duration = Duration::from_secs(10 * 60);
+pub(super) const WITHIN: Duration = Duration::from_secs(10 * 60);
 /// The first pause between two attempts to connect to a host that is down, and the longest. In between
 /// it is a twentieth of what was waited so far.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -28,7 +30,7 @@ struct Progress {
 
 impl Executor {
     /// Reboots the host.
-    pub(crate) async fn reboot(&mut self, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
+    pub(super) async fn reboot(&mut self, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         let mut cancel = self.cancel.clone();
         let within = match attempt.deadline {
             Some(deadline) => deadline.duration_since(Instant::now()),
@@ -98,7 +100,7 @@ impl Executor {
                     }
                 }
                 // A host that boots refuses logins for a while (pam_nologin).
-                Err(Miss {
+                Err(FailedConnect {
                     failure,
                     transient,
                     refused,
@@ -106,7 +108,7 @@ impl Executor {
                     progress.phase = RebootPhase::Down;
                     progress.last = Some(failure);
                 }
-                Err(Miss { failure, .. }) => return Err(failure.into()),
+                Err(FailedConnect { failure, .. }) => return Err(failure.into()),
             }
             self.link.drop_connection().await;
             sleep((down_at.elapsed() / 20).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
@@ -184,7 +186,7 @@ impl Executor {
     async fn connect_and_identify(
         &mut self,
         before: &BootIdentity,
-    ) -> Result<Result<BootIdentity, Miss>, Cut> {
+    ) -> Result<Result<BootIdentity, FailedConnect>, Cut> {
         let connection = match self.link.connect_once(Identify::ByFacts).await {
             Ok(connection) => connection,
             Err(miss) => return Ok(Err(miss)),
@@ -196,7 +198,7 @@ impl Executor {
             Ok(Some(boot)) => return Ok(Ok(boot)),
             Ok(None) => None,
             Err(Cut::Failed(failure)) if failure.kind == FailureKind::Unreachable => {
-                return Ok(Err(Miss::lost(failure)));
+                return Ok(Err(FailedConnect::lost(failure)));
             }
             Err(Cut::Failed(failure)) => Some(failure),
             Err(Cut::Cancelled) => return Err(Cut::Cancelled),
@@ -205,7 +207,7 @@ impl Executor {
             // A host on its way down need not be able to tell what it is like.
             (Ok(now), Some(failure)) if now != *before => Err(failure.into()),
             (Ok(now), _) => Ok(Ok(now)),
-            (Err(error), _) => Ok(Err(Miss::boot(error))),
+            (Err(error), _) => Ok(Err(FailedConnect::boot(error))),
         }
     }
 

@@ -18,7 +18,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-pub(crate) fn connect(error: &ConnectError) -> Failure {
+pub(super) fn connect(error: &ConnectError) -> Failure {
     let kind = match error {
         ConnectError::Refused { .. }
         | ConnectError::NoKeys { .. }
@@ -78,7 +78,7 @@ fn unsafe_spool(error: &UnsafeSpoolError) -> Failure {
         .lasting()
 }
 
-pub(crate) fn probe(error: &ProbeError) -> Failure {
+pub(super) fn probe(error: &ProbeError) -> Failure {
     match error {
         ProbeError::Sudo(error) => sudo(error),
         ProbeError::Login(error) => login(error),
@@ -93,7 +93,7 @@ pub(crate) fn probe(error: &ProbeError) -> Failure {
     }
 }
 
-pub(crate) fn job(error: &JobError) -> Failure {
+pub(super) fn job(error: &JobError) -> Failure {
     let kind = match error {
         JobError::Sudo(error) => return sudo(error),
         JobError::Login(error) => return login(error),
@@ -117,7 +117,7 @@ pub(crate) fn job(error: &JobError) -> Failure {
     }
 }
 
-pub(crate) fn put(error: &PutError) -> Failure {
+pub(super) fn put(error: &PutError) -> Failure {
     let kind = match error {
         PutError::Sudo(error) => return sudo(error),
         PutError::Login(error) => return login(error),
