@@ -17,7 +17,8 @@ mod same_machine;
 pub mod ssh;
 
 pub use error::{
-    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, is_out_of_files,
+    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, RequestError,
+    is_out_of_files,
 };
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
+use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError, RequestError};
 
 /// Opens connections to hosts. Knows each host by its name in the cluster file.
 #[async_trait]
@@ -32,7 +32,7 @@ pub trait Connection: Send + Sync {
     ) -> Result<ProbeEnd, ProbeError>;
 
     /// Starts a job, or attaches to it, and follows it to its end. Output from `call.offset` on
-    /// goes to `watch`. [`JobError::Lost`] means that the job goes on without us: connect again and
+    /// goes to `watch`. [`RequestError::Lost`] means that the job goes on without us: connect again and
     /// attach at the offset reached.
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError>;
 
@@ -64,11 +64,11 @@ pub trait Connection: Send + Sync {
     ) -> Result<Duration, PutError>;
 
     /// Which boot of the host this is.
-    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError>;
+    async fn boot_identity(&self) -> Result<BootIdentity, RequestError>;
 
     /// Asks the host to reboot. Returns once the host has taken the request; the connection is then
     /// lost at some moment.
-    async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError>;
+    async fn request_reboot(&self, fence: u64) -> Result<(), RequestError>;
 
     /// Returns when the connection is no more.
     async fn lost(&self) -> LostError;

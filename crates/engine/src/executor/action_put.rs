@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use phalanx_events::{Failure, FailureKind};
 use phalanx_plan::{PlannedStage, RenderedContent};
-use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
+use phalanx_remote::{Content, FileToPut, PutOutcome};
 
 use super::Executor;
 use super::attempt::{Attempt, Cut};
-use super::failure;
+use super::failure::HostError as _;
 
 impl Executor {
     /// Brings the files; each is there whole or not at all.
@@ -56,11 +56,11 @@ impl Executor {
                     attempt.put_took += took;
                     break;
                 }
-                Err(error @ (PutError::Lost(_) | PutError::Stalled(_))) => {
+                Err(error) if error.is_loss() => {
                     let why = error.to_string();
                     self.link.after_loss(!done.is_empty(), &why).await?;
                 }
-                Err(error) => return Err(failure::put(&error).into()),
+                Err(error) => return Err(error.failure().into()),
             }
         }
         Ok(())

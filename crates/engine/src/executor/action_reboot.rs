@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RebootPhase, TaskEnd};
-use phalanx_remote::{BootIdentity, Connection, ProbeError};
+use phalanx_remote::{BootIdentity, Connection, RequestError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Executor;
 use super::attempt::{Attempt, Cut};
 use super::cancel::at_least;
-use super::failure;
+use super::failure::HostError as _;
 use super::link::{FailedConnect, Identify};
 use crate::resume::Begin;
 
@@ -163,10 +163,10 @@ impl Executor {
             }
             match connection.boot_identity().await {
                 Ok(before) => return Ok((connection, before)),
-                Err(error @ (ProbeError::Lost(_) | ProbeError::Stalled(_))) => {
+                Err(error) if error.is_loss() => {
                     self.link.after_loss(false, &error.to_string()).await?;
                 }
-                Err(error) => return Err(failure::probe(&error).into()),
+                Err(error) => return Err(error.failure().into()),
             }
         }
     }
@@ -236,12 +236,12 @@ async fn request(connection: &dyn Connection, fence: u64) -> Result<bool, Cut> {
             connection.lost().await;
             Ok(true)
         }
-        Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => Ok(false),
+        Err(error) if error.is_loss() => Ok(false),
         Err(error) => {
-            let failure = failure::probe(&error);
+            let failure = error.failure();
             let kind = match error {
                 // Not the reboot's fault.
-                ProbeError::Fenced { .. } | ProbeError::Fence(_) => failure.kind,
+                RequestError::Fenced { .. } | RequestError::Fence(_) => failure.kind,
                 _ => FailureKind::Reboot,
             };
             Err(Failure { kind, ..failure }.into())

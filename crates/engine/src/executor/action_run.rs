@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::{Handing, PlannedStage, Secret, secrets_file};
-use phalanx_remote::{JobCall, JobError, JobStart, JobState};
+use phalanx_remote::{JobCall, JobError, JobStart, JobState, RequestError};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Executor;
 use super::attempt::{Attempt, Cut, cut_at};
-use super::failure;
+use super::failure::HostError as _;
 use super::job_watch::{Follow, Watch};
 use super::link::NoLink;
 use super::password_hash;
@@ -100,7 +100,7 @@ impl Executor {
                 Err(error) => error,
             };
             match error {
-                JobError::Lost(_) | JobError::Stalled(_) => {
+                error if error.is_loss() => {
                     if watch.accepted {
                         self.progress(EventKind::TaskDetached {
                             task: attempt.id.clone(),
@@ -113,7 +113,8 @@ impl Executor {
                     }
                     let now = (watch.accepted, attempt.log.offset());
                     // A job may be silent for long: that its connection held counts as well.
-                    let held_on = matches!(error, JobError::Lost(_)) && self.link.was_steady();
+                    let held_on = matches!(error, JobError::Request(RequestError::Lost(_)))
+                        && self.link.was_steady();
                     let got_further = std::mem::replace(&mut held, now) != now || held_on;
                     match self.link.after_loss(got_further, &error.to_string()).await {
                         Err(NoLink::Failed(failure)) => return Err(may_run(failure).into()),
@@ -130,8 +131,8 @@ impl Executor {
                                 script is not known";
                     return Err(Failure::new(FailureKind::Died, text).into());
                 }
-                error if watch.accepted => return Err(may_run(failure::job(&error)).into()),
-                error => return Err(failure::job(&error).into()),
+                error if watch.accepted => return Err(may_run(error.failure()).into()),
+                error => return Err(error.failure().into()),
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Executor;
 use super::attempt::{Attempt, Cut, cut_at, done};
-use super::failure;
+use super::failure::HostError as _;
 use super::log_file::LogFile;
 use super::reported::errors_among;
 
@@ -173,12 +173,12 @@ impl Executor {
                         self.progress(EventKind::TaskWaiting { task, text }).await;
                     }
                 }
-                Err(error @ (ProbeError::Lost(_) | ProbeError::Stalled(_))) => {
+                Err(error) if error.is_loss() => {
                     let answered = std::mem::take(&mut answered);
                     self.link.after_loss(answered, &error.to_string()).await?;
                     continue;
                 }
-                Err(error) => return Err(failure::probe(&error).into()),
+                Err(error) => return Err(error.failure().into()),
             }
             sleep((began.elapsed() / 32).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
         }

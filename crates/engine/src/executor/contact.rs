@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, FailureKind};
 use phalanx_plan::TaskId;
-use phalanx_remote::{Connection, JobCall, JobError, JobId, JobWatch};
+use phalanx_remote::{Connection, JobCall, JobId, JobWatch};
 use tokio::time::sleep;
 
 use super::Executor;
 use super::attempt::Cut;
 use super::cancel::at_least;
+use super::failure::HostError as _;
 use super::finish::TRIES;
 use super::link::NoLink;
 use super::log_file::LogFile;
@@ -122,7 +123,7 @@ impl Executor {
             };
             match connection.job(call, &mut Filling(&mut log)).await {
                 Ok(_) => return Ok(()),
-                Err(JobError::Lost(_) | JobError::Stalled(_)) => self.link.drop_connection().await,
+                Err(error) if error.is_loss() => self.link.drop_connection().await,
                 Err(error) => return Err(error.to_string()),
             }
         }

@@ -1,8 +1,9 @@
 //! The end of the run on one host.
 
-use phalanx_remote::JobError;
+use phalanx_remote::{JobError, RequestError};
 
 use super::Executor;
+use super::failure::HostError as _;
 use super::link::NoLink;
 
 /// How often something is tried over a connection that breaks.
@@ -39,12 +40,12 @@ impl Executor {
             };
             match done {
                 // What somebody else has by now is let go.
-                Ok(()) | Err(JobError::Fenced { .. }) => {
+                Ok(()) | Err(JobError::Request(RequestError::Fenced { .. })) => {
                     failed = None;
                     break;
                 }
                 Err(error) => {
-                    let lost = matches!(error, JobError::Lost(_) | JobError::Stalled(_));
+                    let lost = error.is_loss();
                     failed = Some(error.to_string());
                     if !lost {
                         break;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
 use phalanx_plan::PlannedHost;
-use phalanx_remote::{BootIdentity, ConnectError, Connection, ProbeError, Transport};
+use phalanx_remote::{BootIdentity, ConnectError, Connection, RequestError, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::cancel::at_least;
-use super::failure;
+use super::failure::{self, HostError as _};
 use crate::message::Report;
 
 /// The longest pause between two attempts to connect.
@@ -322,10 +322,10 @@ impl FailedConnect {
         }
     }
 
-    pub(super) fn boot(error: ProbeError) -> Self {
-        let transient = matches!(error, ProbeError::Lost(_) | ProbeError::Stalled(_));
+    pub(super) fn boot(error: RequestError) -> Self {
+        let transient = error.is_loss();
         Self {
-            failure: failure::probe(&error),
+            failure: error.failure(),
             transient,
             refused: false,
         }

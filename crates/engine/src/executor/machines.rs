@@ -13,6 +13,7 @@ use phalanx_remote::{BootIdentity, Connection, is_same_machine};
 
 use super::Executor;
 use super::attempt::Cut;
+use super::failure::HostError as _;
 use super::link::Slot;
 use crate::message::Report;
 
@@ -48,7 +49,7 @@ impl Executor {
                 Some(boot) => boot.clone(),
                 None => match connection.boot_identity().await {
                     Ok(boot) => boot,
-                    Err(error) => return Err(super::failure::probe(&error).into()),
+                    Err(error) => return Err(error.failure().into()),
                 },
             },
             None => return Ok(()),

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Executor;
 use super::attempt::{Attempt, Cut};
-use super::failure;
+use super::failure::HostError as _;
 use super::job_watch::{Follow, Watch};
 
 /// How long a job that is to be stopped may take to end politely.
@@ -52,11 +52,11 @@ impl Executor {
                 match followed {
                     // Cancelled before it was started: nothing runs.
                     Ok(()) | Err(JobError::Absent) => return Ok::<(), Cut>(()),
-                    Err(JobError::Lost(_) | JobError::Stalled(_)) => {
+                    Err(error) if error.is_loss() => {
                         self.link.drop_connection().await;
                         sleep(BETWEEN_STOPS).await;
                     }
-                    Err(error) => return Err(failure::job(&error).into()),
+                    Err(error) => return Err(error.failure().into()),
                 }
             }
         };
@@ -86,10 +86,10 @@ impl Executor {
             let connection = self.link.get().await?;
             match connection.cancel_job(&job, self.fence(), GRACE).await {
                 Ok(()) => return Ok(()),
-                Err(error @ (JobError::Lost(_) | JobError::Stalled(_))) => {
+                Err(error) if error.is_loss() => {
                     self.link.after_loss(false, &error.to_string()).await?;
                 }
-                Err(error) => return Err(failure::job(&error).into()),
+                Err(error) => return Err(error.failure().into()),
             }
         }
     }

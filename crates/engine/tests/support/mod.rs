@@ -26,8 +26,8 @@ use phalanx_plan::Plan;
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FenceError, FileToPut, Greeting, Hold, HolderWords,
     JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError,
-    OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Said, Script, Stance, Transport,
-    UnsafeSpoolError,
+    OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, RequestError, Said, Script, Stance,
+    Transport, UnsafeSpoolError,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};

@@ -15,7 +15,7 @@ impl Scripted {
         let by = self.world.with(&self.host, |host| host.fence);
         match fence == 0 || fence == by {
             true => Ok(()),
-            false => Err(JobError::Fenced { by }),
+            false => Err(JobError::Request(RequestError::Fenced { by })),
         }
     }
 
@@ -105,7 +105,9 @@ impl Connection for Scripted {
         let Some((status, said, result)) = answer else {
             self.world
                 .unexpected(format!("probe {stage:?} on {}", self.host));
-            return Err(ProbeError::Protocol("unexpected".into()));
+            return Err(ProbeError::Request(RequestError::Protocol(
+                "unexpected".into(),
+            )));
         };
         output.output(said.as_bytes()).map_err(ProbeError::Output)?;
         let boot = self.boot_identity().await?;
@@ -148,7 +150,9 @@ impl Connection for Scripted {
                 return Err(JobError::Absent);
             }
             self.world.unexpected(format!("job {id} on {}", self.host));
-            return Err(JobError::Protocol("unexpected".into()));
+            return Err(JobError::Request(RequestError::Protocol(
+                "unexpected".into(),
+            )));
         };
         watch.accepted();
         // Half of its output comes at once.
@@ -177,7 +181,7 @@ impl Connection for Scripted {
         };
         let state = tokio::select! {
             state = over => state,
-            lost = self.gone() => return Err(JobError::Lost(lost)),
+            lost = self.gone() => return Err(JobError::Request(RequestError::Lost(lost))),
         };
         watch.output(&output[told..]).map_err(JobError::Output)?;
         Ok(JobEnd {
@@ -208,7 +212,7 @@ impl Connection for Scripted {
 
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
         if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
-            return Err(JobError::Login(how));
+            return Err(JobError::Request(RequestError::Login(how)));
         }
         let me = self.world.words(me);
         self.world.lag(&self.host).await;
@@ -282,15 +286,15 @@ impl Connection for Scripted {
         Ok(Duration::from_millis(10))
     }
 
-    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+    async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
         if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
-            return Err(ProbeError::Login(how));
+            return Err(RequestError::Login(how));
         }
         let boot = self.world.with(&self.host, |host| host.boot);
         Ok(BootIdentity(format!("boot-{boot}")))
     }
 
-    async fn request_reboot(&self, _: u64) -> Result<(), ProbeError> {
+    async fn request_reboot(&self, _: u64) -> Result<(), RequestError> {
         self.world.reboot(&self.host);
         Ok(())
     }

@@ -31,7 +31,7 @@ pub use keys::is_public_key;
 pub use session::SshSession;
 pub use target::{HostKeyPolicy, SshOptions, SshTarget};
 
-use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
+use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError, RequestError};
 use crate::host_protocol::{HostOptions, HostProtocol};
 use crate::port::{
     BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd, JobId,
@@ -159,11 +159,11 @@ impl Connection for SshConnection {
         self.protocol.put_all(files, fence, done).await
     }
 
-    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+    async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
         self.protocol.boot_identity().await
     }
 
-    async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
+    async fn request_reboot(&self, fence: u64) -> Result<(), RequestError> {
         self.protocol.request_reboot(fence).await
     }
 
