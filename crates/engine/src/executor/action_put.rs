@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use phalanx_events::{Failure, FailureKind};
+use phalanx_events::{CancelLevel, Failure, FailureKind};
 use phalanx_plan::{PlannedStage, RenderedContent};
-use phalanx_remote::{Content, FileToPut, PutOutcome};
+use phalanx_remote::{Connection, Content, FileToPut, PutOutcome};
 
 use super::Executor;
-use super::attempt::{Attempt, Cut};
+use super::attempt::Attempt;
+use super::cut::{Cut, cut_at};
 use super::failure::HostError as _;
+use super::over::{Break, Call, Patience};
 
 impl Executor {
     /// Brings the files; each is there whole or not at all.
@@ -17,6 +19,9 @@ impl Executor {
         stage: &PlannedStage,
         attempt: &mut Attempt,
     ) -> Result<(), Cut> {
+        if stage.put.is_empty() {
+            return Ok(());
+        }
         let shared = Arc::clone(&self.shared);
         let mut files = Vec::with_capacity(stage.put.len());
         for step in &stage.put {
@@ -34,34 +39,47 @@ impl Executor {
                 owner: rendered.owner,
             });
         }
-        let mut told = 0;
-        // A lost connection is made again: a put can be repeated.
-        while let Some(left) = files.get(told..)
-            && !left.is_empty()
-        {
-            let connection = self.link.get().await?;
-            let mut done = Vec::with_capacity(left.len());
-            let fence = self.fence();
-            let put = tokio::select! {
-                put = connection.put_all(left, fence, &mut done) => Ok(put),
-                cut = self.cut_at(attempt) => Err(cut),
-            };
-            // What is there is there, also where the rest was cut short.
-            for (file, outcome) in left.iter().zip(&done) {
-                tell(file, *outcome, attempt);
+        let mut put = PutFiles {
+            left: &files,
+            attempt,
+        };
+        Ok(self.over(Patience::Reconnect, &mut put).await?)
+    }
+}
+
+/// Brings files that are not there yet. It can be repeated.
+struct PutFiles<'a> {
+    left: &'a [FileToPut],
+    attempt: &'a mut Attempt,
+}
+
+impl Call for PutFiles<'_> {
+    type Done = ();
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<Cut>> {
+        let mut done = Vec::with_capacity(self.left.len());
+        let (fence, deadline) = (executor.fence(), self.attempt.deadline);
+        let put = tokio::select! {
+            put = connection.put_all(self.left, fence, &mut done) => Ok(put),
+            cut = cut_at(deadline, &mut executor.cancel, CancelLevel::StopJobs, "step") => Err(cut),
+        };
+        // What is there is there, also where the rest was cut short.
+        for (file, outcome) in self.left.iter().zip(&done) {
+            tell(file, *outcome, self.attempt);
+        }
+        self.left = self.left.get(done.len()..).unwrap_or_default();
+        match put? {
+            Ok(took) => self.attempt.put_took += took,
+            // All of them are there; only that was not heard any more.
+            Err(error) if error.is_loss() && self.left.is_empty() => {
+                executor.link.after_loss(true, &error.to_string()).await?;
             }
-            told += done.len();
-            match put? {
-                Ok(took) => {
-                    attempt.put_took += took;
-                    break;
-                }
-                Err(error) if error.is_loss() => {
-                    let why = error.to_string();
-                    self.link.after_loss(!done.is_empty(), &why).await?;
-                }
-                Err(error) => return Err(error.failure().into()),
-            }
+            Err(error) => return Err(Break::<Cut>::from(error).further(!done.is_empty())),
         }
         Ok(())
     }

@@ -8,10 +8,12 @@ use phalanx_remote::{BootIdentity, Connection, RequestError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Executor;
-use super::attempt::{Attempt, Cut};
+use super::attempt::Attempt;
 use super::cancel::at_least;
+use super::cut::Cut;
 use super::failure::HostError as _;
 use super::link::{FailedConnect, Identify};
+use super::over::{Break, Call, Patience};
 use crate::resume::Begin;
 
 /// How long a reboot may take where its stage does not say so.
@@ -156,19 +158,7 @@ impl Executor {
 
     /// The connection, and the boot that the host is in.
     async fn boot_before(&mut self) -> Result<(Arc<dyn Connection>, BootIdentity), Cut> {
-        loop {
-            let connection = self.link.get().await?;
-            if let Some(before) = self.link.boot().cloned() {
-                return Ok((connection, before));
-            }
-            match connection.boot_identity().await {
-                Ok(before) => return Ok((connection, before)),
-                Err(error) if error.is_loss() => {
-                    self.link.after_loss(false, &error.to_string()).await?;
-                }
-                Err(error) => return Err(error.failure().into()),
-            }
-        }
+        Ok(self.over(Patience::Reconnect, &mut BootBefore).await?)
     }
 
     /// Written down before anything is done.
@@ -225,6 +215,26 @@ impl Executor {
             boot: boot.map(ToString::to_string),
         })
         .await;
+    }
+}
+
+/// Asks which boot the host is in, where it has not told.
+struct BootBefore;
+
+impl Call for BootBefore {
+    type Done = (Arc<dyn Connection>, BootIdentity);
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<Self::Done, Break<Cut>> {
+        let before = match executor.link.boot() {
+            Some(before) => before.clone(),
+            None => connection.boot_identity().await?,
+        };
+        Ok((Arc::clone(connection), before))
     }
 }
 

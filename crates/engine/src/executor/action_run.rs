@@ -1,19 +1,21 @@
 //! Runs a stage's script as a job and follows it to its end, across lost connections.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::{Handing, PlannedStage, Secret, secrets_file};
-use phalanx_remote::{JobCall, JobError, JobStart, JobState, RequestError};
+use phalanx_remote::{Connection, JobCall, JobEnd, JobError, JobStart, JobState, RequestError};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Executor;
-use super::attempt::{Attempt, Cut, cut_at};
+use super::attempt::Attempt;
+use super::cut::{Cut, cut_at};
 use super::failure::HostError as _;
 use super::job_watch::{Follow, Watch};
-use super::link::NoLink;
+use super::over::{Break, Call, CallError, Patience};
 use super::password_hash;
 use super::stop::may_run;
 use crate::resume::Begin;
@@ -33,108 +35,49 @@ impl Executor {
     ) -> Result<TaskEnd, Cut> {
         let secrets = self.secrets(stage).await?;
         self.had_jobs = true;
-        let mut watch = Watch {
-            task: attempt.id.clone(),
-            reports: self.reports.clone(),
-            accepted: matches!(attempt.begin, Begin::Attach { accepted: true, .. }),
+        let mut job = FollowJob {
+            path,
+            secrets: secrets.as_deref(),
+            watch: Watch {
+                task: attempt.id.clone(),
+                reports: self.reports.clone(),
+                accepted: matches!(attempt.begin, Begin::Attach { accepted: true, .. }),
+            },
+            sent: matches!(attempt.begin, Begin::Attach { .. }),
+            held: (false, 0),
+            attempt,
         };
         let mut starts = 0;
-        let mut sent = matches!(attempt.begin, Begin::Attach { .. });
-        let mut held = (false, 0);
-        loop {
-            let connection = match self.link.get().await {
-                Ok(connection) => connection,
-                // It may run there: to say that it was cancelled, it has to be.
-                Err(NoLink::Cancelled) if sent => {
-                    return self.stop_job(attempt, &mut watch, Cut::Cancelled).await;
-                }
-                Err(NoLink::Failed(failure)) if sent => return Err(may_run(failure).into()),
-                Err(none) => return Err(none.into()),
-            };
-            sent = true;
-            let job = attempt.job.clone();
-            let script = path.map(|path| self.script(path, Some(attempt.stage)));
-            let start = script.as_ref().map(|script| JobStart {
-                script,
-                secrets: secrets.as_deref(),
-            });
-            let call = JobCall {
-                id: &job,
-                fence: self.fence(),
-                // Once the host has it, it is never started again: only attached to.
-                start: start.filter(|_| !watch.accepted),
-                offset: attempt.log.offset(),
-            };
-            if watch.accepted {
-                let (task, offset) = (attempt.id.clone(), attempt.log.offset());
-                self.progress(EventKind::TaskAttached { task, offset })
-                    .await;
-            }
-            let deadline = attempt.deadline;
-            let mut follow = Follow {
-                watch: &mut watch,
-                log: &mut attempt.log,
-            };
-            let followed = tokio::select! {
-                followed = connection.job(call, &mut follow) => followed,
-                cut = cut_at(deadline, &mut self.cancel, CancelLevel::StopJobs, "script") => {
-                    return self.stop_job(attempt, &mut watch, cut).await;
-                }
-            };
-            let error = match followed {
+        let unfollowed = loop {
+            match self.over(Patience::Reconnect, &mut job).await {
                 // It has never run, so that starting it is no second time.
-                Ok(end)
-                    if matches!(end.state, JobState::NotStarted(_))
-                        && path.is_some()
-                        && starts < STARTS =>
-                {
+                Ok(end) if job.is_to_start_anew(&end) && starts < STARTS => {
                     starts += 1;
-                    watch.accepted = false;
+                    job.watch.accepted = false;
                     sleep(BETWEEN_STARTS).await;
-                    continue;
                 }
                 Ok(end) => {
+                    let attempt = job.attempt;
                     attempt.absent = path.is_none() && matches!(end.state, JobState::NotStarted(_));
                     return Ok(self.job_end(end, attempt).await);
                 }
-                Err(error) => error,
-            };
-            match error {
-                error if error.is_loss() => {
-                    if watch.accepted {
-                        self.progress(EventKind::TaskDetached {
-                            task: attempt.id.clone(),
-                            offset: attempt.log.offset(),
-                            reason: error.to_string(),
-                        })
-                        .await;
-                    } else {
-                        self.notice(format!("{error}; trying again")).await;
-                    }
-                    let now = (watch.accepted, attempt.log.offset());
-                    // A job may be silent for long: that its connection held counts as well.
-                    let held_on = matches!(error, JobError::Request(RequestError::Lost(_)))
-                        && self.link.was_steady();
-                    let got_further = std::mem::replace(&mut held, now) != now || held_on;
-                    match self.link.after_loss(got_further, &error.to_string()).await {
-                        Err(NoLink::Failed(failure)) => return Err(may_run(failure).into()),
-                        other => other?,
-                    }
-                }
-                JobError::Absent if path.is_none() && !watch.accepted => {
-                    attempt.absent = true;
-                    let text = "the host never had the job";
-                    return Err(Failure::new(FailureKind::Interrupted, text).into());
-                }
-                JobError::Absent => {
-                    let text = "the host has lost the job: its spool is gone, and what became of the \
-                                script is not known";
-                    return Err(Failure::new(FailureKind::Died, text).into());
-                }
-                error if watch.accepted => return Err(may_run(error.failure()).into()),
-                error => return Err(error.failure().into()),
+                Err(unfollowed) => break unfollowed,
             }
-        }
+        };
+        let cut = match unfollowed {
+            CallError::NoLink(Cut::Failed(failure)) if job.sent => {
+                return Err(may_run(failure).into());
+            }
+            // It may run there: to say that it was cancelled, it has to be.
+            CallError::NoLink(Cut::Cancelled) if job.sent => Cut::Cancelled,
+            CallError::Other(Unfollowed::Cut(cut)) => cut,
+            CallError::Other(Unfollowed::Failed(error)) => return Err(job.failure(&error).into()),
+            CallError::NoLink(cut) => return Err(cut),
+            CallError::WornOut(why) => {
+                return Err(Failure::new(FailureKind::Unreachable, why).into());
+            }
+        };
+        self.stop_job(job.attempt, &mut job.watch, cut).await
     }
 
     /// The file of secrets that the stage's script is handed.
@@ -160,6 +103,122 @@ impl Executor {
             handed.insert(handing.name(name), value);
         }
         Ok(Some(secrets_file(&handed)))
+    }
+}
+
+/// Starts a stage's job where it is not known to run, and follows it to its end.
+struct FollowJob<'a> {
+    /// What is run; without it, the job is only followed.
+    path: Option<&'a str>,
+    secrets: Option<&'a str>,
+    attempt: &'a mut Attempt,
+    watch: Watch,
+    /// Whether the host may have the job by now.
+    sent: bool,
+    /// How far it had come when the connection before was lost: whether the host has it, and its output.
+    held: (bool, u64),
+}
+
+/// Why a job was not followed to its end, other than by a lost connection.
+enum Unfollowed {
+    /// The host says why.
+    Failed(JobError),
+    /// It is to be stopped.
+    Cut(Cut),
+}
+
+impl Call for FollowJob<'_> {
+    type Done = JobEnd;
+    type Error = Unfollowed;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<JobEnd, Break<Unfollowed>> {
+        self.sent = true;
+        let attempt = &mut *self.attempt;
+        let script = self
+            .path
+            .map(|path| executor.script(path, Some(attempt.stage)));
+        let start = script.as_ref().map(|script| JobStart {
+            script,
+            secrets: self.secrets,
+        });
+        let call = JobCall {
+            id: &attempt.job,
+            fence: executor.fence(),
+            // Once the host has it, it is never started again: only attached to.
+            start: start.filter(|_| !self.watch.accepted),
+            offset: attempt.log.offset(),
+        };
+        if self.watch.accepted {
+            let (task, offset) = (attempt.id.clone(), attempt.log.offset());
+            let attached = EventKind::TaskAttached { task, offset };
+            executor.progress(attached).await;
+        }
+        let mut follow = Follow {
+            watch: &mut self.watch,
+            log: &mut attempt.log,
+        };
+        let (deadline, cancel) = (attempt.deadline, &mut executor.cancel);
+        let followed = tokio::select! {
+            followed = connection.job(call, &mut follow) => followed,
+            cut = cut_at(deadline, cancel, CancelLevel::StopJobs, "script") => {
+                return Err(Break::Other(Unfollowed::Cut(cut)));
+            }
+        };
+        match followed {
+            Ok(end) => Ok(end),
+            Err(error) if error.is_loss() => {
+                let got_further = self.lost(executor, &error).await;
+                Err(Break::of(error, Unfollowed::Failed).further(got_further))
+            }
+            Err(error) => Err(Break::Other(Unfollowed::Failed(error))),
+        }
+    }
+}
+
+impl FollowJob<'_> {
+    /// Tells that the connection was lost. Gives whether it has brought the job further.
+    async fn lost(&mut self, executor: &mut Executor, error: &JobError) -> bool {
+        let now = (self.watch.accepted, self.attempt.log.offset());
+        if self.watch.accepted {
+            let detached = EventKind::TaskDetached {
+                task: self.attempt.id.clone(),
+                offset: now.1,
+                reason: error.to_string(),
+            };
+            executor.progress(detached).await;
+        } else {
+            executor.notice(format!("{error}; trying again")).await;
+        }
+        // A job may be silent for long: that its connection held counts as well.
+        let held_on =
+            matches!(error, JobError::Request(RequestError::Lost(_))) && executor.link.was_steady();
+        std::mem::replace(&mut self.held, now) != now || held_on
+    }
+
+    /// Whether the host could not start it, and may be asked once more.
+    fn is_to_start_anew(&self, end: &JobEnd) -> bool {
+        matches!(end.state, JobState::NotStarted(_)) && self.path.is_some()
+    }
+
+    /// What it means that the host would not have it followed.
+    fn failure(&mut self, error: &JobError) -> Failure {
+        match error {
+            JobError::Absent if self.path.is_none() && !self.watch.accepted => {
+                self.attempt.absent = true;
+                Failure::new(FailureKind::Interrupted, "the host never had the job")
+            }
+            JobError::Absent => {
+                let text = "the host has lost the job: its spool is gone, and what became of the \
+                            script is not known";
+                Failure::new(FailureKind::Died, text)
+            }
+            error if self.watch.accepted => may_run(error.failure()),
+            error => error.failure(),
+        }
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
 use phalanx_plan::Facts;
-use phalanx_remote::{OutputSink, ProbeError, parse_result};
+use phalanx_remote::{BootIdentity, Connection, OutputSink, ProbeError, parse_result};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Executor;
-use super::attempt::{Attempt, Cut, cut_at, done};
-use super::failure::HostError as _;
+use super::attempt::{Attempt, done};
+use super::cut::{Cut, cut_at};
 use super::log_file::LogFile;
+use super::over::{Break, Call, Patience};
 use super::reported::errors_among;
 
 /// How long a stage may wait that does not say so itself.
@@ -62,126 +63,179 @@ impl Executor {
     }
 
     async fn probe_until(&mut self, path: &str, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
-        let shared = Arc::clone(&self.shared);
         let began = Instant::now();
-        let mut answered = false;
-        let mut times_told = 0;
-        let mut untold = Facts::new();
+        let mut probe = Probe {
+            path,
+            attempt,
+            began,
+            has_answered: false,
+        };
+        let mut untold = Untold::default();
         loop {
-            let connection = self.link.get().await?;
-            attempt.log.forget_lines();
-            let probed = {
-                let _permit = shared.permits.take().await;
-                let mut script = self.script(path, Some(attempt.stage));
-                let within = attempt
-                    .deadline
-                    .map(|deadline| deadline.duration_since(began));
-                let seconds = [("PX_WAITED", Some(began.elapsed())), ("PX_WITHIN", within)];
-                let seconds = seconds.into_iter().filter_map(|(name, time)| {
-                    Some((name.to_owned(), time?.as_secs().to_string()))
-                });
-                script.env.extend(seconds);
-                let mut sink = Sink(&mut attempt.log);
-                timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
-            };
-            let probed = match probed {
-                Ok(probed) => {
-                    probed.map(|end| (end.status, end.result, Some((end.boot, end.took))))
-                }
-                Err(_) => {
-                    let noted = attempt.log.write(PROBE_HANGS.as_bytes());
-                    noted
-                        .map(|()| (1, String::new(), None))
-                        .map_err(ProbeError::Output)
-                }
-            };
-            match probed {
-                Ok((status, result, on_host)) => {
-                    let (boot, took) = on_host.unzip();
-                    let host_ms = took.flatten().map(|took| took.as_millis() as u64);
-                    answered = true;
-                    let result = parse_result(&result);
-                    self.tell_cut(path, &result).await;
-                    let (mut facts, wrong) = self.take_facts(path, result.facts).await;
-                    let news = facts
-                        .iter()
-                        .filter(|(name, value)| self.facts.get(*name) != Some(value));
-                    untold.extend(news.map(|(name, value)| (name.clone(), value.clone())));
-                    self.keep_told(&facts);
-                    if let Some(text) = attempt.log.cut_to_tell() {
-                        self.notice(text).await;
-                    }
-                    let problems = self.problems(result.problems);
-                    if status == 0 || errors_among(&problems).is_some() {
-                        facts = std::mem::take(&mut untold)
-                            .into_iter()
-                            .chain(facts)
-                            .collect();
-                    }
-                    if let Some(failure) = errors_among(&problems) {
-                        if let Some(wrong) = wrong {
-                            self.note_wrong(wrong).await;
-                        }
-                        return Ok(TaskEnd {
-                            facts,
-                            problems,
-                            ..TaskEnd::failed(failure)
-                        });
-                    }
-                    match wrong {
-                        Some(wrong) if status == 0 => {
-                            return Ok(TaskEnd {
-                                facts,
-                                problems,
-                                host_ms,
-                                already: result.already,
-                                ..TaskEnd::failed(wrong.failure())
-                            });
-                        }
-                        // It may still come right.
-                        Some(wrong) => self.note_wrong(wrong).await,
-                        None => {}
-                    }
-                    if status == 0 {
-                        return Ok(TaskEnd {
-                            facts,
-                            problems,
-                            host_ms,
-                            already: result.already,
-                            ..TaskEnd::new(done(&attempt.changed))
-                        });
-                    }
-                    if !untold.is_empty() && times_told < FACTS_TOLD {
-                        times_told += 1;
-                        let facts = std::mem::take(&mut untold);
-                        let host = self.planned().name.clone();
-                        let boot = boot.map(|boot| boot.to_string());
-                        self.progress(EventKind::FactsRead {
-                            host,
-                            facts,
-                            boot,
-                            host_ms: None,
-                        })
-                        .await;
-                    }
-                    let line = attempt.log.last_line();
-                    if attempt.waits_for != line
-                        && let Some(text) = line
-                    {
-                        attempt.waits_for = Some(text.clone());
-                        let task = attempt.id.clone();
-                        self.progress(EventKind::TaskWaiting { task, text }).await;
-                    }
-                }
-                Err(error) if error.is_loss() => {
-                    let answered = std::mem::take(&mut answered);
-                    self.link.after_loss(answered, &error.to_string()).await?;
-                    continue;
-                }
-                Err(error) => return Err(error.failure().into()),
+            let answer = self.over(Patience::Reconnect, &mut probe).await?;
+            probe.has_answered = true;
+            let attempt = &mut *probe.attempt;
+            if let Some(end) = self.take_answer(path, answer, attempt, &mut untold).await {
+                return Ok(end);
             }
             sleep((began.elapsed() / 32).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
         }
+    }
+
+    /// Takes in what the probe answered. Gives the end; nothing where it has to be asked again.
+    async fn take_answer(
+        &mut self,
+        path: &str,
+        answer: Answer,
+        attempt: &mut Attempt,
+        untold: &mut Untold,
+    ) -> Option<TaskEnd> {
+        let result = parse_result(&answer.result);
+        self.tell_cut(path, &result).await;
+        let (facts, wrong) = self.take_facts(path, result.facts).await;
+        let is_new = |(name, value): &(&String, &String)| self.facts.get(*name) != Some(*value);
+        let news = facts.iter().filter(is_new);
+        untold
+            .facts
+            .extend(news.map(|(name, value)| (name.clone(), value.clone())));
+        self.keep_told(&facts);
+        if let Some(text) = attempt.log.cut_to_tell() {
+            self.notice(text).await;
+        }
+        let problems = self.problems(result.problems);
+        let found = errors_among(&problems);
+        if answer.status != 0 && found.is_none() {
+            // A wrong fact may still come right.
+            if let Some(wrong) = wrong {
+                self.note_wrong(wrong).await;
+            }
+            self.tell_untold(untold, answer.boot).await;
+            self.tell_waiting(attempt).await;
+            return None;
+        }
+        let mut end = match (found, wrong) {
+            (Some(found), wrong) => {
+                if let Some(wrong) = wrong {
+                    self.note_wrong(wrong).await;
+                }
+                TaskEnd::failed(found)
+            }
+            (None, wrong) => TaskEnd {
+                host_ms: answer.took.map(|took| took.as_millis() as u64),
+                already: result.already,
+                ..match wrong {
+                    Some(wrong) => TaskEnd::failed(wrong.failure()),
+                    None => TaskEnd::new(done(&attempt.changed)),
+                }
+            },
+        };
+        end.facts = std::mem::take(&mut untold.facts);
+        end.facts.extend(facts);
+        end.problems = problems;
+        Some(end)
+    }
+
+    /// Tells facts that the probe reads while it says not yet.
+    async fn tell_untold(&self, untold: &mut Untold, boot: Option<BootIdentity>) {
+        if untold.facts.is_empty() || untold.times == FACTS_TOLD {
+            return;
+        }
+        untold.times += 1;
+        self.progress(EventKind::FactsRead {
+            host: self.planned().name.clone(),
+            facts: std::mem::take(&mut untold.facts),
+            boot: boot.map(|boot| boot.to_string()),
+            host_ms: None,
+        })
+        .await;
+    }
+
+    /// Tells what the probe waits for, where it says something else than before.
+    async fn tell_waiting(&self, attempt: &mut Attempt) {
+        let line = attempt.log.last_line();
+        if attempt.waits_for != line
+            && let Some(text) = line
+        {
+            attempt.waits_for = Some(text.clone());
+            let task = attempt.id.clone();
+            self.progress(EventKind::TaskWaiting { task, text }).await;
+        }
+    }
+}
+
+/// Facts that were read and are not told yet.
+#[derive(Default)]
+struct Untold {
+    facts: Facts,
+    /// How often such were told.
+    times: u32,
+}
+
+/// Asks the probe once.
+struct Probe<'a> {
+    path: &'a str,
+    attempt: &'a mut Attempt,
+    /// Since when the task waits.
+    began: Instant,
+    /// Whether it has answered since a connection was lost.
+    has_answered: bool,
+}
+
+/// What it said.
+struct Answer {
+    status: i32,
+    result: String,
+    boot: Option<BootIdentity>,
+    /// How long it ran by the host's clock.
+    took: Option<Duration>,
+}
+
+impl Call for Probe<'_> {
+    type Done = Answer;
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<Answer, Break<Cut>> {
+        let attempt = &mut *self.attempt;
+        attempt.log.forget_lines();
+        let probed = {
+            let _permit = executor.shared.permits.take().await;
+            let mut script = executor.script(self.path, Some(attempt.stage));
+            let within = attempt.deadline.map(|at| at.duration_since(self.began));
+            let seconds = [
+                ("PX_WAITED", Some(self.began.elapsed())),
+                ("PX_WITHIN", within),
+            ];
+            let seconds = seconds
+                .into_iter()
+                .filter_map(|(name, time)| Some((name.to_owned(), time?.as_secs().to_string())));
+            script.env.extend(seconds);
+            let mut sink = Sink(&mut attempt.log);
+            timeout(PROBE_WITHIN, connection.probe(&script, &mut sink)).await
+        };
+        let Ok(probed) = probed else {
+            let noted = attempt.log.write(PROBE_HANGS.as_bytes());
+            noted.map_err(ProbeError::Output)?;
+            return Ok(Answer {
+                status: 1,
+                result: String::new(),
+                boot: None,
+                took: None,
+            });
+        };
+        let end = probed.map_err(|error| {
+            let has_answered = std::mem::take(&mut self.has_answered);
+            Break::<Cut>::from(error).further(has_answered)
+        })?;
+        Ok(Answer {
+            status: end.status,
+            result: end.result,
+            boot: Some(end.boot),
+            took: end.took,
+        })
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, Failure, FailureKind, Outcome, TaskEnd};
-use phalanx_plan::{Action, PlannedStage, TaskId};
+use phalanx_events::{Failure, FailureKind, Outcome, TaskEnd};
+use phalanx_plan::{Action, PlannedStage, PlannedTask, TaskId};
 use phalanx_remote::JobId;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::Executor;
-use super::cancel::at_least;
-use super::link::NoLink;
+use super::cut::Cut;
 use super::log_file::LogFile;
 use crate::resume::Begin;
 
@@ -33,36 +31,56 @@ pub(super) struct Attempt {
     pub(super) put_took: Duration,
 }
 
-/// Why an attempt was cut short.
-pub(super) enum Cut {
-    /// It failed.
-    Failed(Failure),
-    /// The operator wants to stop.
-    Cancelled,
-}
-
-impl From<NoLink> for Cut {
-    fn from(none: NoLink) -> Self {
-        match none {
-            NoLink::Failed(failure) => Self::Failed(failure),
-            NoLink::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
-impl From<Failure> for Cut {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 impl Executor {
-    /// One attempt: the files, then the action.
+    /// Makes an attempt, and gives how it ended; whether another one follows is not said yet.
     pub(super) async fn attempt(
         &mut self,
+        planned: &PlannedTask,
         stage: &PlannedStage,
-        attempt: &mut Attempt,
-    ) -> Result<TaskEnd, Cut> {
+        begin: Begin,
+        deadline: Option<Instant>,
+    ) -> TaskEnd {
+        let id = &planned.id;
+        let path = self.shared.folder.attempt_log_path(id, begin.attempt());
+        let telling = self.shared.telling.clone();
+        let log = match begin.is_under_way() {
+            true => LogFile::go_on(path, id.clone(), telling),
+            false => Ok(LogFile::new(path, id.clone(), telling)),
+        };
+        let log = match log {
+            Ok(log) => log,
+            Err(error) => {
+                let text = format!("the log of what ran before cannot be gone on with: {error}");
+                return TaskEnd::failed(Failure::new(FailureKind::Storage, text));
+            }
+        };
+        let mut attempt = Attempt {
+            id: id.clone(),
+            stage: planned.stage,
+            job: self.job_id(&stage.id, begin.attempt()),
+            begin,
+            absent: false,
+            deadline,
+            log,
+            waits_for: None,
+            changed: Vec::new(),
+            already: Vec::new(),
+            put_took: Duration::ZERO,
+        };
+        let mut end = match self.act(stage, &mut attempt).await {
+            Ok(end) => end,
+            Err(Cut::Cancelled) => TaskEnd::new(Outcome::Cancelled),
+            Err(Cut::Failed(failure)) => TaskEnd::failed(failure),
+        };
+        end.log_bytes = attempt.log.bytes();
+        // What the puts did counts also where the script then failed.
+        end.changed.splice(0..0, attempt.changed);
+        end.already.splice(0..0, attempt.already);
+        end
+    }
+
+    /// The files, then the action.
+    async fn act(&mut self, stage: &PlannedStage, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         match (&attempt.begin, &stage.action) {
             // Who has the job has its files.
             (
@@ -112,12 +130,6 @@ impl Executor {
             }
         }
     }
-
-    /// Returns when the attempt has to end: its time is up, or jobs are to be stopped.
-    pub(super) async fn cut_at(&self, attempt: &Attempt) -> Cut {
-        let mut cancel = self.cancel.clone();
-        cut_at(attempt.deadline, &mut cancel, CancelLevel::StopJobs, "step").await
-    }
 }
 
 /// How a task ended whose files and script changed this.
@@ -126,28 +138,5 @@ pub(super) fn done(changed: &[String]) -> Outcome {
         Outcome::Already
     } else {
         Outcome::Changed
-    }
-}
-
-/// Returns when time is up or the operator is at least this urgent.
-pub(super) async fn cut_at(
-    deadline: Option<Instant>,
-    cancel: &mut watch::Receiver<Option<CancelLevel>>,
-    level: CancelLevel,
-    what: &str,
-) -> Cut {
-    let began = Instant::now();
-    let time_is_up = async {
-        match deadline {
-            Some(deadline) => sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = time_is_up => Cut::Failed(Failure::new(
-            FailureKind::TimedOut,
-            format!("the {what} took longer than it may (stopped after {} s)", began.elapsed().as_secs()),
-        )),
-        () = at_least(cancel, level) => Cut::Cancelled,
     }
 }

@@ -9,12 +9,10 @@ use phalanx_remote::{Connection, JobCall, JobId, JobWatch};
 use tokio::time::sleep;
 
 use super::Executor;
-use super::attempt::Cut;
 use super::cancel::at_least;
-use super::failure::HostError as _;
-use super::finish::TRIES;
-use super::link::NoLink;
+use super::cut::Cut;
 use super::log_file::LogFile;
+use super::over::{Break, Call, CallError, Patience};
 use crate::late;
 use crate::message::Report;
 
@@ -23,7 +21,11 @@ impl Executor {
     /// whether it is worth trying again later.
     pub(super) async fn contact(&mut self, is_first: bool) -> bool {
         let host = self.host;
-        match self.begin().await {
+        match self
+            .over(Patience::Reconnect, &mut FirstContact)
+            .await
+            .map_err(Cut::from)
+        {
             Ok(()) => {
                 self.fill_logs().await;
                 self.send(Report::Ready { host }).await;
@@ -51,19 +53,6 @@ impl Executor {
         };
         sleep(pause).await;
         self.contact(false).await.then(|| late::longer(pause))
-    }
-
-    /// The first contact: connection and facts.
-    async fn begin(&mut self) -> Result<(), Cut> {
-        loop {
-            let connection = self.link.get().await?;
-            match self.hold_and_read(&*connection).await {
-                Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => {
-                    self.link.after_loss(false, &lost.message).await?;
-                }
-                other => return other,
-            }
-        }
     }
 
     /// The host is ours before it tells what it is like.
@@ -99,35 +88,19 @@ impl Executor {
     }
 
     async fn fill_log(&mut self, task: &TaskId, number: u32) -> Result<(), String> {
-        let shared = Arc::clone(&self.shared);
-        let id = JobId::new(
-            shared.run.as_str(),
-            task.stage.as_str(),
-            task.host.as_str(),
-            number,
-        );
-        let path = shared.folder.attempt_log_path(task, number);
-        let mut log = LogFile::go_on(path, task.clone(), shared.telling.clone())
-            .map_err(|error| error.to_string())?;
-        for _ in 0..TRIES {
-            let connection = match self.link.get().await {
-                Ok(connection) => connection,
-                Err(NoLink::Failed(failure)) => return Err(failure.message),
-                Err(NoLink::Cancelled) => return Err("the run is to stop".to_owned()),
-            };
-            let call = JobCall {
-                id: &id,
-                fence: self.fence(),
-                start: None,
-                offset: log.offset(),
-            };
-            match connection.job(call, &mut Filling(&mut log)).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.is_loss() => self.link.drop_connection().await,
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        Err("the connection breaks again and again".to_owned())
+        let path = self.shared.folder.attempt_log_path(task, number);
+        let log = LogFile::go_on(path, task.clone(), self.shared.telling.clone());
+        let mut fill = FillLog {
+            job: self.job_id(&task.stage, number),
+            log: log.map_err(|error| error.to_string())?,
+        };
+        let filled = self.over(Patience::Few, &mut fill).await;
+        filled.map_err(|error| match error {
+            CallError::NoLink(Cut::Failed(failure)) => failure.message,
+            CallError::NoLink(Cut::Cancelled) => "the run is to stop".to_owned(),
+            CallError::WornOut(_) => "the connection breaks again and again".to_owned(),
+            CallError::Other(why) => why,
+        })
     }
 
     /// Between tasks: a connection that breaks is made again, since who gives no sign of life loses the
@@ -146,7 +119,56 @@ impl Executor {
     }
 }
 
+/// Takes the host, and reads what it is like.
+struct FirstContact;
+
+impl Call for FirstContact {
+    type Done = ();
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<Cut>> {
+        match executor.hold_and_read(&**connection).await {
+            Err(Cut::Failed(lost)) if lost.kind == FailureKind::Unreachable => Err(Break::Lost {
+                why: lost.message,
+                got_further: false,
+            }),
+            other => Ok(other?),
+        }
+    }
+}
+
 /// Follows a job that is over into its log.
+struct FillLog {
+    job: JobId,
+    log: LogFile,
+}
+
+impl Call for FillLog {
+    type Done = ();
+    type Error = String;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<String>> {
+        let call = JobCall {
+            id: &self.job,
+            fence: executor.fence(),
+            start: None,
+            offset: self.log.offset(),
+        };
+        let followed = connection.job(call, &mut Filling(&mut self.log)).await;
+        followed
+            .map(drop)
+            .map_err(|error| Break::of(error, |error| error.to_string()))
+    }
+}
+
 struct Filling<'a>(&'a mut LogFile);
 
 impl JobWatch for Filling<'_> {

@@ -9,8 +9,7 @@ use phalanx_remote::{BootIdentity, Connection, RESULT_KEPT, ResultLines, Script,
 use tokio::time::timeout;
 
 use super::Executor;
-use super::attempt::Cut;
-use super::failure::HostError as _;
+use super::cut::Cut;
 use super::last_lines::LastLines;
 
 /// How long reading a host's facts may take.
@@ -31,7 +30,7 @@ impl Executor {
         let script = self.script(path, None);
         let mut said = LastLines::default();
         let end = match timeout(FACTS_WITHIN, connection.probe(&script, &mut said)).await {
-            Ok(probed) => probed.map_err(|error| error.failure())?,
+            Ok(probed) => probed?,
             Err(_) => {
                 let within = FACTS_WITHIN.as_secs();
                 let text = format!("{path} did not read the host's facts within {within} s");

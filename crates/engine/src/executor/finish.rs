@@ -1,67 +1,67 @@
 //! The end of the run on one host.
 
-use phalanx_remote::{JobError, RequestError};
+use std::sync::Arc;
+
+use phalanx_remote::{Connection, JobError, RequestError};
 
 use super::Executor;
-use super::failure::HostError as _;
-use super::link::NoLink;
-
-/// How often something is tried over a connection that breaks.
-pub(super) const TRIES: u32 = 5;
+use super::cut::Cut;
+use super::over::{Break, Call, CallError, Patience};
 
 impl Executor {
     /// The end of the run: what its jobs left on the host is removed, if all went well.
     pub(super) async fn finish(&mut self, collect: bool) {
         let clears = collect && self.had_jobs && !self.keeps_spool;
-        let fence = self.fence();
-        let mut failed = None;
-        for _ in 0..TRIES {
-            // A connection that is lost by now is made again where there is something to do.
-            let connection = match self.link.current() {
-                Some(connection) => connection,
-                None if clears || fence > 0 => match self.link.get_to_stop().await {
-                    Ok(connection) => connection,
-                    Err(NoLink::Failed(failure)) => {
-                        failed = Some(failure.message);
-                        break;
-                    }
-                    Err(NoLink::Cancelled) => break,
-                },
-                None => break,
-            };
-            let done = if clears {
-                connection
-                    .collect_jobs(self.shared.run.as_str(), fence)
-                    .await
-            } else if fence > 0 {
-                connection.release(fence).await
-            } else {
-                Ok(())
-            };
-            match done {
-                // What somebody else has by now is let go.
-                Ok(()) | Err(JobError::Request(RequestError::Fenced { .. })) => {
-                    failed = None;
-                    break;
-                }
-                Err(error) => {
-                    let lost = error.is_loss();
-                    failed = Some(error.to_string());
-                    if !lost {
-                        break;
-                    }
-                    self.link.drop_connection().await;
-                }
-            }
-        }
-        if let Some(reason) = failed {
+        // Where there is nothing to do, a connection that is lost by now is not made again.
+        if (clears || self.fence() > 0)
+            && let Err(error) = self.over(Patience::FewToStop, &mut LetGo { clears }).await
+            && let Some(reason) = reason(error)
+        {
             let what = match clears {
                 true => "what the run's jobs left in the spool was not removed",
                 false => "the host was not let go; it will be in half a minute",
             };
-            let text = format!("{what}: {reason}");
-            self.tell_host(text).await;
+            self.tell_host(format!("{what}: {reason}")).await;
         }
         self.link.drop_connection().await;
+    }
+}
+
+/// Lets the host go, and removes what the run's jobs left where that is wanted.
+struct LetGo {
+    clears: bool,
+}
+
+impl Call for LetGo {
+    type Done = ();
+    type Error = String;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<String>> {
+        let fence = executor.fence();
+        let let_go = match self.clears {
+            true => {
+                let run = executor.shared.run.as_str();
+                connection.collect_jobs(run, fence).await
+            }
+            false => connection.release(fence).await,
+        };
+        match let_go {
+            // What somebody else has by now is let go.
+            Ok(()) | Err(JobError::Request(RequestError::Fenced { .. })) => Ok(()),
+            Err(error) => Err(Break::of(error, |error| error.to_string())),
+        }
+    }
+}
+
+/// Why the host was not let go, where that is worth a word.
+fn reason(error: CallError<String>) -> Option<String> {
+    match error {
+        CallError::NoLink(Cut::Cancelled) => None,
+        CallError::NoLink(Cut::Failed(failure)) => Some(failure.message),
+        CallError::WornOut(why) | CallError::Other(why) => Some(why),
     }
 }

@@ -17,9 +17,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Executor;
-use super::attempt::Cut;
 use super::cancel::at_least;
-use super::failure::HostError as _;
+use super::cut::Cut;
 use super::link::Slot;
 use crate::message::Report;
 use crate::process_token::is_dead;
@@ -90,7 +89,7 @@ impl Executor {
                     self.send(Report::Taken { host }).await;
                     return Ok(());
                 }
-                Err(error) => return Err(error.failure().into()),
+                Err(error) => return Err(error.into()),
                 Ok(Hold::Twice { host: name }) => {
                     let hosts = &self.shared.plan.hosts;
                     let other = hosts.iter().position(|host| host.name.as_str() == name);

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::cancel::at_least;
+use super::cut::Cut;
 use super::failure::{self, HostError as _};
 use crate::message::Report;
 
@@ -59,14 +60,6 @@ struct Held {
     since: Instant,
 }
 
-/// Why there is no connection.
-pub(super) enum NoLink {
-    /// The host is given up.
-    Failed(Failure),
-    /// The operator wants to stop.
-    Cancelled,
-}
-
 impl Link {
     pub(super) fn new(
         transport: Arc<dyn Transport>,
@@ -91,7 +84,7 @@ impl Link {
 
     /// The connection: the one that is there, or a new one, tried for as long as the host's
     /// settings say.
-    pub(super) async fn get(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+    pub(super) async fn get(&mut self) -> Result<Arc<dyn Connection>, Cut> {
         // A first contact is no running task: it ends as soon as somebody wants to stop.
         let enough = if self.seen {
             CancelLevel::StopJobs
@@ -102,11 +95,11 @@ impl Link {
     }
 
     /// The connection, also while jobs are to be stopped: it is needed to stop them.
-    pub(super) async fn get_to_stop(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+    pub(super) async fn get_to_stop(&mut self) -> Result<Arc<dyn Connection>, Cut> {
         self.get_unless(CancelLevel::Leave).await
     }
 
-    async fn get_unless(&mut self, enough: CancelLevel) -> Result<Arc<dyn Connection>, NoLink> {
+    async fn get_unless(&mut self, enough: CancelLevel) -> Result<Arc<dyn Connection>, Cut> {
         if let Some(held) = &self.held {
             return Ok(Arc::clone(&held.connection));
         }
@@ -121,7 +114,7 @@ impl Link {
             let mut cancel = self.cancel.clone();
             let connected = tokio::select! {
                 connected = self.connect_once(Identify::WhereSeen) => connected,
-                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+                () = at_least(&mut cancel, enough) => return Err(Cut::Cancelled),
             };
             let FailedConnect {
                 failure,
@@ -134,7 +127,7 @@ impl Link {
             // A host that was there may be rebooting, or its name server may be gone for a moment.
             let may_pass = transient || (self.seen && refused);
             if !may_pass || Instant::now() + pause >= deadline {
-                return Err(NoLink::Failed(tried(failure, tries)));
+                return Err(Cut::Failed(tried(failure, tries)));
             }
             self.report(EventKind::HostRetry {
                 host: self.host.name.clone(),
@@ -145,11 +138,11 @@ impl Link {
             .await;
             tokio::select! {
                 () = sleep(pause) => {}
-                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+                () = at_least(&mut cancel, enough) => return Err(Cut::Cancelled),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Err(NoLink::Cancelled) // the loop above has no end of its own
+        Err(Cut::Cancelled) // the loop above has no end of its own
     }
 
     /// Connects, one attempt, and tells what was learned.
@@ -235,7 +228,7 @@ impl Link {
 
     /// Lets a lost connection go. Where connections break again and again without anything getting
     /// further, each time is waited for longer, and after `reconnect_for` the host is given up.
-    pub(super) async fn after_loss(&mut self, got_further: bool, why: &str) -> Result<(), NoLink> {
+    pub(super) async fn after_loss(&mut self, got_further: bool, why: &str) -> Result<(), Cut> {
         let now = Instant::now();
         // One that breaks at once each time is not made again at once each time, however far it got.
         let lived = self.since().map(|since| now.duration_since(since));
@@ -249,7 +242,7 @@ impl Link {
             let text = format!(
                 "the connection is made and breaks again and again, and nothing gets further: {why}"
             );
-            return Err(NoLink::Failed(Failure::new(FailureKind::Unreachable, text)));
+            return Err(Cut::Failed(Failure::new(FailureKind::Unreachable, text)));
         }
         let next = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);
         self.fruitless = Some((since, next));

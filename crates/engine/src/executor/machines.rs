@@ -12,8 +12,7 @@ use phalanx_plan::{FlowCommand, Plan, PlannedHost};
 use phalanx_remote::{BootIdentity, Connection, is_same_machine};
 
 use super::Executor;
-use super::attempt::Cut;
-use super::failure::HostError as _;
+use super::cut::Cut;
 use super::link::Slot;
 use crate::message::Report;
 
@@ -47,10 +46,7 @@ impl Executor {
             Some(boot) => boot,
             None if self.shared.plan.command() == Some(LOOKS_AHEAD) => match self.link.boot() {
                 Some(boot) => boot.clone(),
-                None => match connection.boot_identity().await {
-                    Ok(boot) => boot,
-                    Err(error) => return Err(error.failure().into()),
-                },
+                None => connection.boot_identity().await?,
             },
             None => return Ok(()),
         };

@@ -6,6 +6,12 @@
 //! then anything happens on the host: files first, then the action ([`attempt`], [`action_run`], [`action_until`],
 //! [`action_reboot`]). What came of it is told with the verdict whether another attempt follows, which the recipe's
 //! `retries` and `within` decide, and that one begins after a pause, with a permit and an announcement of its own.
+//!
+//! **Trying again** is of two kinds. A connection that breaks is no failure: what was asked is asked again over the
+//! next one, without a new attempt, until nothing has got further for the host's `reconnect_for` ([`over`]); a job that
+//! the host has is attached to, never started a second time. An attempt that has failed is followed by another one as
+//! often as the stage's `retries` say and as long as its `within` lasts, where its script or a put failed or a reboot
+//! cut it short ([`task`]). Anything else is told as the task's end, and the schedule decides what becomes of the host.
 
 mod action_put;
 mod action_reboot;
@@ -14,6 +20,7 @@ mod action_until;
 mod attempt;
 mod cancel;
 mod contact;
+mod cut;
 mod disk_reserve;
 mod fact_check;
 mod fact_table;
@@ -29,6 +36,7 @@ mod log_file;
 mod log_times_file;
 mod machines;
 mod notices;
+mod over;
 mod password_hash;
 mod permits;
 mod reported;
@@ -44,7 +52,8 @@ use std::sync::atomic::AtomicU64;
 
 use futures::FutureExt as _;
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
-use phalanx_plan::{Facts, PlannedHost, TaskId};
+use phalanx_plan::{Facts, PlannedHost, StageId, TaskId};
+use phalanx_remote::JobId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::late;
@@ -170,6 +179,12 @@ impl Executor {
                 None => break,
             }
         }
+    }
+
+    /// The job of one attempt at a stage of this host.
+    fn job_id(&self, stage: &StageId, attempt: u32) -> JobId {
+        let (run, host) = (&self.shared.run, &self.planned().name);
+        JobId::new(run.as_str(), stage.as_str(), host.as_str(), attempt)
     }
 
     fn planned(&self) -> &PlannedHost {

@@ -1,21 +1,21 @@
 //! Stops jobs on the host.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{Failure, FailureKind, TaskEnd};
 use phalanx_plan::PlannedStage;
-use phalanx_remote::{JobCall, JobError, JobId};
-use tokio::time::{sleep, timeout};
+use phalanx_remote::{Connection, JobCall, JobError, JobId};
+use tokio::time::timeout;
 
 use super::Executor;
-use super::attempt::{Attempt, Cut};
-use super::failure::HostError as _;
+use super::attempt::Attempt;
+use super::cut::Cut;
 use super::job_watch::{Follow, Watch};
+use super::over::{Break, Call, Patience};
 
 /// How long a job that is to be stopped may take to end politely.
 const GRACE: Duration = Duration::from_secs(10);
-/// The pause between two tries to stop a job on a host that is lost meanwhile.
-const BETWEEN_STOPS: Duration = Duration::from_secs(1);
 /// How long we wait altogether for the news that it was stopped.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
@@ -27,46 +27,15 @@ impl Executor {
         watch: &mut Watch,
         cut: Cut,
     ) -> Result<TaskEnd, Cut> {
-        let job = attempt.job.clone();
-        let fence = self.fence();
-        let stopping = async {
-            loop {
-                let connection = self.link.get_to_stop().await?;
-                let cancelled = connection.cancel_job(&job, fence, GRACE).await;
-                let followed = match cancelled {
-                    Ok(()) => {
-                        let call = JobCall {
-                            id: &job,
-                            fence,
-                            start: None,
-                            offset: attempt.log.offset(),
-                        };
-                        let mut follow = Follow {
-                            watch: &mut *watch,
-                            log: &mut attempt.log,
-                        };
-                        connection.job(call, &mut follow).await.map(drop)
-                    }
-                    Err(error) => Err(error),
-                };
-                match followed {
-                    // Cancelled before it was started: nothing runs.
-                    Ok(()) | Err(JobError::Absent) => return Ok::<(), Cut>(()),
-                    Err(error) if error.is_loss() => {
-                        self.link.drop_connection().await;
-                        sleep(BETWEEN_STOPS).await;
-                    }
-                    Err(error) => return Err(error.failure().into()),
-                }
-            }
-        };
-        let stopped = timeout(STOP_WITHIN, stopping).await;
+        let mut stop = StopJob { attempt, watch };
+        let stopping = self.over(Patience::ToStop, &mut stop);
+        let is_stopped = matches!(timeout(STOP_WITHIN, stopping).await, Ok(Ok(())));
         let lines = attempt.log.last_lines();
-        Err(match (stopped, cut) {
-            (Ok(Ok(())), Cut::Failed(failure)) => Cut::Failed(failure.lines(lines)),
-            (Ok(Ok(())), Cut::Cancelled) => Cut::Cancelled,
-            (_, Cut::Failed(failure)) => Cut::Failed(may_run(failure).lines(lines)),
-            (_, Cut::Cancelled) => {
+        Err(match (is_stopped, cut) {
+            (true, Cut::Failed(failure)) => Cut::Failed(failure.lines(lines)),
+            (true, Cut::Cancelled) => Cut::Cancelled,
+            (false, Cut::Failed(failure)) => Cut::Failed(may_run(failure).lines(lines)),
+            (false, Cut::Cancelled) => {
                 let text = "the job could not be stopped";
                 Cut::Failed(may_run(Failure::new(FailureKind::Unreachable, text)).lines(lines))
             }
@@ -79,19 +48,66 @@ impl Executor {
         stage: &PlannedStage,
         number: u32,
     ) -> Result<(), Cut> {
-        let host = self.planned().name.clone();
-        let (run, stage) = (self.shared.run.as_str(), stage.id.as_str());
-        let job = JobId::new(run, stage, host.as_str(), number);
-        loop {
-            let connection = self.link.get().await?;
-            match connection.cancel_job(&job, self.fence(), GRACE).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_loss() => {
-                    self.link.after_loss(false, &error.to_string()).await?;
-                }
-                Err(error) => return Err(error.failure().into()),
+        let mut end = EndJob(self.job_id(&stage.id, number));
+        Ok(self.over(Patience::Reconnect, &mut end).await?)
+    }
+}
+
+/// Stops a job and follows it to its end.
+struct StopJob<'a> {
+    attempt: &'a mut Attempt,
+    watch: &'a mut Watch,
+}
+
+impl Call for StopJob<'_> {
+    type Done = ();
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<Cut>> {
+        let (id, fence) = (&self.attempt.job, executor.fence());
+        let stopped = match connection.cancel_job(id, fence, GRACE).await {
+            Ok(()) => {
+                let call = JobCall {
+                    id,
+                    fence,
+                    start: None,
+                    offset: self.attempt.log.offset(),
+                };
+                let mut follow = Follow {
+                    watch: self.watch,
+                    log: &mut self.attempt.log,
+                };
+                connection.job(call, &mut follow).await.map(drop)
             }
+            Err(error) => Err(error),
+        };
+        match stopped {
+            // Cancelled before it was started: nothing runs.
+            Ok(()) | Err(JobError::Absent) => Ok(()),
+            Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Ends a job that nobody follows.
+struct EndJob(JobId);
+
+impl Call for EndJob {
+    type Done = ();
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(), Break<Cut>> {
+        Ok(connection
+            .cancel_job(&self.0, executor.fence(), GRACE)
+            .await?)
     }
 }
 

@@ -1,160 +1,172 @@
-//! One task, from the order to its last attempt's end.
+//! One task, from the order to its last attempt's end: wait, announce, work, verdict, pause.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, Failure, FailureKind, Outcome, TaskEnd};
+use phalanx_events::{CancelLevel, FailureKind, Outcome, TaskEnd};
 use phalanx_plan::{Action, PlannedStage};
-use phalanx_remote::JobId;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::Executor;
-use super::attempt::{Attempt, Cut};
 use super::cancel::at_least;
-use super::log_file::LogFile;
 use super::{action_reboot, action_until};
 use crate::message::{Report, Step};
 use crate::resume::Begin;
 
 /// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
 const INTERRUPTIONS_FORGIVEN: u32 = 2;
+/// The pause after a task's first attempt; each further one is twice as long, up to 32 s.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A task is not begun after all.
+struct Withdrawn;
 
 impl Executor {
     /// Does one task, with all its attempts.
-    pub(super) async fn task(&mut self, task: usize, begin: Begin) {
+    pub(super) async fn task(&mut self, task: usize, mut begin: Begin) {
         let shared = Arc::clone(&self.shared);
-        let Some(planned) = shared.plan.tasks.get(task) else {
-            return;
-        };
-        let Some(stage) = shared.plan.stages.get(planned.stage) else {
-            return;
-        };
-        let mut deadline = None;
-        let mut interruptions = 0;
-        let first = begin.attempt();
-        let mut begin = Some(begin);
-        for number in first.. {
-            let begin = begin.take().unwrap_or(Begin::Anew { attempt: number });
-            let goes_on = !matches!(begin, Begin::Anew { .. });
-            let job = JobId::new(
-                shared.run.as_str(),
-                stage.id.as_str(),
-                planned.id.host.as_str(),
-                number,
-            );
-            let named = matches!(stage.action, Action::Run(_)).then(|| job.to_string());
-            // Before it is announced: waiting for a permit is not work, and costs none of the time.
+        let planned = &shared.plan.tasks[task];
+        let stage = &shared.plan.stages[planned.stage];
+        let mut tries = Tries::new(begin.attempt());
+        loop {
+            // Before it is announced: neither a permit nor the end of a pause that is waited for costs any of the
+            // task's time.
             let asked = Instant::now();
-            let permit = match stage.action {
-                Action::Put | Action::Run(_) => {
-                    let permit = shared.permit(goes_on, self.cancel.clone()).await;
-                    if permit.is_none() {
-                        self.send(Report::Withdrawn { task }).await;
-                        return;
-                    }
-                    permit
-                }
-                Action::Until(_) | Action::Reboot => None,
+            let Ok(permit) = self.wait(&stage.action, begin.is_under_way()).await else {
+                return self.send(Report::Withdrawn { task }).await;
             };
-            let (go, gone) = oneshot::channel();
-            self.send(Report::Announce {
-                task,
-                attempt: number,
-                job: named,
-                step: match (goes_on, number == first) {
-                    (true, _) => Step::GoOn,
-                    (false, true) => Step::First,
-                    (false, false) => Step::Next,
-                },
-                go,
-            })
-            .await;
-            if gone.await.is_err() {
+            if !self.announce(task, stage, &begin, tries.step(&begin)).await {
                 return; // refused: the operator wants to stop, or the run is over
             }
-            // Nor does a pause.
-            deadline = deadline.map(|deadline| deadline + asked.elapsed());
-            deadline = deadline.or_else(|| limit(stage).map(|within| Instant::now() + within));
-            let path = shared.folder.attempt_log_path(&planned.id, number);
-            let (id, telling) = (planned.id.clone(), shared.telling.clone());
-            let log = match goes_on {
-                true => LogFile::go_on(path.clone(), id.clone(), telling.clone()),
-                false => Ok(LogFile::new(path.clone(), id.clone(), telling.clone())),
-            };
-            let (log, unreadable) = match log {
-                Ok(log) => (log, None),
-                Err(error) => (LogFile::new(path, id.clone(), telling), Some(error)),
-            };
-            let then_again = matches!(
-                begin,
-                Begin::Attach {
-                    then_again: true,
-                    ..
-                }
-            );
-            let mut attempt = Attempt {
-                id,
-                stage: planned.stage,
-                job,
-                begin,
-                absent: false,
-                deadline,
-                log,
-                waits_for: None,
-                changed: Vec::new(),
-                already: Vec::new(),
-                put_took: Duration::ZERO,
-            };
-            let tried = match unreadable {
-                None => self.attempt(stage, &mut attempt).await,
-                Some(error) => Err(Cut::Failed(Failure::new(
-                    FailureKind::Storage,
-                    format!("the log of what ran before cannot be gone on with: {error}"),
-                ))),
-            };
-            let mut end = match tried {
-                Ok(end) => end,
-                Err(Cut::Cancelled) => TaskEnd::new(Outcome::Cancelled),
-                Err(Cut::Failed(failure)) => TaskEnd::failed(failure),
-            };
+            tries.start_clock(stage, asked.elapsed());
+            let (number, then_again) = (begin.attempt(), is_made_from_other(&begin));
+            let mut end = self.attempt(planned, stage, begin, tries.deadline).await;
             drop(permit);
-            end.log_bytes = attempt.log.bytes();
-            // What the puts did counts also where the script then failed.
-            end.changed.splice(0..0, attempt.changed);
-            end.already.splice(0..0, attempt.already);
-            end.again = end.failure.as_ref().is_some_and(|failure| {
-                if failure.kind == FailureKind::Interrupted {
-                    interruptions += 1;
-                }
-                let in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-                let tries = number - first + 1;
-                in_time && may_try_again(failure.kind, tries, interruptions, stage.retries)
-            });
-            // What it was made from is not the same any more: however it ended, it is begun anew.
-            let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
-            end.again |= then_again && !may_run && end.outcome != Outcome::Cancelled;
+            end.again = tries.are_to_go_on(stage, number, then_again, &end);
             let again = end.again;
-            self.send(Report::Ended {
-                task,
-                attempt: number,
-                end: Box::new(end),
-            })
-            .await;
+            let end = Box::new(end);
+            let attempt = number;
+            self.send(Report::Ended { task, attempt, end }).await;
             if !again {
                 return;
             }
-            if then_again {
-                deadline = None;
-                continue;
+            match then_again {
+                true => tries.deadline = None,
+                false => self.pause(tries.pause_after(number)).await,
             }
-            let pause = Duration::from_secs(1 << (number - first).min(5));
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = at_least(&mut self.cancel, CancelLevel::NoNewTasks) => {}
-            }
+            begin = Begin::Anew {
+                attempt: number.saturating_add(1),
+            };
         }
     }
+
+    /// Waits until this attempt may be announced, and gives its permit where it needs one.
+    async fn wait(
+        &self,
+        action: &Action,
+        goes_on: bool,
+    ) -> Result<Option<OwnedSemaphorePermit>, Withdrawn> {
+        match action {
+            Action::Put | Action::Run(_) => {
+                let permit = self.shared.permit(goes_on, self.cancel.clone()).await;
+                permit.map(Some).ok_or(Withdrawn)
+            }
+            Action::Until(_) | Action::Reboot => Ok(None),
+        }
+    }
+
+    /// Announces an attempt. Gives whether it may begin: then it is written down.
+    async fn announce(&self, task: usize, stage: &PlannedStage, begin: &Begin, step: Step) -> bool {
+        let attempt = begin.attempt();
+        let job = self.job_id(&stage.id, attempt);
+        let (go, gone) = oneshot::channel();
+        self.send(Report::Announce {
+            task,
+            attempt,
+            job: matches!(stage.action, Action::Run(_)).then(|| job.to_string()),
+            step,
+            go,
+        })
+        .await;
+        gone.await.is_ok()
+    }
+
+    /// The time between two attempts; over at once where nothing new is to begin.
+    async fn pause(&mut self, pause: Duration) {
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = at_least(&mut self.cancel, CancelLevel::NoNewTasks) => {}
+        }
+    }
+}
+
+/// A task's attempts in this process.
+struct Tries {
+    first: u32,
+    /// Until when all of them together have time.
+    deadline: Option<Instant>,
+    /// How many were cut short by a reboot.
+    interruptions: u32,
+}
+
+impl Tries {
+    fn new(first: u32) -> Self {
+        Self {
+            first,
+            deadline: None,
+            interruptions: 0,
+        }
+    }
+
+    fn step(&self, begin: &Begin) -> Step {
+        match (begin.is_under_way(), begin.attempt() == self.first) {
+            (true, _) => Step::GoOn,
+            (false, true) => Step::First,
+            (false, false) => Step::Next,
+        }
+    }
+
+    /// Time counts from the first attempt on, but for what was waited before one began.
+    fn start_clock(&mut self, stage: &PlannedStage, waited: Duration) {
+        let limit = || limit(stage).map(|within| Instant::now() + within);
+        let later = self.deadline.map(|deadline| deadline + waited);
+        self.deadline = later.or_else(limit);
+    }
+
+    /// Whether another attempt follows this one, which ended so. With `then_again` it does however that ended: what
+    /// it was made from is not the same any more.
+    fn are_to_go_on(
+        &mut self,
+        stage: &PlannedStage,
+        number: u32,
+        then_again: bool,
+        end: &TaskEnd,
+    ) -> bool {
+        let Some(failure) = &end.failure else {
+            return then_again && end.outcome != Outcome::Cancelled;
+        };
+        if failure.kind == FailureKind::Interrupted {
+            self.interruptions += 1;
+        }
+        let in_time = self.deadline.is_none_or(|at| Instant::now() < at);
+        let tries = number - self.first + 1;
+        let is_worth_it = may_try_again(failure.kind, tries, self.interruptions, stage.retries);
+        (in_time && is_worth_it)
+            || (then_again && !failure.may_run && end.outcome != Outcome::Cancelled)
+    }
+
+    fn pause_after(&self, number: u32) -> Duration {
+        FIRST_PAUSE * (1 << (number - self.first).min(5))
+    }
+}
+
+/// Whether the attempt is gone on with, and was made from other things than one that begins now.
+fn is_made_from_other(begin: &Begin) -> bool {
+    let Begin::Attach { then_again, .. } = begin else {
+        return false;
+    };
+    *then_again
 }
 
 /// How long a stage may take: what the recipe says, else what its kind of action is given.
