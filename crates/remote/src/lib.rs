@@ -22,9 +22,9 @@ pub use error::{
 };
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
-    BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
-    JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd, PutOutcome, Script, Stance,
-    Transport,
+    BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, HostFiles, HostHold,
+    HostJobs, JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd,
+    PutOutcome, Script, Stance, Transport,
 };
 pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{

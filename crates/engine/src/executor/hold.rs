@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, Failure, FailureKind};
-use phalanx_remote::{Connection, Hold, HolderWords, JobError, LeftJob, Stance};
+use phalanx_remote::{Hold, HolderWords, HostHold, JobError, LeftJob, Stance};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -65,7 +65,7 @@ impl Executor {
 
     /// Takes the host, where the run is one that has to. Returns with the number that the host knows us
     /// by from now on.
-    pub(super) async fn hold(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
+    pub(super) async fn hold(&mut self, connection: &dyn HostHold) -> Result<(), Cut> {
         let Some(mut me) = self.holder_words() else {
             self.send(Report::Taken { host: self.host }).await;
             return Ok(());

@@ -15,7 +15,7 @@ use super::{HostProtocol, JobKeeper, numbers, taken};
 const WORD: usize = 200;
 
 impl HostProtocol {
-    /// Takes the host for a run. See [`crate::Connection::hold`].
+    /// Takes the host for a run. See [`crate::HostHold::hold`].
     ///
     /// # Errors
     /// See [`JobError`].
@@ -37,7 +37,7 @@ impl HostProtocol {
         Ok(hold_of(&words).ok_or(RequestError::Protocol(words))?)
     }
 
-    /// Gives a sign of life. See [`crate::Connection::beat`].
+    /// Gives a sign of life. See [`crate::HostHold::beat`].
     ///
     /// # Errors
     /// [`RequestError::Fenced`] where somebody else has taken over.
@@ -48,7 +48,7 @@ impl HostProtocol {
         self.holder_answer(&request).await.map(drop)
     }
 
-    /// Lets the host go. See [`crate::Connection::release`].
+    /// Lets the host go. See [`crate::HostHold::release`].
     ///
     /// # Errors
     /// [`RequestError::Fenced`] where somebody else has taken over.

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(50);
 const KILLED_WITHIN: Duration = Duration::from_secs(20);
 
 impl HostProtocol {
-    /// Starts a job, or attaches to it, and follows it to its end. See [`crate::Connection::job`].
+    /// Starts a job, or attaches to it, and follows it to its end. See [`crate::HostJobs::job`].
     ///
     /// # Errors
     /// See [`JobError`]; [`RequestError::Protocol`] also where the id is not a plain name of at most
@@ -74,7 +74,7 @@ impl HostProtocol {
         Ok(end)
     }
 
-    /// Ends a job's process tree. See [`crate::Connection::cancel_job`]. A job that has not run yet
+    /// Ends a job's process tree. See [`crate::HostJobs::cancel_job`]. A job that has not run yet
     /// will not.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl HostProtocol {
         Ok(())
     }
 
-    /// Removes what the ended jobs of a run left. See [`crate::Connection::collect_jobs`].
+    /// Removes what the ended jobs of a run left. See [`crate::HostJobs::collect_jobs`].
     ///
     /// # Errors
     /// See [`JobError`].

@@ -32,7 +32,7 @@ impl HostProtocol {
         done.pop().ok_or_else(nothing)
     }
 
-    /// Brings files to the host. See [`crate::Connection::put_all`]. Symbolic links, folders and devices
+    /// Brings files to the host. See [`crate::HostFiles::put_all`]. Symbolic links, folders and devices
     /// are not replaced. Small ones go together, in one request.
     ///
     /// # Errors

@@ -34,8 +34,9 @@ pub use target::{HostKeyPolicy, SshOptions, SshTarget};
 use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError, RequestError};
 use crate::host_protocol::{HostOptions, HostProtocol};
 use crate::port::{
-    BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd, JobId,
-    JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
+    BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, HostFiles, HostHold,
+    HostJobs, JobCall, JobEnd, JobId, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script,
+    Transport,
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
@@ -113,19 +114,7 @@ struct SshConnection {
 }
 
 #[async_trait]
-impl Connection for SshConnection {
-    fn greeting(&self) -> &Greeting {
-        self.session.greeting()
-    }
-
-    async fn probe(
-        &self,
-        script: &Script,
-        output: &mut dyn OutputSink,
-    ) -> Result<ProbeEnd, ProbeError> {
-        self.protocol.probe(script, output).await
-    }
-
+impl HostJobs for SshConnection {
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
         self.protocol.job(call, watch).await
     }
@@ -137,7 +126,22 @@ impl Connection for SshConnection {
     async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
         self.protocol.collect_jobs(run, fence).await
     }
+}
 
+#[async_trait]
+impl HostFiles for SshConnection {
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        fence: u64,
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        self.protocol.put_all(files, fence, done).await
+    }
+}
+
+#[async_trait]
+impl HostHold for SshConnection {
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
         self.protocol.hold(me, seen).await
     }
@@ -149,14 +153,20 @@ impl Connection for SshConnection {
     async fn release(&self, fence: u64) -> Result<(), JobError> {
         self.protocol.release(fence).await
     }
+}
 
-    async fn put_all(
+#[async_trait]
+impl Connection for SshConnection {
+    fn greeting(&self) -> &Greeting {
+        self.session.greeting()
+    }
+
+    async fn probe(
         &self,
-        files: &[FileToPut],
-        fence: u64,
-        done: &mut Vec<PutOutcome>,
-    ) -> Result<Duration, PutError> {
-        self.protocol.put_all(files, fence, done).await
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        self.protocol.probe(script, output).await
     }
 
     async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
