@@ -61,7 +61,6 @@ fn beyond_reserve(free: u64, size: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -66,7 +66,6 @@ impl LogTimesFile {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
 

@@ -1,11 +1,11 @@
 //! One host's executor: it does what the dispatcher orders, and tells how that went. It decides nothing about other
 //! hosts.
 //!
-//! **The way of one task** ([`task`]). An ordered task waits for a permit, unless it is one that only waits itself, and for
-//! the end of a pause. Then the attempt is announced; when the dispatcher has written it down it answers, and only
-//! then anything happens on the host: files first, then the action ([`attempt`], [`action_run`], [`action_until`],
-//! [`action_reboot`]). What came of it is told with the verdict whether another attempt follows, which the recipe's
-//! `retries` and `within` decide, and that one begins after a pause, with a permit and an announcement of its own.
+//! **The way of one task** ([`task`]). One that runs a script or only brings files waits for a permit first, and for the
+//! end of a pause. Then the attempt is announced; the dispatcher answers when that is written down, and only then
+//! anything happens on the host: files first, then the action ([`attempt`], [`action_run`], [`action_until`],
+//! [`action_reboot`]). How it ended is told with the verdict whether another attempt follows. That one begins after a
+//! pause, with a permit and an announcement of its own.
 //!
 //! **Trying again** is of two kinds. A connection that breaks is no failure: what was asked is asked again over the
 //! next one, without a new attempt, until nothing has got further for the host's `reconnect_for` ([`over`]); a job that
@@ -137,7 +137,7 @@ impl Executor {
     }
 
     /// Works until the dispatcher says that the run is over, and gives signs of life. Where it breaks, the host is
-    /// given up: the others must not wait for it.
+    /// given up: the others must not wait for it. With the host ends the attempt that it had in hand.
     pub(crate) async fn work(self, orders: mpsc::UnboundedReceiver<Order>) {
         let (host, reports) = (self.host, self.reports.clone());
         let heart = hold::heart(
