@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use phalanx_events::journal::Journal;
 use phalanx_events::{
-    CancelLevel, EventKind, Failure, FailureKind, Origin, RunOutcome, RunResumed, RunStarted,
-    RunState,
+    CancelLevel, EventKind, Origin, RunOutcome, RunResumed, RunStarted, RunState,
 };
 use phalanx_plan::{Facts, HostIx, HostName, Plan, PreparedPlan, Secret, Table, TaskId};
 use phalanx_remote::{HolderWords, Stance, Transport};
@@ -21,21 +19,15 @@ use tokio::time::timeout;
 use crate::cluster_lock::Holder;
 use crate::control_call::ControlCall;
 use crate::dispatcher::{AllLines, Dispatcher, HostLine, Wishes};
-use crate::executor::{Executor, Shared};
+use crate::executor::{Executor, HostContext, RunContext, Shared};
 use crate::journal::JournalWriter;
-use crate::link::Link;
-
 use crate::message::Report;
-use crate::notices::Notices;
-use crate::one_machine::Machines;
-use crate::permits::Permits;
 use crate::process_token;
 use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
 use crate::schedule::Schedule;
 use crate::telling::{Told, telling};
-use crate::told_facts::ToldFacts;
 
 /// How many reports may wait for the dispatcher before executors wait for it.
 const REPORTS: usize = 4096;
@@ -229,65 +221,37 @@ fn holder_words(holder: Holder, run: &RunId) -> HolderWords {
     }
 }
 
-/// What every host's executor is made with, and what each begins with.
-struct Executors {
+/// What executors are started with.
+struct Start {
     shared: Arc<Shared>,
-    transport: Arc<dyn Transport>,
     reports: mpsc::Sender<Report>,
     known: Table<HostIx, Facts>,
     short: Table<HostIx, Vec<(TaskId, u32)>>,
+    /// What the tasks that stay done have told.
     told: BTreeMap<HostName, Facts>,
-    /// Whether an earlier process of the run may have left something on the hosts.
-    goes_on: bool,
+    had_jobs: bool,
 }
 
-impl Executors {
-    /// Starts one for each host; it is reached by its line.
-    fn start(mut self, running: &mut JoinSet<()>) -> Table<HostIx, HostLine> {
-        let plan = Arc::clone(&self.shared.plan);
+impl Start {
+    /// Starts one for each host; its line leads to it.
+    fn all(mut self, executors: &mut JoinSet<()>) -> Table<HostIx, HostLine> {
+        let plan = Arc::clone(self.shared.plan());
         Table::of_hosts(&plan, |host| {
             let (orders, ordered) = mpsc::unbounded_channel();
             let (stop, cancel) = watch::channel(None);
-            let executor = self.executor(host, cancel);
-            // An executor that breaks must not leave the others waiting for its host.
-            let reports = self.reports.clone();
-            running.spawn(async move {
-                let work = std::panic::AssertUnwindSafe(executor.work(ordered));
-                if work.catch_unwind().await.is_err() {
-                    let text = "the program broke while it worked on this host; please report it";
-                    let failure = Failure::new(FailureKind::Protocol, text);
-                    let _ = reports.send(Report::Gone { host, failure }).await;
-                }
-            });
+            let context = HostContext {
+                host,
+                reports: self.reports.clone(),
+                cancel,
+                facts: std::mem::take(&mut self.known[host]),
+                told: self.told.remove(&plan.host(host).name).unwrap_or_default(),
+                has_tasks: !plan.tasks_of_host(host).is_empty(),
+                had_jobs: self.had_jobs,
+                short: std::mem::take(&mut self.short[host]),
+            };
+            executors.spawn(Executor::new(&self.shared, context).work(ordered));
             HostLine { orders, stop }
         })
-    }
-
-    fn executor(&mut self, host: HostIx, cancel: watch::Receiver<Option<CancelLevel>>) -> Executor {
-        let plan = &self.shared.plan;
-        let planned = plan.host(host);
-        let is_busy = !plan.tasks_of_host(host).is_empty();
-        Executor {
-            shared: Arc::clone(&self.shared),
-            host,
-            link: Link::new(
-                Arc::clone(&self.transport),
-                planned.clone(),
-                self.reports.clone(),
-                cancel.clone(),
-                plan.facts_script.is_some() || is_busy,
-            ),
-            reports: self.reports.clone(),
-            cancel,
-            facts: std::mem::take(&mut self.known[host]),
-            told: self.told.remove(&planned.name).unwrap_or_default(),
-            // What earlier processes have left is cleared up as well.
-            had_jobs: self.goes_on,
-            fence: Arc::default(),
-            short: std::mem::take(&mut self.short[host]),
-            keeps_spool: false,
-            notices: Notices::default(),
-        }
     }
 }
 
@@ -347,30 +311,29 @@ pub async fn run(
     let (pause, paused) = watch::channel(false);
     let (begin, stance) = watch::channel(Stance::Taking);
     let holds = holder.is_some();
-    let executors = Executors {
-        shared: Arc::new(Shared {
-            plan: Arc::clone(&plan),
-            run,
-            folder,
-            secrets,
-            permits: Permits::new(parallel),
-            paused,
-            telling: telling.clone(),
-            holder,
-            stance,
-            told: Mutex::new(ToldFacts::of(&plan, &known)),
-            machines: Machines::default(),
-        }),
+    let context = RunContext {
+        plan: Arc::clone(&plan),
+        run,
+        folder,
+        secrets,
         transport,
+        parallel,
+        paused,
+        telling: telling.clone(),
+        holder,
+        stance,
+    };
+    let mut executors = JoinSet::new();
+    let start = Start {
+        shared: Shared::new(context, &known),
         reports,
         known,
         short,
         told: resumption.told.clone(),
-        goes_on: state.is_some(),
+        had_jobs: state.is_some(),
     };
-    let mut running = JoinSet::new();
     let lines = AllLines {
-        hosts: executors.start(&mut running),
+        hosts: start.all(&mut executors),
         paused: pause,
         stance: begin,
     };
@@ -383,7 +346,7 @@ pub async fn run(
         .run(first, inbox, wishes)
         .await
         .map_err(EngineError::Journal);
-    running.shutdown().await;
+    executors.shutdown().await;
     // What displays were not told yet they are told now, unless they are gone or hang.
     let _ = timeout(TELL_WITHIN, forward).await;
     outcome

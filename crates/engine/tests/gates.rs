@@ -5,7 +5,7 @@ mod support;
 
 use phalanx_events::{EventKind, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{Allowance, FactKind, Plan};
-use phalanx_remote::{FenceError, JobError, Said, UnsafeSpoolError};
+use phalanx_remote::{FenceError, JobError, RequestError, Said, UnsafeSpoolError};
 use support::{Dial, Job, PlanMaker, World, changed, script, until};
 
 #[tokio::test(start_paused = true)]
@@ -515,18 +515,18 @@ async fn what_time_does_not_mend_is_given_up_at_once_with_its_advice() {
     let spool = || "/var/lib/phalanx".to_owned();
     for (error, says, advises) in [
         (
-            JobError::UnsafeSpool(UnsafeSpoolError {
+            JobError::Request(RequestError::UnsafeSpool(UnsafeSpoolError {
                 spool: spool(),
                 reason: "/var/lib/phalanx/j belongs to user 42 and has mode 755".into(),
-            }),
+            })),
             "/var/lib/phalanx/j belongs to user 42",
             "chown root",
         ),
         (
-            JobError::Fence(FenceError::Damaged {
+            JobError::Request(RequestError::Fence(FenceError::Damaged {
                 spool: spool(),
                 file: "/var/lib/phalanx/fence".into(),
-            }),
+            })),
             "/var/lib/phalanx/fence is damaged",
             "remove /var/lib/phalanx/fence",
         ),

@@ -25,9 +25,9 @@ pub(crate) use plan_maker::{PlanMaker, changed, script, until};
 use phalanx_plan::{Plan, PreparedPlan};
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FenceError, FileToPut, Greeting, Hold, HolderWords,
-    JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError,
-    OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Said, Script, Stance, Transport,
-    UnsafeSpoolError,
+    HostFiles, HostHold, HostJobs, JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob,
+    LoginError, LostError, OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, RequestError,
+    Said, Script, Stance, Transport, UnsafeSpoolError,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};

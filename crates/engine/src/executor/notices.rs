@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use phalanx_events::EventKind;
-
-use crate::executor::Executor;
+use super::Executor;
 
 /// So many different notices of what a host said are told in a run. A script may run again every two
 /// seconds, and could say something else each time.
@@ -12,7 +10,7 @@ const NOTICES_TOLD: usize = 100;
 
 /// What was told of a host.
 #[derive(Debug, Default)]
-pub(crate) struct Notices {
+pub(super) struct Notices {
     told: BTreeSet<String>,
     is_full: bool,
 }
@@ -37,10 +35,9 @@ impl Notices {
 
 impl Executor {
     /// Tells something that the host's words give cause for.
-    pub(crate) async fn notice(&mut self, text: String) {
+    pub(super) async fn notice(&mut self, text: String) {
         if let Some(text) = self.notices.take(text) {
-            let host = self.planned().name.clone();
-            self.progress(EventKind::HostNotice { host, text }).await;
+            self.tell_host(text).await;
         }
     }
 }

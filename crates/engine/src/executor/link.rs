@@ -1,16 +1,17 @@
 //! An executor's hold on its host: the connection, made again when it is lost.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
 use phalanx_plan::PlannedHost;
-use phalanx_remote::{BootIdentity, ConnectError, Connection, ProbeError, Transport};
+use phalanx_remote::{BootIdentity, ConnectError, Connection, RequestError, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
-use crate::failure;
-use crate::hold::Slot;
+use super::cancel::at_least;
+use super::cut::Cut;
+use super::failure::{self, HostError as _};
 use crate::message::Report;
 
 /// The longest pause between two attempts to connect.
@@ -23,8 +24,11 @@ const LEAST_APART: Duration = Duration::from_secs(1);
 /// `reconnect_for`.
 const FIRST_CONTACT_FOR: Duration = Duration::from_secs(30);
 
+/// A host's connection, as far as there is one, for whoever uses it beside its link.
+pub(super) type Slot = Arc<Mutex<Option<Arc<dyn Connection>>>>;
+
 /// One host's connection.
-pub(crate) struct Link {
+pub(super) struct Link {
     transport: Arc<dyn Transport>,
     host: PlannedHost,
     reports: mpsc::Sender<Report>,
@@ -43,7 +47,7 @@ pub(crate) struct Link {
 
 /// Whether a new connection is asked first thing which boot of the host it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Identify {
+pub(super) enum Identify {
     /// Where the host was reached before: it may have been rebooted meanwhile.
     WhereSeen,
     /// Only where no facts are read next, which tell it as well.
@@ -56,16 +60,8 @@ struct Held {
     since: Instant,
 }
 
-/// Why there is no connection.
-pub(crate) enum NoLink {
-    /// The host is given up.
-    Failed(Failure),
-    /// The operator wants to stop.
-    Cancelled,
-}
-
 impl Link {
-    pub(crate) fn new(
+    pub(super) fn new(
         transport: Arc<dyn Transport>,
         host: PlannedHost,
         reports: mpsc::Sender<Report>,
@@ -88,7 +84,7 @@ impl Link {
 
     /// The connection: the one that is there, or a new one, tried for as long as the host's
     /// settings say.
-    pub(crate) async fn get(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+    pub(super) async fn get(&mut self) -> Result<Arc<dyn Connection>, Cut> {
         // A first contact is no running task: it ends as soon as somebody wants to stop.
         let enough = if self.seen {
             CancelLevel::StopJobs
@@ -99,11 +95,11 @@ impl Link {
     }
 
     /// The connection, also while jobs are to be stopped: it is needed to stop them.
-    pub(crate) async fn get_to_stop(&mut self) -> Result<Arc<dyn Connection>, NoLink> {
+    pub(super) async fn get_to_stop(&mut self) -> Result<Arc<dyn Connection>, Cut> {
         self.get_unless(CancelLevel::Leave).await
     }
 
-    async fn get_unless(&mut self, enough: CancelLevel) -> Result<Arc<dyn Connection>, NoLink> {
+    async fn get_unless(&mut self, enough: CancelLevel) -> Result<Arc<dyn Connection>, Cut> {
         if let Some(held) = &self.held {
             return Ok(Arc::clone(&held.connection));
         }
@@ -118,9 +114,9 @@ impl Link {
             let mut cancel = self.cancel.clone();
             let connected = tokio::select! {
                 connected = self.connect_once(Identify::WhereSeen) => connected,
-                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+                () = at_least(&mut cancel, enough) => return Err(Cut::Cancelled),
             };
-            let Miss {
+            let FailedConnect {
                 failure,
                 transient,
                 refused,
@@ -131,7 +127,7 @@ impl Link {
             // A host that was there may be rebooting, or its name server may be gone for a moment.
             let may_pass = transient || (self.seen && refused);
             if !may_pass || Instant::now() + pause >= deadline {
-                return Err(NoLink::Failed(tried(failure, tries)));
+                return Err(Cut::Failed(tried(failure, tries)));
             }
             self.report(EventKind::HostRetry {
                 host: self.host.name.clone(),
@@ -142,24 +138,24 @@ impl Link {
             .await;
             tokio::select! {
                 () = sleep(pause) => {}
-                () = at_least(&mut cancel, enough) => return Err(NoLink::Cancelled),
+                () = at_least(&mut cancel, enough) => return Err(Cut::Cancelled),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Err(NoLink::Cancelled) // the loop above has no end of its own
+        Err(Cut::Cancelled) // the loop above has no end of its own
     }
 
     /// Connects, one attempt, and tells what was learned.
-    pub(crate) async fn connect_once(
+    pub(super) async fn connect_once(
         &mut self,
         identify: Identify,
-    ) -> Result<Arc<dyn Connection>, Miss> {
+    ) -> Result<Arc<dyn Connection>, FailedConnect> {
         let began = Instant::now();
         let connection: Arc<dyn Connection> = Arc::from(
             self.transport
                 .connect(self.host.name.as_str())
                 .await
-                .map_err(Miss::connect)?,
+                .map_err(FailedConnect::connect)?,
         );
         let took_ms = began.elapsed().as_millis() as u64;
         // Who comes back wants to know whether the host was rebooted meanwhile. At the first contact
@@ -169,7 +165,12 @@ impl Link {
             Identify::ByFacts => !self.asked_first_thing,
         };
         let boot = if ask {
-            Some(connection.boot_identity().await.map_err(Miss::boot)?)
+            Some(
+                connection
+                    .boot_identity()
+                    .await
+                    .map_err(FailedConnect::boot)?,
+            )
         } else {
             None
         };
@@ -202,24 +203,24 @@ impl Link {
     }
 
     /// Which boot of the host this connection leads to, where it has told.
-    pub(crate) fn boot(&self) -> Option<&BootIdentity> {
+    pub(super) fn boot(&self) -> Option<&BootIdentity> {
         self.held.as_ref().and_then(|held| held.boot.as_ref())
     }
 
     /// Since when this connection is there.
-    pub(crate) fn since(&self) -> Option<Instant> {
+    pub(super) fn since(&self) -> Option<Instant> {
         self.held.as_ref().map(|held| held.since)
     }
 
     /// Notes what the host has told over this connection.
-    pub(crate) fn note_boot(&mut self, boot: &BootIdentity) {
+    pub(super) fn note_boot(&mut self, boot: &BootIdentity) {
         if let Some(held) = &mut self.held {
             held.boot = Some(boot.clone());
         }
     }
 
     /// Whether the connection has been there long enough to call its loss an accident.
-    pub(crate) fn was_steady(&self) -> bool {
+    pub(super) fn was_steady(&self) -> bool {
         self.held
             .as_ref()
             .is_some_and(|held| held.since.elapsed() >= STEADY)
@@ -227,7 +228,7 @@ impl Link {
 
     /// Lets a lost connection go. Where connections break again and again without anything getting
     /// further, each time is waited for longer, and after `reconnect_for` the host is given up.
-    pub(crate) async fn after_loss(&mut self, got_further: bool, why: &str) -> Result<(), NoLink> {
+    pub(super) async fn after_loss(&mut self, got_further: bool, why: &str) -> Result<(), Cut> {
         let now = Instant::now();
         // One that breaks at once each time is not made again at once each time, however far it got.
         let lived = self.since().map(|since| now.duration_since(since));
@@ -241,7 +242,7 @@ impl Link {
             let text = format!(
                 "the connection is made and breaks again and again, and nothing gets further: {why}"
             );
-            return Err(NoLink::Failed(Failure::new(FailureKind::Unreachable, text)));
+            return Err(Cut::Failed(Failure::new(FailureKind::Unreachable, text)));
         }
         let next = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);
         self.fruitless = Some((since, next));
@@ -253,7 +254,7 @@ impl Link {
     }
 
     /// Lets a connection go that is of no more use.
-    pub(crate) async fn drop_connection(&mut self) {
+    pub(super) async fn drop_connection(&mut self) {
         if let Some(held) = self.held.take() {
             self.fill_slot(None);
             held.connection.close().await;
@@ -261,7 +262,7 @@ impl Link {
     }
 
     /// Where others find the connection.
-    pub(crate) fn slot(&self) -> Slot {
+    pub(super) fn slot(&self) -> Slot {
         Arc::clone(&self.slot)
     }
 
@@ -271,7 +272,7 @@ impl Link {
     }
 
     /// The connection, if there is one.
-    pub(crate) fn current(&self) -> Option<Arc<dyn Connection>> {
+    pub(super) fn current(&self) -> Option<Arc<dyn Connection>> {
         self.held.as_ref().map(|held| Arc::clone(&held.connection))
     }
 
@@ -282,16 +283,16 @@ impl Link {
 }
 
 /// One attempt to connect that came to nothing.
-pub(crate) struct Miss {
+pub(super) struct FailedConnect {
     /// Why.
-    pub(crate) failure: Failure,
+    pub(super) failure: Failure,
     /// Whether trying again may help.
-    pub(crate) transient: bool,
+    pub(super) transient: bool,
     /// Whether it may yet help where the host was reached before: a host that boots refuses logins.
-    pub(crate) refused: bool,
+    pub(super) refused: bool,
 }
 
-impl Miss {
+impl FailedConnect {
     fn connect(error: ConnectError) -> Self {
         Self {
             failure: failure::connect(&error),
@@ -306,7 +307,7 @@ impl Miss {
     }
 
     /// The connection was lost again before anything came of it.
-    pub(crate) fn lost(failure: Failure) -> Self {
+    pub(super) fn lost(failure: Failure) -> Self {
         Self {
             failure,
             transient: true,
@@ -314,10 +315,10 @@ impl Miss {
         }
     }
 
-    pub(crate) fn boot(error: ProbeError) -> Self {
-        let transient = matches!(error, ProbeError::Lost(_) | ProbeError::Stalled(_));
+    pub(super) fn boot(error: RequestError) -> Self {
+        let transient = error.is_loss();
         Self {
-            failure: failure::probe(&error),
+            failure: error.failure(),
             transient,
             refused: false,
         }
@@ -331,21 +332,5 @@ fn tried(failure: Failure, tries: u32) -> Failure {
             message: format!("{} (tried {tries} times)", failure.message),
             ..failure
         },
-    }
-}
-
-/// Waits until the operator is at least this urgent, but means us to stay: whoever wants to leave at
-/// once wants nothing done on the hosts any more.
-pub(crate) async fn at_least(
-    cancel: &mut watch::Receiver<Option<CancelLevel>>,
-    level: CancelLevel,
-) {
-    // A sender that is gone can ask for nothing more.
-    if cancel
-        .wait_for(|now| *now >= Some(level) && *now != Some(CancelLevel::Leave))
-        .await
-        .is_err()
-    {
-        std::future::pending::<()>().await;
     }
 }

@@ -8,17 +8,18 @@
 //! them waits for the other to let go that has drawn the higher number, and the other one leaves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind};
-use phalanx_remote::{Connection, Hold, HolderWords, JobError, LeftJob, Stance};
+use phalanx_events::{CancelLevel, Failure, FailureKind};
+use phalanx_remote::{Hold, HolderWords, HostHold, JobError, LeftJob, Stance};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::executor::{Cut, Executor};
-use crate::failure;
-use crate::link::at_least;
+use super::Executor;
+use super::cancel::at_least;
+use super::cut::Cut;
+use super::link::Slot;
 use crate::message::Report;
 use crate::process_token::is_dead;
 
@@ -39,9 +40,6 @@ const TAKES_AT_ONCE: u32 = 2;
 /// let it go.
 const LAST_ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// A host's connection, as far as there is one, for whoever gives signs of life.
-pub(crate) type Slot = Arc<Mutex<Option<Arc<dyn Connection>>>>;
-
 /// What was learned of whoever else has the host.
 #[derive(Default)]
 struct Found {
@@ -58,7 +56,7 @@ struct Found {
 
 impl Executor {
     /// Who we are to this host.
-    pub(crate) fn holder_words(&self) -> Option<HolderWords> {
+    pub(super) fn holder_words(&self) -> Option<HolderWords> {
         self.shared.holder.as_ref().map(|me| HolderWords {
             host: self.planned().name.to_string(),
             ..me.clone()
@@ -67,7 +65,7 @@ impl Executor {
 
     /// Takes the host, where the run is one that has to. Returns with the number that the host knows us
     /// by from now on.
-    pub(crate) async fn hold(&mut self, connection: &dyn Connection) -> Result<(), Cut> {
+    pub(super) async fn hold(&mut self, connection: &dyn HostHold) -> Result<(), Cut> {
         let Some(mut me) = self.holder_words() else {
             self.send(Report::Taken { host: self.host }).await;
             return Ok(());
@@ -91,7 +89,7 @@ impl Executor {
                     self.send(Report::Taken { host }).await;
                     return Ok(());
                 }
-                Err(error) => return Err(failure::job(&error).into()),
+                Err(error) => return Err(error.into()),
                 Ok(Hold::Twice { host: name }) => {
                     return Err(match self.shared.plan.host_ix(&name.as_str().into()) {
                         Some(other) => self.one_machine(other).await,
@@ -168,8 +166,7 @@ impl Executor {
                     DEAD_AFTER.as_secs()
                 ),
             };
-            let host = self.planned().name.clone();
-            self.progress(EventKind::HostNotice { host, text }).await;
+            self.tell_host(text).await;
         }
         Ok(match stance {
             Stance::Taking => LOOK_SOON,
@@ -178,7 +175,7 @@ impl Executor {
     }
 
     /// The number that the host knows this run by; 0 for one that only looks.
-    pub(crate) fn fence(&self) -> u64 {
+    pub(super) fn fence(&self) -> u64 {
         self.fence.load(Ordering::Relaxed)
     }
 }
@@ -209,7 +206,7 @@ async fn long_after(cancel: &mut watch::Receiver<Option<CancelLevel>>) {
 }
 
 /// Gives signs of life as long as it is polled, and one more when the run begins. Nothing hangs on a single one.
-pub(crate) async fn heart(
+pub(super) async fn heart(
     me: Option<HolderWords>,
     mut stance: watch::Receiver<Stance>,
     slot: Slot,

@@ -17,7 +17,7 @@ use crate::plain_file;
 const APART: Duration = Duration::from_millis(100);
 
 /// The times of one log. It comes into being with its first entry.
-pub(crate) struct LogTimesFile {
+pub(super) struct LogTimesFile {
     path: PathBuf,
     file: Option<File>,
     last: Option<Instant>,
@@ -25,7 +25,7 @@ pub(crate) struct LogTimesFile {
 }
 
 impl LogTimesFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
             file: None,
@@ -35,7 +35,7 @@ impl LogTimesFile {
     }
 
     /// Notes that the bytes from `offset` on have come now; they are in the log.
-    pub(crate) fn came(&mut self, offset: u64) {
+    pub(super) fn came(&mut self, offset: u64) {
         self.note(offset, Instant::now(), Timestamp::now());
     }
 
@@ -66,7 +66,6 @@ impl LogTimesFile {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs;
 

@@ -17,7 +17,7 @@ const MOST_ROUNDS: u32 = 1_000_000;
 
 /// Why there is no hash.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum HashError {
+pub(super) enum HashError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers to draw a salt from")]
     NoSalt,
@@ -56,7 +56,7 @@ impl Salt {
 
 /// The hash of a password. `told` is the salt of the hash that the host has, as the host tells it; where it
 /// has none, or one that is no good, a new salt is drawn.
-pub(crate) fn hash(password: &str, told: Option<&str>) -> Result<String, HashError> {
+pub(super) fn hash(password: &str, told: Option<&str>) -> Result<String, HashError> {
     let salt = match told.and_then(Salt::read) {
         Some(salt) => salt,
         None => Salt::draw()?,

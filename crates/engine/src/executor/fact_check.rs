@@ -3,19 +3,19 @@
 use phalanx_events::{Failure, FailureKind};
 use phalanx_plan::{Facts, LONGEST_FACT};
 
-use crate::executor::Executor;
+use super::Executor;
 
 /// How many letters of a name or a value that a host made up are told.
 const LETTERS_TOLD: usize = 60;
 
 /// That a script told a fact which is not of the kind that the recipe declares.
-pub(crate) struct WrongFact {
+pub(super) struct WrongFact {
     text: String,
 }
 
 impl WrongFact {
     /// The task failed by it: what others decide by the fact would be wrong.
-    pub(crate) fn failure(self) -> Failure {
+    pub(super) fn failure(self) -> Failure {
         Failure::new(FailureKind::Protocol, self.text).advice(
             "mend the script, or declare the fact as another kind in recipe.yaml; then run again",
         )
@@ -26,7 +26,7 @@ impl Executor {
     /// Keeps facts that the recipe declares and that are as they may be. `from` is the script that told them. Of
     /// those that nobody asked for and of those that are too long it is said that they are passed over; the first
     /// of a wrong kind is given back, and of further ones it is said.
-    pub(crate) async fn take_facts(
+    pub(super) async fn take_facts(
         &mut self,
         from: &str,
         told: Vec<(String, String)>,
@@ -70,7 +70,7 @@ impl Executor {
     }
 
     /// Says what is wrong with a fact, where nothing else follows from it.
-    pub(crate) async fn note_wrong(&mut self, wrong: WrongFact) {
+    pub(super) async fn note_wrong(&mut self, wrong: WrongFact) {
         let text = format!("{}: it is passed over", wrong.text);
         self.notice(text).await;
     }

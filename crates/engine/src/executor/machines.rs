@@ -11,8 +11,9 @@ use phalanx_events::{Failure, FailureKind};
 use phalanx_plan::{FlowCommand, HostIx, PlannedHost, PreparedPlan};
 use phalanx_remote::{BootIdentity, Connection, is_same_machine};
 
-use crate::executor::{Cut, Executor};
-use crate::hold::Slot;
+use super::Executor;
+use super::cut::Cut;
+use super::link::Slot;
 use crate::message::Report;
 
 /// The flow that is there to find such things: it asks which boot a host is in where nobody told.
@@ -20,7 +21,7 @@ const LOOKS_AHEAD: FlowCommand = FlowCommand::Check;
 
 /// Hosts by what they said of their boot.
 #[derive(Default)]
-pub(crate) struct Machines(Mutex<HashMap<String, Vec<(HostIx, Slot)>>>);
+pub(super) struct Machines(Mutex<HashMap<String, Vec<(HostIx, Slot)>>>);
 
 impl Machines {
     /// Notes a host, and gives those that were noted before it and say the same.
@@ -36,7 +37,7 @@ impl Machines {
 
 impl Executor {
     /// Fails where the host is one that this run has reached under another name.
-    pub(crate) async fn is_another_machine(
+    pub(super) async fn is_another_machine(
         &mut self,
         connection: &dyn Connection,
         boot: Option<BootIdentity>,
@@ -45,10 +46,7 @@ impl Executor {
             Some(boot) => boot,
             None if self.shared.plan.command() == Some(LOOKS_AHEAD) => match self.link.boot() {
                 Some(boot) => boot.clone(),
-                None => match connection.boot_identity().await {
-                    Ok(boot) => boot,
-                    Err(error) => return Err(crate::failure::probe(&error).into()),
-                },
+                None => connection.boot_identity().await?,
             },
             None => return Ok(()),
         };
@@ -69,7 +67,7 @@ impl Executor {
     }
 
     /// Two hosts of the plan turn out to be one: neither of them is worked on.
-    pub(crate) async fn one_machine(&self, other: HostIx) -> Cut {
+    pub(super) async fn one_machine(&self, other: HostIx) -> Cut {
         let failure = failure(&self.shared.plan, self.host, other);
         let host = self.host;
         let both = Report::OneMachine {

@@ -2,7 +2,7 @@
 
 use phalanx_events::{Failure, FailureKind};
 use phalanx_remote::{
-    ConnectError, FenceError, JobError, LoginError, ProbeError, PutError, SudoError,
+    ConnectError, FenceError, JobError, LoginError, ProbeError, PutError, RequestError, SudoError,
     UnsafeSpoolError, is_out_of_files,
 };
 
@@ -18,7 +18,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-pub(crate) fn connect(error: &ConnectError) -> Failure {
+pub(super) fn connect(error: &ConnectError) -> Failure {
     let kind = match error {
         ConnectError::Refused { .. }
         | ConnectError::NoKeys { .. }
@@ -78,55 +78,82 @@ fn unsafe_spool(error: &UnsafeSpoolError) -> Failure {
         .lasting()
 }
 
-pub(crate) fn probe(error: &ProbeError) -> Failure {
-    match error {
-        ProbeError::Sudo(error) => sudo(error),
-        ProbeError::Login(error) => login(error),
-        ProbeError::UnsafeSpool(error) => unsafe_spool(error),
-        ProbeError::Fence(error) => fence(error),
-        ProbeError::Fenced { .. } => Failure::new(FailureKind::Fenced, chain(error)),
-        ProbeError::Lost(_) | ProbeError::Stalled(_) => {
-            Failure::new(FailureKind::Unreachable, chain(error))
+/// Why something asked of a host was not done.
+pub(super) trait HostError: std::error::Error {
+    /// Whether the connection is of no more use, so that the same may succeed over another one.
+    fn is_loss(&self) -> bool;
+
+    /// What is told of it.
+    fn failure(&self) -> Failure;
+}
+
+impl HostError for RequestError {
+    fn is_loss(&self) -> bool {
+        RequestError::is_loss(self)
+    }
+
+    fn failure(&self) -> Failure {
+        let kind = match self {
+            Self::Sudo(error) => return sudo(error),
+            Self::Login(error) => return login(error),
+            Self::UnsafeSpool(error) => return unsafe_spool(error),
+            Self::Fence(error) => return fence(error),
+            Self::Fenced { .. } => FailureKind::Fenced,
+            Self::Lost(_) | Self::Stalled(_) => FailureKind::Unreachable,
+            Self::Protocol(_) => FailureKind::Protocol,
+        };
+        Failure::new(kind, chain(self))
+    }
+}
+
+impl HostError for ProbeError {
+    fn is_loss(&self) -> bool {
+        matches!(self, Self::Request(error) if error.is_loss())
+    }
+
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Request(error) => error.failure(),
+            Self::Output(_) => storage(self),
         }
-        ProbeError::Protocol(_) => Failure::new(FailureKind::Protocol, chain(error)),
-        ProbeError::Output(_) => storage(error),
     }
 }
 
-pub(crate) fn job(error: &JobError) -> Failure {
-    let kind = match error {
-        JobError::Sudo(error) => return sudo(error),
-        JobError::Login(error) => return login(error),
-        JobError::UnsafeSpool(error) => return unsafe_spool(error),
-        JobError::Fence(error) => return fence(error),
-        JobError::Output(_) => return storage(error),
-        JobError::Lost(_) | JobError::Stalled(_) => FailureKind::Unreachable,
-        JobError::Fenced { .. } => FailureKind::Fenced,
-        JobError::Absent | JobError::OutputShrank { .. } => FailureKind::Died,
-        JobError::Spool { .. }
-        | JobError::NoSpace { .. }
-        | JobError::NoFlock { .. }
-        | JobError::NoSystemd => FailureKind::Spool,
-        JobError::Protocol(_) => FailureKind::Protocol,
-    };
-    let mut failure = Failure::new(kind, chain(error));
-    failure.lasts = matches!(error, JobError::NoFlock { .. } | JobError::NoSystemd);
-    match error.advice() {
-        Some(advice) => failure.advice(advice),
-        None => failure,
+impl HostError for JobError {
+    fn is_loss(&self) -> bool {
+        matches!(self, Self::Request(error) if error.is_loss())
+    }
+
+    fn failure(&self) -> Failure {
+        let mut failure = match self {
+            Self::Request(error) => error.failure(),
+            Self::Output(_) => return storage(self),
+            Self::Absent | Self::OutputShrank { .. } => {
+                Failure::new(FailureKind::Died, chain(self))
+            }
+            Self::Spool { .. } | Self::NoSpace { .. } => {
+                Failure::new(FailureKind::Spool, chain(self))
+            }
+            Self::NoFlock { .. } | Self::NoSystemd => {
+                Failure::new(FailureKind::Spool, chain(self)).lasting()
+            }
+        };
+        if let Some(advice) = self.advice() {
+            failure = failure.advice(advice);
+        }
+        failure
     }
 }
 
-pub(crate) fn put(error: &PutError) -> Failure {
-    let kind = match error {
-        PutError::Sudo(error) => return sudo(error),
-        PutError::Login(error) => return login(error),
-        PutError::UnsafeSpool(error) => return unsafe_spool(error),
-        PutError::Fence(error) => return fence(error),
-        PutError::Fenced { .. } => FailureKind::Fenced,
-        PutError::Lost(_) | PutError::Stalled(_) => FailureKind::Unreachable,
-        PutError::Write { .. } | PutError::Local(_) => FailureKind::Put,
-        PutError::Protocol(_) => FailureKind::Protocol,
-    };
-    Failure::new(kind, chain(error))
+impl HostError for PutError {
+    fn is_loss(&self) -> bool {
+        matches!(self, Self::Request(error) if error.is_loss())
+    }
+
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Request(error) => error.failure(),
+            Self::Write { .. } | Self::Local(_) => Failure::new(FailureKind::Put, chain(self)),
+        }
+    }
 }

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RebootPhase, TaskEnd};
-use phalanx_remote::{BootIdentity, Connection, ProbeError};
+use phalanx_remote::{BootIdentity, Connection, RequestError};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::executor::{Attempt, Cut, Executor};
-use crate::failure;
-use crate::link::{Identify, Miss, at_least};
+use super::Executor;
+use super::attempt::Attempt;
+use super::cancel::at_least;
+use super::cut::Cut;
+use super::failure::HostError as _;
+use super::link::{FailedConnect, Identify};
+use super::over::{Break, Call, Patience};
 use crate::resume::Begin;
 
 /// How long a reboot may take where its stage does not say so.
-pub(crate) const WITHIN: Duration = Duration::from_secs(10 * 60);
+pub(super) const WITHIN: Duration = Duration::from_secs(10 * 60);
 /// The first pause between two attempts to connect to a host that is down, and the longest. In between
 /// it is a twentieth of what was waited so far.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -28,7 +32,7 @@ struct Progress {
 
 impl Executor {
     /// Reboots the host.
-    pub(crate) async fn reboot(&mut self, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
+    pub(super) async fn reboot(&mut self, attempt: &mut Attempt) -> Result<TaskEnd, Cut> {
         let mut cancel = self.cancel.clone();
         let within = match attempt.deadline {
             Some(deadline) => deadline.duration_since(Instant::now()),
@@ -98,7 +102,7 @@ impl Executor {
                     }
                 }
                 // A host that boots refuses logins for a while (pam_nologin).
-                Err(Miss {
+                Err(FailedConnect {
                     failure,
                     transient,
                     refused,
@@ -106,7 +110,7 @@ impl Executor {
                     progress.phase = RebootPhase::Down;
                     progress.last = Some(failure);
                 }
-                Err(Miss { failure, .. }) => return Err(failure.into()),
+                Err(FailedConnect { failure, .. }) => return Err(failure.into()),
             }
             self.link.drop_connection().await;
             sleep((down_at.elapsed() / 20).clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
@@ -154,19 +158,7 @@ impl Executor {
 
     /// The connection, and the boot that the host is in.
     async fn boot_before(&mut self) -> Result<(Arc<dyn Connection>, BootIdentity), Cut> {
-        loop {
-            let connection = self.link.get().await?;
-            if let Some(before) = self.link.boot().cloned() {
-                return Ok((connection, before));
-            }
-            match connection.boot_identity().await {
-                Ok(before) => return Ok((connection, before)),
-                Err(error @ (ProbeError::Lost(_) | ProbeError::Stalled(_))) => {
-                    self.link.after_loss(false, &error.to_string()).await?;
-                }
-                Err(error) => return Err(failure::probe(&error).into()),
-            }
-        }
+        Ok(self.over(Patience::Reconnect, &mut BootBefore).await?)
     }
 
     /// Written down before anything is done.
@@ -184,7 +176,7 @@ impl Executor {
     async fn connect_and_identify(
         &mut self,
         before: &BootIdentity,
-    ) -> Result<Result<BootIdentity, Miss>, Cut> {
+    ) -> Result<Result<BootIdentity, FailedConnect>, Cut> {
         let connection = match self.link.connect_once(Identify::ByFacts).await {
             Ok(connection) => connection,
             Err(miss) => return Ok(Err(miss)),
@@ -196,7 +188,7 @@ impl Executor {
             Ok(Some(boot)) => return Ok(Ok(boot)),
             Ok(None) => None,
             Err(Cut::Failed(failure)) if failure.kind == FailureKind::Unreachable => {
-                return Ok(Err(Miss::lost(failure)));
+                return Ok(Err(FailedConnect::lost(failure)));
             }
             Err(Cut::Failed(failure)) => Some(failure),
             Err(Cut::Cancelled) => return Err(Cut::Cancelled),
@@ -205,7 +197,7 @@ impl Executor {
             // A host on its way down need not be able to tell what it is like.
             (Ok(now), Some(failure)) if now != *before => Err(failure.into()),
             (Ok(now), _) => Ok(Ok(now)),
-            (Err(error), _) => Ok(Err(Miss::boot(error))),
+            (Err(error), _) => Ok(Err(FailedConnect::boot(error))),
         }
     }
 
@@ -226,6 +218,26 @@ impl Executor {
     }
 }
 
+/// Asks which boot the host is in, where it has not told.
+struct BootBefore;
+
+impl Call for BootBefore {
+    type Done = (Arc<dyn Connection>, BootIdentity);
+    type Error = Cut;
+
+    async fn call(
+        &mut self,
+        executor: &mut Executor,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<Self::Done, Break<Cut>> {
+        let before = match executor.link.boot() {
+            Some(before) => before.clone(),
+            None => connection.boot_identity().await?,
+        };
+        Ok((Arc::clone(connection), before))
+    }
+}
+
 /// Asks for the reboot, and returns once the connection is lost. Says whether the host has taken the
 /// request; where the connection was lost before that, it may have or not.
 async fn request(connection: &dyn Connection, fence: u64) -> Result<bool, Cut> {
@@ -234,12 +246,12 @@ async fn request(connection: &dyn Connection, fence: u64) -> Result<bool, Cut> {
             connection.lost().await;
             Ok(true)
         }
-        Err(ProbeError::Lost(_) | ProbeError::Stalled(_)) => Ok(false),
+        Err(error) if error.is_loss() => Ok(false),
         Err(error) => {
-            let failure = failure::probe(&error);
+            let failure = error.failure();
             let kind = match error {
                 // Not the reboot's fault.
-                ProbeError::Fenced { .. } | ProbeError::Fence(_) => failure.kind,
+                RequestError::Fenced { .. } | RequestError::Fence(_) => failure.kind,
                 _ => FailureKind::Reboot,
             };
             Err(Failure { kind, ..failure }.into())

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use phalanx_plan::TaskId;
 
-use crate::disk_reserve::DiskReserve;
-use crate::last_lines::LastLines;
-use crate::log_times_file::LogTimesFile;
+use super::disk_reserve::DiskReserve;
+use super::last_lines::LastLines;
+use super::log_times_file::LogTimesFile;
 use crate::plain_file;
 use crate::run_folder::RunFolder;
 use crate::telling::Telling;
@@ -27,7 +27,7 @@ const HOST_LIMIT: u64 = 1 << 30;
 const LEAST_LIMIT: u64 = 64 << 10;
 
 /// A log file that comes into being with its first byte.
-pub(crate) struct LogFile {
+pub(super) struct LogFile {
     path: PathBuf,
     file: Option<File>,
     /// Bytes of the host's output that are in the file.
@@ -48,7 +48,7 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    pub(crate) fn new(path: PathBuf, task: TaskId, telling: Telling) -> Self {
+    pub(super) fn new(path: PathBuf, task: TaskId, telling: Telling) -> Self {
         Self {
             times: LogTimesFile::new(RunFolder::log_times_path(&path)),
             path,
@@ -66,7 +66,7 @@ impl LogFile {
     }
 
     /// Goes on with what an earlier process has written of the same attempt.
-    pub(crate) fn go_on(path: PathBuf, task: TaskId, telling: Telling) -> io::Result<Self> {
+    pub(super) fn go_on(path: PathBuf, task: TaskId, telling: Telling) -> io::Result<Self> {
         let (kept, is_cut) = match plain_file::open(&path) {
             Ok(mut file) => kept_in(&mut file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => (0, false),
@@ -81,7 +81,7 @@ impl LogFile {
     }
 
     /// Appends output. A failure here must stop the task: no byte may be lost in silence.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -125,17 +125,17 @@ impl LogFile {
     }
 
     /// How many bytes of the host's output are in the file.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.kept
     }
 
     /// From where on the host's output is still to come.
-    pub(crate) fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
     /// That the log has reached its limit: said once.
-    pub(crate) fn cut_to_tell(&mut self) -> Option<String> {
+    pub(super) fn cut_to_tell(&mut self) -> Option<String> {
         std::mem::take(&mut self.cut_untold).then(|| {
             let (stage, kept) = (&self.task.stage, self.kept >> 10);
             format!(
@@ -148,22 +148,22 @@ impl LogFile {
     }
 
     /// It is to be told again: whoever was told could not pass it on.
-    pub(crate) fn cut_not_told(&mut self) {
+    pub(super) fn cut_not_told(&mut self) {
         self.cut_untold = self.is_cut;
     }
 
     /// The last lines that matter.
-    pub(crate) fn last_lines(&self) -> Vec<String> {
+    pub(super) fn last_lines(&self) -> Vec<String> {
         self.last.that_matter()
     }
 
     /// The very last line with something in it.
-    pub(crate) fn last_line(&self) -> Option<String> {
+    pub(super) fn last_line(&self) -> Option<String> {
         self.last.last()
     }
 
     /// Forgets the lines so far: what comes next is told by itself.
-    pub(crate) fn forget_lines(&mut self) {
+    pub(super) fn forget_lines(&mut self) {
         self.last = LastLines::default();
     }
 }
@@ -228,7 +228,6 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::telling::telling;

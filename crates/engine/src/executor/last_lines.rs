@@ -28,7 +28,7 @@ const LINE_BYTES: usize = 400;
 
 /// Follows an output and keeps its end.
 #[derive(Debug, Default)]
-pub(crate) struct LastLines {
+pub(super) struct LastLines {
     lines: VecDeque<String>,
     open: Vec<u8>,
 }
@@ -41,7 +41,7 @@ impl OutputSink for LastLines {
 }
 
 impl LastLines {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = match piece.split_last() {
                 Some((b'\n', text)) => (text, true),
@@ -77,12 +77,12 @@ impl LastLines {
     }
 
     /// The very last line.
-    pub(crate) fn last(&self) -> Option<String> {
+    pub(super) fn last(&self) -> Option<String> {
         self.all().pop()
     }
 
     /// The last few lines; where only an earlier line speaks of an error, that one in front of them.
-    pub(crate) fn that_matter(&self) -> Vec<String> {
+    pub(super) fn that_matter(&self) -> Vec<String> {
         let lines = self.all();
         let tail = lines.len().saturating_sub(TOLD);
         let speaks = |line: &String| {

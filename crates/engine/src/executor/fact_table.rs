@@ -7,7 +7,7 @@ use phalanx_plan::{Facts, HostIx, HostName, PreparedPlan, Table};
 
 /// Every host's facts. With many hosts that is a lot of text, so what scripts are given of it is made
 /// once and shared.
-pub(crate) struct ToldFacts {
+pub(super) struct FactTable {
     /// Each host's place in the cluster file, by its place in the plan.
     places: Table<HostIx, usize>,
     /// By fact, and by the host's place in the cluster file.
@@ -16,10 +16,10 @@ pub(crate) struct ToldFacts {
     texts: BTreeMap<String, Arc<str>>,
 }
 
-impl ToldFacts {
+impl FactTable {
     /// What was known before: of the hosts that take part, in their order, and of those that do not by what the
     /// plan says of them.
-    pub(crate) fn of(plan: &PreparedPlan, known: &Table<HostIx, Facts>) -> Self {
+    pub(super) fn of(plan: &PreparedPlan, known: &Table<HostIx, Facts>) -> Self {
         let roster = plan.roster.iter().enumerate();
         let places: HashMap<&HostName, usize> = roster.map(|(at, host)| (&host.name, at)).collect();
         let place = |name: &HostName| places.get(name).copied().unwrap_or(usize::MAX);
@@ -45,7 +45,7 @@ impl ToldFacts {
     }
 
     /// Keeps what a host of the plan told.
-    pub(crate) fn keep(&mut self, host: HostIx, facts: &Facts) {
+    pub(super) fn keep(&mut self, host: HostIx, facts: &Facts) {
         let place = self.places[host];
         for (fact, value) in facts {
             let values = self.values.entry(fact.clone()).or_default();
@@ -57,7 +57,7 @@ impl ToldFacts {
     }
 
     /// What a script is given of this fact of all hosts.
-    pub(crate) fn text(&mut self, plan: &PreparedPlan, fact: &str) -> Arc<str> {
+    pub(super) fn text(&mut self, plan: &PreparedPlan, fact: &str) -> Arc<str> {
         if let Some(text) = self.texts.get(fact) {
             return Arc::clone(text);
         }

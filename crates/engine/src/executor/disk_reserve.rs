@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// One log's view of it.
 #[derive(Debug, Default)]
-pub(crate) struct DiskReserve {
+pub(super) struct DiskReserve {
     /// When it was looked last, and how much may be written until it is looked again.
     looked: Option<(Instant, u64)>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct DiskReserve {
 impl DiskReserve {
     /// Before so many bytes are written: an error as of a full disk, where they would be taken from the
     /// reserve. Where the file system does not tell, nothing is in the way.
-    pub(crate) fn take(&mut self, file: &File, bytes: usize) -> io::Result<()> {
+    pub(super) fn take(&mut self, file: &File, bytes: usize) -> io::Result<()> {
         let bytes = bytes as u64;
         if let Some((at, left)) = &mut self.looked
             && at.elapsed() < LOOK_EVERY
@@ -61,7 +61,6 @@ fn beyond_reserve(free: u64, size: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
