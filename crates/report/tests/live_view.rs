@@ -1,5 +1,8 @@
 //! The live terminal's screens, as text, over generated runs.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 
