@@ -3,7 +3,7 @@
 use super::interface::Key;
 
 /// Which log, and where in it.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct LogPane {
     pub(super) host: usize,
     /// The task, by its place in the plan.
