@@ -1,6 +1,7 @@
 //! What tasks wait for.
 
 use phalanx_events::RunState;
+use phalanx_plan::sentence::{count, few};
 use phalanx_plan::{Gate, Plan, TaskId};
 
 use super::plan_index::PlanIndex;
@@ -61,23 +62,17 @@ pub(super) fn biggest_gate(
             .get(id)
             .is_none_or(|known| known.end().is_none())
     };
-    let still: Vec<&str> = plan
+    let still = plan
         .tasks
         .iter()
         .filter(|task| task.stage == at && is_open(&task.id))
-        .map(|task| task.id.host.as_str())
-        .collect();
-    let mut named = still.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    if still.len() > 3 {
-        named.push_str(&format!(" and {} more", still.len() - 3));
-    }
-    let (hosts, wait) = match hosts {
-        1 => ("1 host".to_owned(), "waits"),
-        hosts => (format!("{hosts} hosts"), "wait"),
-    };
+        .map(|task| task.id.host.as_str());
+    let wait = if hosts == 1 { "waits" } else { "wait" };
     let stage = plan.stages.get(at)?;
     Some(format!(
-        "{hosts} {wait} for all of {}, still open on {named}",
-        stage.id
+        "{} {wait} for all of {}, still open on {}",
+        count(hosts, "host"),
+        stage.id,
+        few(still, 3)
     ))
 }

@@ -1,6 +1,7 @@
 //! The whole run on one screen.
 
 use phalanx_events::{CancelLevel, RunOutcome};
+use phalanx_plan::sentence::count;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
@@ -11,7 +12,6 @@ use super::now::Now;
 use super::paint::Paint;
 use super::{about, footer, host_rows, log_rows, stage_rows};
 use crate::duration::clock;
-use crate::folding::count;
 use crate::terminal_text::harmless;
 
 /// Paints all of it.
