@@ -18,11 +18,12 @@ use jiff::Timestamp;
 use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::Event;
 use phalanx_events::journal;
+use phalanx_plan::sentence::count;
 use phalanx_plan::{PreparedPlan, Secret, Severity, TaskId, secret_values};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::data::HostEnd;
 use phalanx_report::terminal_text::harmless;
-use phalanx_report::{Charset, HtmlContext, count, html};
+use phalanx_report::{Charset, HtmlContext, html};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -230,7 +231,7 @@ fn tell(
         "{}, {} bytes; {} redacted, as its README.txt says. Look through it before you give it away.",
         count(packed.files, "file"),
         packed.bytes,
-        count(usize::try_from(things).unwrap_or(usize::MAX), "thing"),
+        count(things, "thing"),
     ));
     terminal.print(&format!("{}\n", packing.path.display()));
     Ok(())

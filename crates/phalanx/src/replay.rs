@@ -172,7 +172,7 @@ pub(crate) fn moving_picture(
             replay.take_in_up_to(run_ms, &mut view);
             let mut screen = Buffer::empty(Rect::new(0, 0, PICTURE.0, PICTURE.1));
             let moment = Moment { run_ms, real_ms: 0 };
-            view.draw(&mut screen, moment, &mut logs);
+            view.frame(screen.area, moment, &mut logs).draw(&mut screen);
             let shown = if at == SCREENS { LAST_MS } else { EACH_MS };
             (screen, shown)
         })

@@ -8,8 +8,8 @@ use phalanx_engine::{
     Begin, Decision, Reason, Resume, Resumption, RunFolder, RunFolderError, RunId,
 };
 use phalanx_events::{Event, EventKind, RunOutcome, RunState};
+use phalanx_plan::sentence::{count, few};
 use phalanx_plan::{Changes, PreparedPlan};
-use phalanx_report::count;
 use phalanx_report::terminal_text::harmless;
 
 use crate::ask;
@@ -452,13 +452,8 @@ fn explanation(folder: &RunFolder, resumption: &Resumption) -> String {
         .max()
         .unwrap_or(0);
     for (stage, why, hosts) in folded {
-        let shown: Vec<&str> = hosts.iter().copied().take(4).collect();
-        let more = match hosts.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {stage:width$}  {why}: {}{more}", shown.join(", "));
+        let _ = writeln!(text, "  {stage:width$}  {why}: {}", few(hosts, 4));
     }
     for task in &resumption.forgotten {
         let _ = writeln!(

@@ -10,8 +10,8 @@ use phalanx_engine::{
     ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest,
 };
 use phalanx_events::{CancelLevel, RunOutcome};
+use phalanx_plan::sentence::count;
 use phalanx_plan::{Changes, FlowCommand, PreparedPlan, secret_values};
-use phalanx_report::count;
 use phalanx_report::terminal_text::harmless;
 use tokio::sync::{mpsc, oneshot, watch};
 

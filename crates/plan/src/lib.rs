@@ -36,6 +36,7 @@ pub mod read_context;
 pub mod recipe;
 pub mod release;
 pub mod secret;
+pub mod sentence;
 pub mod settings;
 pub mod shown_settings;
 pub mod source;

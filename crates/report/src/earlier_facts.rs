@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use phalanx_plan::sentence::count;
 use phalanx_plan::{HostName, PreparedPlan};
 
 use crate::data::NoticeReport;
-use crate::folding::{count, host_list};
+use crate::folding::host_list;
 use crate::terminal_text::harmless;
 
 /// So many hosts are named.
@@ -97,8 +98,7 @@ fn age(ms: i64) -> String {
         HOUR..DAY => (HOUR, "hour"),
         _ => (DAY, "day"),
     };
-    let number = usize::try_from(ms / unit).unwrap_or(usize::MAX);
-    format!("{} earlier", count(number, word))
+    format!("{} earlier", count(ms / unit, word))
 }
 
 #[cfg(test)]

@@ -81,15 +81,6 @@ pub fn host_list<'a>(hosts: impl IntoIterator<Item = &'a HostName>, most: usize)
     text
 }
 
-/// `1 host`, `2 hosts`.
-pub fn count(number: usize, one: &str) -> String {
-    if number == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{number} {one}s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use phalanx_events::{
     Event, EventKind, Origin, Outcome, RebootPhase, ReportedSeverity, RunState, TaskEnd,
 };
+use phalanx_plan::sentence::count;
 use phalanx_plan::{HostName, PreparedPlan, StageId, TaskId};
 use unicode_width::UnicodeWidthStr;
 
@@ -15,7 +16,6 @@ use crate::control_words::control_words;
 use crate::data::Counts;
 use crate::duration::{clock, took};
 use crate::earlier_facts::earlier_facts;
-use crate::folding::count;
 use crate::heartbeat::still_waiting;
 use crate::notices::{HeldNotices, Said};
 use crate::output_lines::OutputLines;

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
+use phalanx_plan::sentence::count;
 use phalanx_plan::{Action, Gate, PlannedStage, PlannedTask, PreparedPlan, PutSource};
 
 use crate::data::{FORMAT, PlanHostReport, PlanReport, PlanStageReport};
 use crate::duration::limit;
-use crate::folding::{count, host_list};
+use crate::folding::host_list;
 use crate::matrix::matrix;
 use crate::table::Charset;
 use crate::terminal_text::{harmless, pad};
@@ -185,10 +186,7 @@ fn stage_text(text: &mut String, plan: &PreparedPlan, number: usize, stage: &Pla
         limits.push(format!("stops after {}", count(stop_after, "failure")));
     }
     if stage.retries > 0 {
-        limits.push(match stage.retries {
-            1 => "1 retry".into(),
-            retries => format!("{retries} retries"),
-        });
+        limits.push(count(stage.retries, "retry"));
     }
     if !limits.is_empty() {
         line("limits", limits.join(", "));
@@ -204,12 +202,7 @@ fn upload_words(plan: &PreparedPlan, setting: &str) -> String {
     let bytes = plan.uploads.get(setting);
     let bytes = bytes.and_then(|seen| seen.split_once(" bytes")?.0.parse::<u64>().ok());
     let size = bytes
-        .map(|bytes| {
-            format!(
-                ", {}",
-                count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte")
-            )
-        })
+        .map(|bytes| format!(", {}", count(bytes, "byte")))
         .unwrap_or_default();
     format!("{path} of this machine (setting {setting}{size})")
 }

@@ -1,5 +1,8 @@
 //! Every display of a run with all outcomes, of 8 and of 1000 hosts. (The page is tried in a browser.)
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 

@@ -35,6 +35,17 @@ fn shown(plan: Arc<PreparedPlan>, verbosity: Verbosity, events: &[Event]) -> Str
 fn eventful() -> Vec<Event> {
     let plan = hello();
     let mut story = Story::new(&plan);
+    hosts_are_connected(&mut story);
+    prepare(&mut story);
+    reboot(&mut story);
+    serve_fails_twice(&mut story);
+    w3_is_given_up(&mut story);
+    story.over(120_500, RunOutcome::Failed);
+    story.events
+}
+
+/// Three with keys that were new, one that does not answer.
+fn hosts_are_connected(story: &mut Story) {
     story.connected(310, &["s1", "w1"]);
     story.connected(320, &["w2"]);
     for host in ["s1", "w1", "w2"] {
@@ -65,6 +76,10 @@ fn eventful() -> Vec<Event> {
             },
         );
     }
+}
+
+/// Nothing to do on one, something on two.
+fn prepare(story: &mut Story) {
     for host in ["s1", "w1", "w2"] {
         story.started(6_000, "prepare", host);
     }
@@ -82,6 +97,10 @@ fn eventful() -> Vec<Event> {
             "w2",
             changed(&["installed docker-engine-1.11.2"]),
         );
+}
+
+/// Two reboot, one need not.
+fn reboot(story: &mut Story) {
     for host in ["w1", "w2"] {
         story.started(18_600, "reboot", host);
         for (ms, phase) in [
@@ -105,8 +124,12 @@ fn eventful() -> Vec<Event> {
     story
         .ended(31_210, "reboot", "w1", changed(&[]))
         .ended(31_230, "reboot", "w2", changed(&[]))
-        .ended(31_300, "reboot", "s1", skipped("reboot_needed is false"))
-        .started(31_400, "serve", "s1");
+        .ended(31_300, "reboot", "s1", skipped("reboot_needed is false"));
+}
+
+/// Its connection is lost and found; the second attempt names a problem, and others wait in vain.
+fn serve_fails_twice(story: &mut Story) {
+    story.started(31_400, "serve", "s1");
     let task = TaskId::new("serve", "s1");
     story
         .add(
@@ -156,6 +179,10 @@ fn eventful() -> Vec<Event> {
             not_run("it waits for serve on s1, which failed"),
         );
     }
+}
+
+/// It never answered.
+fn w3_is_given_up(story: &mut Story) {
     story.add(
         120_400,
         EventKind::HostFailed {
@@ -167,8 +194,6 @@ fn eventful() -> Vec<Event> {
     for stage in ["prepare", "reboot", "join"] {
         story.ended(120_410, stage, "w3", not_run("the host is missing"));
     }
-    story.over(120_500, RunOutcome::Failed);
-    story.events
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What the screen makes of its room: on a narrow one nothing that is compared or copied is cut, on a wide one the chosen
 //! host's log is there too.
-#![allow(clippy::unwrap_used)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 

@@ -5,12 +5,12 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
 use super::interface::Seat;
-use super::model::{LiveView, Mode};
+use super::model::{Mode, Model};
 use super::paint::Paint;
 use crate::terminal_text::wrap;
 
 /// What the last rows say: a question, a message, or the keys. Of these alone the end is cut.
-fn lines(view: &LiveView, width: u16) -> (Vec<String>, Style) {
+fn lines(view: &Model, width: u16) -> (Vec<String>, Style) {
     let paint = Paint::new(view.options);
     let whole = |text: &str| (wrap(text, width.into()), paint.warn());
     let keys = match (&view.mode, &view.message, view.seat) {
@@ -48,13 +48,13 @@ fn lines(view: &LiveView, width: u16) -> (Vec<String>, Style) {
 }
 
 /// How many rows the footer takes, up to `most`.
-pub(super) fn height(view: &LiveView, width: u16, most: u16) -> u16 {
+pub(super) fn height(view: &Model, width: u16, most: u16) -> u16 {
     let (rows, _) = lines(view, width);
     u16::try_from(rows.len()).unwrap_or(most).min(most)
 }
 
 /// The last rows: a question, a message, or the keys.
-pub(super) fn draw(view: &LiveView, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(view: &Model, buffer: &mut Buffer, area: Rect) {
     let paint = Paint::new(view.options);
     let (lines, style) = lines(view, area.width);
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
@@ -71,7 +71,7 @@ fn arrows(paint: Paint, text: &str) -> String {
 }
 
 /// All keys.
-pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw_help(view: &Model, buffer: &mut Buffer, area: Rect) {
     let paint = Paint::new(view.options);
     let mut lines = vec![
         ("up, down, j, k", "choose a host"),

@@ -1,6 +1,7 @@
 //! What tasks wait for.
 
 use phalanx_events::RunState;
+use phalanx_plan::sentence::{count, few};
 use phalanx_plan::{Gate, PreparedPlan, StageIx, Table, TaskIx};
 
 /// How many tasks of a stage are not over.
@@ -51,17 +52,12 @@ pub(super) fn biggest_gate(
         let known = state.tasks.get(*id);
         known.is_none_or(|known| known.end().is_none())
     };
-    let still: Vec<&str> = tasks.filter(is_open).map(|id| id.host.as_str()).collect();
-    let mut named = still.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    if still.len() > 3 {
-        named.push_str(&format!(" and {} more", still.len() - 3));
-    }
-    let (hosts, wait) = match *hosts {
-        1 => ("1 host".to_owned(), "waits"),
-        hosts => (format!("{hosts} hosts"), "wait"),
-    };
-    let stage = &plan.stage(stage).id;
+    let still = tasks.filter(is_open).map(|id| id.host.as_str());
+    let wait = if *hosts == 1 { "waits" } else { "wait" };
     Some(format!(
-        "{hosts} {wait} for all of {stage}, still open on {named}"
+        "{} {wait} for all of {}, still open on {}",
+        count(*hosts, "host"),
+        plan.stage(stage).id,
+        few(still, 3)
     ))
 }

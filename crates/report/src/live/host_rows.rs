@@ -4,9 +4,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
 use super::host_now::{HostNow, Rank};
-use super::interface::{LogPort, Moment};
-use super::log_tail::last_line;
-use super::model::LiveView;
+use super::model::Model;
 use super::now::Now;
 use super::paint::Paint;
 use crate::duration::clock;
@@ -18,7 +16,7 @@ const LONGEST_STAGE: usize = 12;
 const TIME: u16 = 8;
 
 /// How wide the columns of names and stages are, and where the text begins.
-fn columns(view: &LiveView, width: u16) -> (u16, u16, u16) {
+fn columns(view: &Model, width: u16) -> (u16, u16, u16) {
     let widest = |names: &mut dyn Iterator<Item = usize>, most| names.max().unwrap_or(4).min(most);
     let name = widest(
         &mut view.plan.hosts.iter().map(|host| host.name.as_str().len()),
@@ -41,20 +39,20 @@ fn columns(view: &LiveView, width: u16) -> (u16, u16, u16) {
 }
 
 /// Whether a row of this width cuts what there is to say of a host.
-pub(super) fn is_cut(view: &LiveView, host: &HostNow, width: u16) -> bool {
+pub(super) fn is_cut(view: &Model, host: &HostNow, width: u16) -> bool {
     let (_, _, from) = columns(view, width);
     let text = host.text.as_deref().unwrap_or_default();
     unicode_width::UnicodeWidthStr::width(text) > usize::from(width.saturating_sub(from))
 }
 
-/// Paints the rows that fit.
+/// Paints the rows that fit; `texts` are what hosts have to say, row by row.
 pub(super) fn draw(
-    view: &LiveView,
+    view: &Model,
     now: &Now,
     buffer: &mut Buffer,
     area: Rect,
-    moment: Moment,
-    logs: &mut dyn LogPort,
+    run_ms: u64,
+    texts: &[String],
 ) {
     let paint = Paint::new(view.options);
     let (name, stage, text_from) = columns(view, area.width);
@@ -86,7 +84,7 @@ pub(super) fn draw(
                 let known = task.and_then(|task| view.timeline.tasks.get(&task.id));
                 clock(known.map_or(0, TaskTimes::worked))
             }
-            _ => clock(moment.run_ms.saturating_sub(since)),
+            _ => clock(run_ms.saturating_sub(since)),
         });
         let times = (x - TIME, y);
         paint.put_right(
@@ -111,26 +109,8 @@ pub(super) fn draw(
                 let room = usize::from(width).saturating_sub(more.len());
                 reason.within(room, paint.pick("…", "~"))
             }
-            None => text_of(view, host, logs),
+            None => texts.get(row).cloned().unwrap_or_default(),
         };
         paint.put(buffer, (x, y), width, &format!("{more}{text}"), style);
-    }
-}
-
-/// What there is to say of a host, else what it said last.
-fn text_of(view: &LiveView, host: &HostNow, logs: &mut dyn LogPort) -> String {
-    let task = host.task.map(|task| view.plan.task(task));
-    match (&host.text, task) {
-        (Some(text), _) => text.clone(),
-        (None, Some(task)) => {
-            let known = view.state.tasks.get(&task.id);
-            let attempt = known.map_or(1, |known| known.attempt);
-            let last = last_line(logs, &task.id, attempt);
-            last.unwrap_or_else(|| match attempt {
-                0 | 1 => String::new(),
-                attempt => format!("attempt {attempt}"),
-            })
-        }
-        (None, None) => String::new(),
     }
 }

@@ -5,10 +5,12 @@ use phalanx_plan::{Gate, HostIx, TaskId, TaskIx};
 
 use super::host_now::Rank;
 use super::interface::{Key, Seat, Wish};
-use super::model::{LiveView, Mode};
+use super::log_choice::log_of;
+use super::model::{Filter, Mode, Model};
+use super::now::Now;
 
 /// Takes a key; gives what the operator wants, if that is more than another view.
-pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
+pub(super) fn press(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     if key == Key::Interrupt {
         return Some(match view.seat {
             Seat::Working if !view.is_over() => Wish::Interrupt,
@@ -46,50 +48,46 @@ pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
         }
         Mode::Overview => {
             view.message = None;
-            overview(view, key)
+            overview(view, now, key)
         }
     }
 }
 
 /// Types a part of a host's name.
-fn search(view: &mut LiveView, key: Key) {
+fn search(view: &mut Model, key: Key) {
     match key {
         Key::Char(c) => {
-            view.search.push(c);
+            view.filter.search.push(c);
             view.mode = Mode::Searching;
         }
         Key::Backspace => {
-            view.search.pop();
+            view.filter.search.pop();
             view.mode = Mode::Searching;
         }
-        Key::Escape => view.search.clear(),
+        Key::Escape => view.filter.search.clear(),
         _ => {}
     }
     view.top = 0;
-    view.now = None;
 }
 
-fn overview(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn overview(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     match key {
-        Key::Up | Key::Char('k') => move_by(view, -1),
-        Key::Down | Key::Char('j') => move_by(view, 1),
-        Key::PageUp => move_by(view, -(view.page as isize)),
-        Key::PageDown => move_by(view, view.page as isize),
-        Key::Home | Key::Char('g') => move_by(view, isize::MIN / 2),
-        Key::End | Key::Char('G') => move_by(view, isize::MAX / 2),
-        Key::Enter | Key::Right | Key::Char('l') => open_log(view),
+        Key::Up | Key::Char('k') => move_by(view, now, -1),
+        Key::Down | Key::Char('j') => move_by(view, now, 1),
+        Key::PageUp => move_by(view, now, -(view.page as isize)),
+        Key::PageDown => move_by(view, now, view.page as isize),
+        Key::Home | Key::Char('g') => move_by(view, now, isize::MIN / 2),
+        Key::End | Key::Char('G') => move_by(view, now, isize::MAX / 2),
+        Key::Enter | Key::Right | Key::Char('l') => open_log(view, now),
         Key::Char('f') => {
-            view.only_failed = !view.only_failed;
+            view.filter.only_failed = !view.filter.only_failed;
             view.top = 0;
-            view.now = None;
         }
         Key::Char('/') => view.mode = Mode::Searching,
         Key::Escape => {
             view.selected = None;
-            view.search.clear();
-            view.only_failed = false;
+            view.filter = Filter::default();
             view.top = 0;
-            view.now = None;
         }
         Key::Char('?') => view.mode = Mode::Help,
         Key::Char('q') => return quit(view),
@@ -100,14 +98,14 @@ fn overview(view: &mut LiveView, key: Key) -> Option<Wish> {
                     view.say("the run is over; q closes this screen");
                     None
                 }
-                _ => control(view, key),
+                _ => control(view, now, key),
             };
         }
     }
     None
 }
 
-fn quit(view: &mut LiveView) -> Option<Wish> {
+fn quit(view: &mut Model) -> Option<Wish> {
     if view.seat != Seat::Working || view.is_over() {
         return Some(Wish::Close);
     }
@@ -116,7 +114,7 @@ fn quit(view: &mut LiveView) -> Option<Wish> {
     None
 }
 
-fn replay(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn replay(view: &mut Model, key: Key) -> Option<Wish> {
     match key {
         Key::Char('+' | '=') => Some(Wish::Faster(2.0)),
         Key::Char('-') => Some(Wish::Faster(0.5)),
@@ -129,7 +127,7 @@ fn replay(view: &mut LiveView, key: Key) -> Option<Wish> {
     }
 }
 
-fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn control(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     match key {
         Key::Char('p') if view.state.paused => Some(Wish::Say(Control::Continue)),
         Key::Char('p') => Some(Wish::Say(Control::Pause)),
@@ -155,7 +153,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
             let host = view.plan.host(at).name.clone();
             match key {
                 'r' => return Some(Wish::Say(Control::Retry { host })),
-                's' => match task_in_question(view, at) {
+                's' => match task_in_question(view, now, at) {
                     Some(task) => {
                         let question =
                             format!("count {} on {host} as done without doing it?", task.stage);
@@ -175,7 +173,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
 }
 
 /// What leaving a host out means for the others.
-fn drop_question(view: &LiveView, host: HostIx) -> String {
+fn drop_question(view: &Model, host: HostIx) -> String {
     let plan = &view.plan;
     let is_open = |task: &TaskIx| {
         let known = view.state.tasks.get(&plan.task(*task).id);
@@ -198,15 +196,14 @@ fn drop_question(view: &LiveView, host: HostIx) -> String {
 }
 
 /// The task of a host that its row is about.
-fn task_in_question(view: &LiveView, host: HostIx) -> Option<TaskId> {
-    let now = &view.now.as_ref()?.hosts[host];
-    let task = view.plan.task(now.task?);
-    (now.rank != Rank::Done).then(|| task.id.clone())
+fn task_in_question(view: &Model, now: &Now, host: HostIx) -> Option<TaskId> {
+    let host = &now.hosts[host];
+    let task = view.plan.task(host.task?);
+    (host.rank != Rank::Done).then(|| task.id.clone())
 }
 
 /// Chooses another host, and brings it into sight.
-fn move_by(view: &mut LiveView, by: isize) {
-    let Some(now) = &view.now else { return };
+fn move_by(view: &mut Model, now: &Now, by: isize) {
     let Some(last) = now.order.len().checked_sub(1) else {
         return;
     };
@@ -226,8 +223,8 @@ fn move_by(view: &mut LiveView, by: isize) {
     }
 }
 
-fn open_log(view: &mut LiveView) {
-    let Some(pane) = view.now.as_ref().and_then(|now| view.log_of(now)) else {
+fn open_log(view: &mut Model, now: &Now) {
+    let Some(pane) = log_of(view, now) else {
         return;
     };
     view.selected = Some(view.plan.host(pane.host).name.clone());

@@ -5,7 +5,7 @@ use phalanx_plan::{HostIx, PreparedPlan, TaskIx};
 use super::interface::Key;
 
 /// Which log, and where in it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct LogPane {
     pub(super) host: HostIx,
     pub(super) task: Option<TaskIx>,
@@ -42,7 +42,7 @@ impl LogPane {
             true => Self {
                 host,
                 task,
-                ..self.clone()
+                ..*self
             },
             false => Self::new(host, now.tasks_of_host(host).first().copied()),
         })

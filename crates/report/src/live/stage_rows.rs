@@ -4,8 +4,7 @@ use phalanx_plan::{StageId, StageIx, Table};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
-use super::interface::Moment;
-use super::model::LiveView;
+use super::model::Model;
 use super::paint::Paint;
 use super::stage_now::StageNow;
 use crate::duration::clock;
@@ -30,12 +29,12 @@ pub(super) fn window(stages: &Table<StageIx, StageNow>, room: usize) -> std::ops
 
 /// Paints the heading and the rows of these stages.
 pub(super) fn draw(
-    view: &LiveView,
+    view: &Model,
     buffer: &mut Buffer,
     area: Rect,
     shown: std::ops::Range<usize>,
     stages: &Table<StageIx, StageNow>,
-    moment: Moment,
+    run_ms: u64,
 ) {
     let paint = Paint::new(view.options);
     let columns = Columns::of(view, area.width);
@@ -74,20 +73,20 @@ pub(super) fn draw(
                 &columns,
                 stage,
                 &planned.id,
-                moment,
+                run_ms,
             );
         }
     }
 }
 
 fn draw_row(
-    view: &LiveView,
+    view: &Model,
     buffer: &mut Buffer,
     (x, y): (u16, u16),
     columns: &Columns,
     stage: &StageNow,
     id: &StageId,
-    moment: Moment,
+    run_ms: u64,
 ) {
     let paint = Paint::new(view.options);
     let is_over = stage.over() == stage.tasks;
@@ -117,7 +116,7 @@ fn draw_row(
         bar(paint, buffer, (x, y), width, stage);
     }
     if let Some((x, width)) = columns.time {
-        let text = match (stage.not_run, stage.wall(moment.run_ms)) {
+        let text = match (stage.not_run, stage.wall(run_ms)) {
             (not_run @ 1.., _) => format!("{not_run} not run"),
             (0, None) if is_over => String::new(),
             (0, None) => view.expected_wall(id).map_or_else(String::new, |wall| {
@@ -160,7 +159,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(view: &LiveView, width: u16) -> Self {
+    fn of(view: &Model, width: u16) -> Self {
         let names = view.plan.stages.iter().map(|stage| stage.id.as_str().len());
         let longest = names.max().unwrap_or(5).clamp(9, LONGEST_NAME);
         let counts_width = 25;

@@ -37,7 +37,7 @@ pub(crate) fn screen(
         run_ms,
         real_ms: run_ms,
     };
-    view.draw(&mut buffer, moment, logs);
+    view.frame(buffer.area, moment, logs).draw(&mut buffer);
     text(&buffer)
 }
 
