@@ -22,6 +22,7 @@ mod flow;
 pub mod ids;
 pub mod index;
 mod inputs;
+mod likely_name;
 mod naming;
 pub mod plan;
 #[cfg(test)]
