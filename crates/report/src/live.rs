@@ -5,191 +5,45 @@
 //! [`LogPort`]. It takes keys and gives [`Wish`]es; it opens nothing and asks no clock.
 
 mod about;
+mod footer;
+mod gates;
+mod host_now;
 mod host_rows;
+mod interface;
 mod keys;
 mod log_pane;
+mod log_rows;
+mod log_tail;
+mod model;
+mod now;
 mod overview;
 mod paint;
 mod picture;
+mod plan_index;
+mod stage_now;
 mod stage_rows;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use phalanx_events::{CancelLevel, Control, Event, RunState};
-use phalanx_plan::{HostName, Plan, StageId, TaskId};
+use phalanx_events::{Event, RunState};
+use phalanx_plan::Plan;
 use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
 
 use crate::estimate::Learned;
 use crate::folding::Folding;
-use crate::table::Charset;
 use crate::timeline::Timeline;
-use host_rows::HostNow;
-use log_pane::LogPane;
+use host_now::{HostNow, Rank};
+pub use interface::{Key, LiveOptions, LogPort, Moment, Seat, Wish};
+pub use model::LiveView;
+use model::Mode;
+use now::{Now, Row};
 pub use picture::svg;
-use stage_rows::StageNow;
+use plan_index::PlanIndex;
+use stage_now::StageNow;
 
-/// So long a message stays, if no key is pressed.
-const MESSAGE_MS: u64 = 12_000;
 /// How often the end is worked out anew.
 const FORECAST_EVERY_MS: u64 = 1_000;
-
-/// Reads what hosts said.
-pub trait LogPort {
-    /// How many bytes there are of an attempt's output.
-    fn size(&mut self, task: &TaskId, attempt: u32) -> u64;
-    /// Up to `most` of them, from this one on. What can't be read is not there.
-    fn read(&mut self, task: &TaskId, attempt: u32, from: u64, most: usize) -> Vec<u8>;
-}
-
-/// A key that was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// A character.
-    Char(char),
-    /// One up.
-    Up,
-    /// One down.
-    Down,
-    /// To the left.
-    Left,
-    /// To the right.
-    Right,
-    /// A screen up.
-    PageUp,
-    /// A screen down.
-    PageDown,
-    /// To the first.
-    Home,
-    /// To the last.
-    End,
-    /// Go in.
-    Enter,
-    /// Go back.
-    Escape,
-    /// Take a character back.
-    Backspace,
-    /// Ctrl-C.
-    Interrupt,
-}
-
-/// What the operator wants, out of the keys.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
-    /// This of the run.
-    Say(Control),
-    /// The run is to stop, so urgently.
-    Stop(CancelLevel),
-    /// What Ctrl-C means outside.
-    Interrupt,
-    /// The screen is to be closed; the run goes on.
-    Close,
-    /// A replay is to go so much faster (or slower, below 1).
-    Faster(f64),
-    /// A replay is to stand still, or to go on.
-    Hold,
-}
-
-/// Whose screen it is, which decides what keys do.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Seat {
-    /// The process that works on the run.
-    Working,
-    /// Another one, that watches.
-    Watching,
-    /// The run is over, and shown again.
-    Replaying {
-        /// So many times as fast.
-        speed: f64,
-        /// Whether it stands still.
-        held: bool,
-    },
-    /// It is a picture: there are no keys.
-    Picture,
-}
-
-/// What the screen can show.
-#[derive(Clone, Copy, Debug)]
-pub struct LiveOptions {
-    /// Whether there are colours.
-    pub colour: bool,
-    /// Which characters there are.
-    pub charset: Charset,
-}
-
-/// The moment that is shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Moment {
-    /// Milliseconds of the run.
-    pub run_ms: u64,
-    /// Milliseconds of whoever looks.
-    pub real_ms: u64,
-}
-
-/// A run as a screen.
-pub struct LiveView {
-    plan: Arc<Plan>,
-    index: PlanIndex,
-    folding: Folding,
-    state: RunState,
-    timeline: Timeline,
-    options: LiveOptions,
-    seat: Seat,
-    learned: Option<Learned>,
-    mode: Mode,
-    /// The host that keys are about.
-    selected: Option<HostName>,
-    /// The first host shown.
-    top: usize,
-    /// How many hosts fitted last time.
-    page: usize,
-    only_failed: bool,
-    search: String,
-    message: Option<(String, u64)>,
-    /// Worked out from the state when something happened.
-    now: Option<Now>,
-    forecast: Option<(u64, Option<u64>)>,
-    /// When the last key or message came.
-    real_ms: u64,
-}
-
-/// What is on the screen.
-enum Mode {
-    Overview,
-    /// The same, and a part of a host's name is being typed.
-    Searching,
-    Log(LogPane),
-    Help,
-    /// The same as before, and a question.
-    Asking(String, Wish),
-}
-
-/// The plan, ready for questions.
-struct PlanIndex {
-    stages: BTreeMap<StageId, usize>,
-    hosts: BTreeMap<HostName, usize>,
-    /// By host, in the order of stages.
-    of_host: Vec<Vec<usize>>,
-}
-
-/// The state, ready to be shown.
-struct Now {
-    stages: Vec<StageNow>,
-    hosts: Vec<HostNow>,
-    /// Rows of hosts in the order in which they are shown.
-    order: Vec<Row>,
-    total: StageNow,
-    /// What there is to know of hosts.
-    notes: Vec<String>,
-}
-
-/// One row: a host, and how many more are as it is.
-#[derive(Clone, Copy)]
-struct Row {
-    host: usize,
-    more: usize,
-}
 
 impl LiveView {
     /// A screen for this plan's run.
@@ -247,14 +101,6 @@ impl LiveView {
         &self.state
     }
 
-    /// Says something to the operator.
-    pub fn say(&mut self, text: &str) {
-        self.message = Some((
-            crate::terminal_text::harmless(text),
-            self.real_ms.saturating_add(MESSAGE_MS),
-        ));
-    }
-
     /// Takes a key.
     pub fn key(&mut self, key: Key) -> Option<Wish> {
         // Keys come faster than screens are painted: each is about what is so now.
@@ -297,7 +143,7 @@ impl LiveView {
                     *pane = shown;
                 }
             }
-            Mode::Help => keys::draw_help(self, buffer, area),
+            Mode::Help => footer::draw_help(self, buffer, area),
             Mode::Overview | Mode::Searching | Mode::Asking(..) => {
                 overview::draw(self, buffer, area, moment, logs);
             }
@@ -307,12 +153,12 @@ impl LiveView {
     /// Works out how everything stands, where something happened since.
     fn look(&mut self) {
         if self.now.is_none() {
-            let stages = stage_rows::count(&self.plan, &self.state, &self.timeline);
+            let stages = stage_now::count(&self.plan, &self.state, &self.timeline);
             let mut total = StageNow::default();
             for stage in &stages {
                 total.add(stage);
             }
-            let hosts = host_rows::look(&self.plan, &self.index, &self.state);
+            let hosts = host_now::look(&self.plan, &self.index, &self.state);
             let mut now = Now {
                 order: Vec::new(),
                 stages,
@@ -348,10 +194,8 @@ impl LiveView {
         let wanted = |at: &usize| {
             let name = self.plan.hosts.get(*at).map(|host| host.name.as_str());
             let named = name.is_some_and(|name| name.contains(&self.search));
-            let failed = !self.only_failed
-                || hosts
-                    .get(*at)
-                    .is_some_and(|host| host.rank == host_rows::Rank::Failed);
+            let failed =
+                !self.only_failed || hosts.get(*at).is_some_and(|host| host.rank == Rank::Failed);
             named && failed
         };
         let mut order: Vec<usize> = (0..self.plan.hosts.len()).filter(wanted).collect();
@@ -362,7 +206,7 @@ impl LiveView {
         for host in order {
             let failed = hosts
                 .get(host)
-                .filter(|now| folds && now.rank == host_rows::Rank::Failed);
+                .filter(|now| folds && now.rank == Rank::Failed);
             let key = failed.and_then(|now| {
                 let stage = self.plan.tasks.get(now.task?)?.stage;
                 let name = &self.plan.hosts.get(host)?.name;
@@ -379,51 +223,5 @@ impl LiveView {
             rows.push(Row { host, more: 0 });
         }
         rows
-    }
-
-    /// The host that keys are about, by its place in the plan.
-    fn selected_host(&self) -> Option<usize> {
-        let selected = self.selected.as_ref()?;
-        self.index.hosts.get(selected).copied()
-    }
-
-    /// The end of the run, in its milliseconds, as earlier runs have it.
-    fn expected_end(&self) -> Option<u64> {
-        self.forecast.and_then(|(_, end)| end)
-    }
-
-    fn is_over(&self) -> bool {
-        self.state.ended.is_some()
-    }
-}
-
-impl PlanIndex {
-    fn new(plan: &Plan) -> Self {
-        let stages = plan.stages.iter().enumerate();
-        let hosts = plan.hosts.iter().enumerate();
-        let mut of_host = vec![Vec::new(); plan.hosts.len()];
-        for (at, task) in plan.tasks.iter().enumerate() {
-            if let Some(tasks) = of_host.get_mut(task.host) {
-                tasks.push(at);
-            }
-        }
-        for tasks in &mut of_host {
-            tasks.sort_by_key(|task| plan.tasks.get(*task).map(|task| task.stage));
-        }
-        Self {
-            stages: stages.map(|(at, stage)| (stage.id.clone(), at)).collect(),
-            hosts: hosts.map(|(at, host)| (host.name.clone(), at)).collect(),
-            of_host,
-        }
-    }
-}
-
-/// A part of the screen.
-fn rows(area: Rect, from: u16, height: u16) -> Rect {
-    let y = area.y.saturating_add(from).min(area.bottom());
-    Rect {
-        y,
-        height: height.min(area.bottom() - y),
-        ..area
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use phalanx_events::{Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{HostName, TaskId};
 
-use super::Page;
 use super::markup::Markup;
+use super::page::Page;
 use super::timeline_rows::{state_of, word_of};
 use crate::data::Counts;
 use crate::duration::took;

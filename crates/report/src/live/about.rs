@@ -7,9 +7,10 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use super::host_rows::{HostNow, Rank};
+use super::host_now::{HostNow, Rank};
+use super::model::LiveView;
+use super::now::Now;
 use super::paint::Paint;
-use super::{LiveView, Now};
 use crate::folding::host_list;
 use crate::terminal_text::{harmless, wrap};
 

@@ -2,15 +2,10 @@
 
 use phalanx_events::{CancelLevel, Control};
 use phalanx_plan::{Gate, HostName, TaskId};
-use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
-use ratatui_core::style::Style;
 
-use super::host_rows::Rank;
-use super::log_pane::LogPane;
-use super::paint::Paint;
-use super::{Key, LiveView, Mode, Now, Seat, Wish};
-use crate::terminal_text::wrap;
+use super::host_now::Rank;
+use super::interface::{Key, Seat, Wish};
+use super::model::{LiveView, Mode};
 
 /// Takes a key; gives what the operator wants, if that is more than another view.
 pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
@@ -247,157 +242,11 @@ fn move_by(view: &mut LiveView, by: isize) {
 }
 
 fn open_log(view: &mut LiveView) {
-    let Some(pane) = view.now.as_ref().and_then(|now| log_of(view, now)) else {
+    let Some(pane) = view.now.as_ref().and_then(|now| view.log_of(now)) else {
         return;
     };
     if let Some(planned) = view.plan.hosts.get(pane.host) {
         view.selected = Some(planned.name.clone());
     }
     view.mode = Mode::Log(pane);
-}
-
-/// The log of the chosen host, else of the first that is seen.
-pub(super) fn log_of(view: &LiveView, now: &Now) -> Option<LogPane> {
-    let first = now.order.get(view.top).map(|row| row.host);
-    let host = view.selected_host().or(first)?;
-    let tasks = view.index.of_host.get(host).map_or(&[][..], Vec::as_slice);
-    // One that is done shows what it did last.
-    let begun = |task: &&usize| {
-        let id = view.plan.tasks.get(**task).map(|task| &task.id);
-        id.and_then(|id| view.state.tasks.get(id))
-            .is_some_and(|known| known.attempt > 0)
-    };
-    let current = now.hosts.get(host).and_then(|host| host.task);
-    let current = current.filter(|task| begun(&task));
-    let task = current.or_else(|| tasks.iter().rev().find(begun).copied());
-    Some(LogPane::new(host, task.or_else(|| tasks.first().copied())))
-}
-
-/// What the last rows say: a question, a message, or the keys. Of these alone the end is cut.
-fn footer(view: &LiveView, width: u16) -> (Vec<String>, Style) {
-    let paint = Paint::new(view.options);
-    let whole = |text: &str| (wrap(text, width.into()), paint.warn());
-    let keys = match (&view.mode, &view.message, view.seat) {
-        (Mode::Asking(question, _), ..) => return whole(&format!("[y/n] {question}")),
-        (Mode::Searching, ..) => {
-            "type a part of a host's name, Enter keeps it, Esc takes it back".to_owned()
-        }
-        (Mode::Log(_), ..) => {
-            "Esc back  ↑↓ PgUp PgDn scroll  End follow  ←→ stage  [ ] attempt".to_owned()
-        }
-        (_, Some((message, _)), _) => return whole(message),
-        (_, None, Seat::Picture) => return (Vec::new(), paint.plain()),
-        (_, None, Seat::Replaying { speed, held }) => {
-            let how = if held {
-                "held".to_owned()
-            } else {
-                format!("{speed}x")
-            };
-            format!("replay {how}: + - speed  space hold  ? help  Enter log  q close")
-        }
-        (_, None, _) if view.is_over() => {
-            "? help  Enter log  f failed only  / find  q close".to_owned()
-        }
-        (_, None, seat) => {
-            let leave = match seat {
-                Seat::Working => "leave",
-                _ => "close",
-            };
-            format!(
-                "? help  q {leave}  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
-            )
-        }
-    };
-    (vec![arrows(paint, &keys)], paint.dim())
-}
-
-/// How many rows the footer takes, up to `most`.
-pub(super) fn footer_height(view: &LiveView, width: u16, most: u16) -> u16 {
-    let (rows, _) = footer(view, width);
-    u16::try_from(rows.len()).unwrap_or(most).min(most)
-}
-
-/// The last rows: a question, a message, or the keys.
-pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
-    let paint = Paint::new(view.options);
-    let (lines, style) = footer(view, area.width);
-    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
-        paint.put(buffer, (area.x, y), area.width, line, style);
-    }
-}
-
-/// The same without what the terminal has no character for.
-fn arrows(paint: Paint, text: &str) -> String {
-    match paint.pick("u", "a") {
-        "u" => text.to_owned(),
-        _ => text.replace("↑↓", "Up/Down").replace("←→", "Left/Right"),
-    }
-}
-
-/// All keys.
-pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
-    let paint = Paint::new(view.options);
-    let mut lines = vec![
-        ("up, down, j, k", "choose a host"),
-        (
-            "Enter",
-            "its output; left, right: other stages; [ ]: other attempts",
-        ),
-        ("f", "failed hosts only, or all"),
-        ("/", "only hosts with this in their name; Esc: all again"),
-    ];
-    match view.seat {
-        Seat::Replaying { .. } => lines.extend([
-            ("+ -", "twice, or half as fast"),
-            ("space", "stand still, or go on"),
-            ("q", "close"),
-        ]),
-        seat => {
-            lines.extend([
-                ("p", "pause: nothing new begins; again: go on"),
-                ("r", "try what failed on the host again, now"),
-                ("s", "skip: its task counts as done, though it is not"),
-                (
-                    "d",
-                    "drop: leave the host out of this run, nobody waits for it",
-                ),
-                (
-                    "x",
-                    "stop: nothing new begins; again: what runs is stopped too",
-                ),
-            ]);
-            match seat {
-                Seat::Working => lines.extend([
-                    (
-                        "q",
-                        "leave: jobs go on on their hosts; `phalanx resume` goes on",
-                    ),
-                    ("Ctrl-C", "once: nothing new; twice: stop; thrice: leave"),
-                ]),
-                _ => lines.push(("q, Ctrl-C", "close this screen; the run goes on")),
-            }
-        }
-    }
-    paint.put(buffer, (area.x, area.y), area.width, "keys", paint.strong());
-    for (row, (key, does)) in lines.into_iter().enumerate() {
-        let y = area.y + 2 + u16::try_from(row).unwrap_or(0);
-        paint.put(buffer, (area.x + 2, y), 15, key, paint.working());
-        paint.put(
-            buffer,
-            (area.x + 18, y),
-            area.width.saturating_sub(18),
-            does,
-            paint.plain(),
-        );
-    }
-    let last = area.bottom() - 1;
-    let blank = " ".repeat(area.width.into());
-    paint.put(buffer, (area.x, last), area.width, &blank, paint.plain());
-    paint.put(
-        buffer,
-        (area.x, last),
-        area.width,
-        "any key: back",
-        paint.dim(),
-    );
 }

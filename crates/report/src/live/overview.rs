@@ -4,8 +4,13 @@ use phalanx_events::{CancelLevel, RunOutcome};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
-use super::paint::Paint;
-use super::{LiveView, LogPort, Mode, Moment, Now, Seat, about, host_rows, keys, rows, stage_rows};
+use super::gates::biggest_gate;
+use super::host_now::Rank;
+use super::interface::{LogPort, Moment, Seat};
+use super::model::{LiveView, Mode};
+use super::now::Now;
+use super::paint::{Paint, rows};
+use super::{about, footer, host_rows, stage_rows};
 use crate::duration::clock;
 use crate::folding::count;
 use crate::terminal_text::{harmless, wrap};
@@ -34,9 +39,9 @@ pub(super) fn draw(
     };
     heading(view, &now, buffer, rows(area, 0, 1), moment);
     progress(view, &now, buffer, rows(area, 1, 1));
-    let foot = keys::footer_height(view, area.width, area.height / 2);
+    let foot = footer::height(view, area.width, area.height / 2);
     let foot = rows(area, area.height.saturating_sub(foot).max(2), foot);
-    keys::draw_footer(view, buffer, foot);
+    footer::draw(view, buffer, foot);
     if area.height >= LOWEST && area.width >= NARROWEST {
         let body = rows(area, 2, foot.y.saturating_sub(area.y + 2));
         draw_body(view, &now, buffer, body, moment, logs);
@@ -83,7 +88,7 @@ fn draw_body(
         let at = (pane.x, pane.y - 1);
         paint.put(buffer, at, pane.width, &line, paint.dim());
     }
-    if let Some(mut log) = keys::log_of(view, now) {
+    if let Some(mut log) = view.log_of(now) {
         log.draw_in(view, now, buffer, pane, moment, logs);
     }
 }
@@ -255,10 +260,10 @@ fn over_hosts(view: &LiveView, now: &Now, buffer: &mut Buffer, area: Rect) {
     };
     let of = |rank| now.hosts.iter().filter(|host| host.rank == rank).count();
     let counts = [
-        (of(host_rows::Rank::Failed), "failed"),
-        (of(host_rows::Rank::Working), "at work"),
-        (of(host_rows::Rank::Waiting), waiting),
-        (of(host_rows::Rank::Done), "done"),
+        (of(Rank::Failed), "failed"),
+        (of(Rank::Working), "at work"),
+        (of(Rank::Waiting), waiting),
+        (of(Rank::Done), "done"),
     ];
     let counts = counts.iter().filter(|(number, _)| *number > 0);
     let counts: Vec<String> = counts
@@ -298,6 +303,10 @@ fn gate(view: &LiveView, now: &Now) -> Option<String> {
     match (view.is_over(), &view.seat) {
         (true, Seat::Replaying { .. } | Seat::Picture) => None,
         (true, _) => Some("the run is over".to_owned()),
-        (false, _) => host_rows::biggest_gate(view, now),
+        (false, _) => {
+            let waiting = now.hosts.iter().filter(|host| host.rank == Rank::Waiting);
+            let tasks = waiting.filter_map(|host| host.task);
+            biggest_gate(&view.plan, &view.index, &view.state, tasks)
+        }
     }
 }
