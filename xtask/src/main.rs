@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("campaign failed: {error}");
+            eprintln!("failed: {error}");
             ExitCode::FAILURE
         }
     }
