@@ -129,11 +129,12 @@ fn nobody_else_can_write_to_what_nodes_install_from() {
     }
 }
 
-#[test]
-fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
-    // What somebody does to the folder, and what is told of it.
-    type Harm = fn(&Path);
-    let harms: [(Harm, &[&str]); 7] = [
+/// What somebody does to the folder of what was made.
+type Harm = fn(&Path);
+
+/// The harms, and what is told of each.
+fn harms() -> [(Harm, &'static [&'static str]); 7] {
+    [
         (
             |served| fs::write(package(served), "other").unwrap(),
             &[
@@ -189,12 +190,7 @@ fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
         // And where the list itself is not whole, or not to be read.
         (
             |served| {
-                let list = served
-                    .parent()
-                    .unwrap()
-                    .parent()
-                    .unwrap()
-                    .join("sums/served");
+                let list = list_of(served);
                 let text = fs::read_to_string(&list).unwrap();
                 let lines = text.lines().filter(|line| !line.contains("packages/"));
                 let less: String = lines.map(|line| format!("{line}\n")).collect();
@@ -208,19 +204,24 @@ fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
         ),
         (
             |served| {
-                let list = served
-                    .parent()
-                    .unwrap()
-                    .parent()
-                    .unwrap()
-                    .join("sums/served");
+                let list = list_of(served);
                 fs::write(list, "").unwrap();
             },
             &["the list of checksums cannot be read"],
         ),
-    ];
+    ]
+}
+
+/// The list of checksums of what was made.
+fn list_of(served: &Path) -> PathBuf {
+    let release = served.parent().and_then(Path::parent).unwrap();
+    release.join("sums/served")
+}
+
+#[test]
+fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
     for shell in SHELLS {
-        for (harm, words) in &harms {
+        for (harm, words) in harms() {
             let (host, served) = generated(shell);
             harm(&served);
             // Another configuration does not make it good without a word.
@@ -233,7 +234,7 @@ fn what_was_changed_since_it_was_made_is_named_and_nobody_installs_from_it() {
                 let told = said
                     .lines()
                     .find(|line| line.starts_with("problem served error"));
-                for word in *words {
+                for word in words {
                     assert!(told.unwrap_or_default().contains(word), "{word}: {said}");
                 }
                 assert!(!said.contains("fact "), "{said}");

@@ -1,6 +1,6 @@
 //! Campaigns: measurements and long tests that take more time than the gate has. Each prints a
 //! table and writes it to `docs/campaigns/NAME.md`, with its date.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "this is a command of the project's own"
@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("campaign failed: {error}");
+            eprintln!("failed: {error}");
             ExitCode::FAILURE
         }
     }

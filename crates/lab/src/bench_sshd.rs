@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::LabError;
 use crate::host_builder::{Login, LoopbackHostBuilder};
 use crate::loopback_host::LoopbackHost;
+use crate::privilege::is_root;
 
 /// One sshd behind every address of 127.0.0.0/8.
 pub struct BenchSshd {
@@ -19,8 +20,11 @@ impl BenchSshd {
     /// # Errors
     /// See [`LabError`].
     pub fn start() -> Result<Self, LabError> {
-        let root = rustix::process::geteuid().is_root();
-        Self::start_for(if root { Login::Root } else { Login::Current })
+        Self::start_for(if is_root() {
+            Login::Root
+        } else {
+            Login::Current
+        })
     }
 
     /// Starts it on a free port for this login. All of its hosts are one: they share a spool.

@@ -1,13 +1,9 @@
-//! What a lab host is to be like.
+//! What a lab host is to be like: plain data. What is made of it is in `loopback_host`, which this does not know.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::error::LabError;
 use crate::keys::KeyKind;
-use crate::loopback_host::LoopbackHost;
-use crate::supervisor::OnReboot;
 
 /// Who is to log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +29,19 @@ pub enum Sudo {
     Denied,
 }
 
+/// What a request to reboot does to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnReboot {
+    /// It goes down, stays down for this long, and comes up with a new boot id.
+    Returns(Duration),
+    /// It goes down and stays down.
+    NeverReturns,
+    /// The request succeeds and nothing happens.
+    Ignored,
+}
+
 /// What a lab host is to be like. The default: `operator` with sudo on an Ed25519 host key, 200 ms to
-/// reboot.
+/// reboot. `start` makes a host of it.
 #[derive(Clone, Debug)]
 pub struct LoopbackHostBuilder {
     pub(crate) name: String,
@@ -121,7 +128,7 @@ impl LoopbackHostBuilder {
     }
 
     /// Lets one more key in, given as a line of authorized_keys; the host's own
-    /// [`LoopbackHost::key_path`] always gets in.
+    /// [`LoopbackHost::key_path`](crate::LoopbackHost::key_path) always gets in.
     #[must_use]
     pub fn authorize(mut self, public_line: impl Into<String>) -> Self {
         self.authorized.push(public_line.into());
@@ -170,19 +177,11 @@ impl LoopbackHostBuilder {
     }
 
     /// Puts the spool on a file system of its own with this many bytes. It is in memory: a reboot
-    /// empties it, and [`LoopbackHost::spool_path`] does not show it.
+    /// empties it, and [`LoopbackHost::spool_path`](crate::LoopbackHost::spool_path) does not show it.
     #[must_use]
     pub fn spool_size(mut self, bytes: u64) -> Self {
         self.spool_size = Some(bytes);
         self
-    }
-
-    /// Starts the host and waits until it can be reached.
-    ///
-    /// # Errors
-    /// See [`LabError`]; above all [`LabError::Missing`] and [`LabError::NeedsRoot`].
-    pub fn start(self) -> Result<LoopbackHost, LabError> {
-        LoopbackHost::start_from(&self)
     }
 
     /// What of it needs root, if anything.
@@ -197,23 +196,4 @@ impl LoopbackHostBuilder {
             None
         }
     }
-}
-
-/// A loopback address that no other host of this process has; other processes most likely neither.
-pub(crate) fn own_address() -> Ipv4Addr {
-    static LAST: AtomicU8 = AtomicU8::new(0);
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    let number = LAST.fetch_add(1, Ordering::Relaxed) % 250 + 2;
-    Ipv4Addr::new(127, high | 0x40, low, number)
-}
-
-/// A port that is free on this address right now.
-pub(crate) fn free_port(address: Ipv4Addr) -> Result<u16, LabError> {
-    TcpListener::bind((address, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|source| LabError::Io {
-            doing: format!("listening on {address}"),
-            source,
-        })
 }

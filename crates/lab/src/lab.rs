@@ -16,8 +16,10 @@ use crate::file_lock::FileLock;
 use crate::keeper::{self, NewKeeper};
 use crate::lab_data::LabData;
 use crate::lab_folder::{self, LabRecord};
-use crate::lab_host::{LabHost, check_name};
+use crate::lab_host::LabHost;
+use crate::lab_name::check_name;
 use crate::lab_status::{Boots, HostState, HostStatus, LabStatus};
+use crate::privilege::need_root;
 use crate::root_filesystem::RootFilesystem;
 use crate::tools;
 
@@ -424,15 +426,6 @@ fn lock(labs: &Path, name: &str) -> Result<FileLock, LabError> {
     FileLock::try_alone(&path)?.ok_or_else(|| LabError::Busy {
         name: name.to_owned(),
         lock: path,
-    })
-}
-
-pub(crate) fn need_root(what: &str) -> Result<(), LabError> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    Err(LabError::NeedsRoot {
-        what: what.to_owned(),
     })
 }
 

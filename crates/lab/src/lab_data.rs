@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use crate::error::LabError;
-use crate::lab_host::check_name;
+use crate::lab_name::check_name;
 
 /// The names that a lab's cluster file may have, in its folder as in its data.
 pub const CLUSTER_FILES: [&str; 3] = ["cluster.conf", "phalanx.yaml", "cluster.yaml"];
+/// The most hosts that a lab can have: "public" addresses are the 254 of one documentation network,
+/// and the first ten are left for others.
+const MOST_HOSTS: u32 = 240;
 
 /// A folder of plain files that says what the hosts of a lab and its internet are. The format is in
 /// `docs/design/lab.md`.
@@ -242,9 +245,8 @@ fn size(line: &str) -> Result<LabSize, LabError> {
         roles.push((role, count));
     }
     let size = LabSize { name, roles };
-    if size.hosts() == 0 || size.hosts() > crate::lab_host::MOST_HOSTS {
-        let most = crate::lab_host::MOST_HOSTS;
-        let problem = format!("{} must have between 1 and {most} hosts", size.name);
+    if size.hosts() == 0 || size.hosts() > MOST_HOSTS {
+        let problem = format!("{} must have between 1 and {MOST_HOSTS} hosts", size.name);
         return Err(wrong("sizes", &problem));
     }
     Ok(size)

@@ -4,12 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::LabError;
 use crate::lab_data::{LabData, LabSize};
 
-/// The most hosts that a lab can have: "public" addresses are the 254 of one documentation network,
-/// and the first ten are left for others.
-pub(crate) const MOST_HOSTS: u32 = 240;
 /// The address of the hub, over which hosts reach the lab's internet and each other.
 pub(crate) const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
@@ -34,7 +30,7 @@ impl LabHost {
         let mut hosts = Vec::new();
         for (role, count) in &size.roles {
             for number in 1..=*count {
-                // A lab has at most MOST_HOSTS hosts.
+                // `LabData` allows no more than MOST_HOSTS.
                 let last = u8::try_from(hosts.len() + 11).unwrap_or(u8::MAX);
                 hosts.push(Self {
                     name: if data.is_single(role) {
@@ -60,25 +56,6 @@ impl LabHost {
     }
 }
 
-/// Checks a name that becomes a part of file names and of host names.
-pub(crate) fn check_name(what: &str, name: &str) -> Result<(), LabError> {
-    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !name.is_empty()
-        && name.len() <= 40
-        && name.chars().all(fine)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-    {
-        return Ok(());
-    }
-    Err(LabError::Unknown {
-        what: format!(
-            "{what} cannot be named {name:?}: a name has at most 40 lower-case letters, digits and \
-             dashes, and no dash at its ends"
-        ),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -100,15 +77,5 @@ mod tests {
         assert_eq!(hosts[1].private_address.to_string(), "10.77.0.12");
         assert_eq!(hosts[1].mac(), "02:77:00:00:00:0c");
         assert_eq!(hosts[1].number, 1);
-    }
-
-    #[test]
-    fn names_are_host_names() {
-        for good in ["a", "demo-2"] {
-            check_name("a lab", good).unwrap();
-        }
-        for bad in ["", "-a", "a-", "A", "a/b", "..", "a b", &"a".repeat(41)] {
-            check_name("a lab", bad).unwrap_err();
-        }
     }
 }

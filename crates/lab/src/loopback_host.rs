@@ -1,34 +1,24 @@
 //! One lab host.
 
 use std::fs;
-use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
 use crate::error::{LabError, at};
-use crate::host_builder::{Login, LoopbackHostBuilder, free_port, own_address};
-use crate::keys::{KeyFormat, KeyKind, KeyPair};
-use crate::missing_programs::provide;
-use crate::namespace::{self, INSIDE, SPOOL};
+use crate::host_builder::{Login, LoopbackHostBuilder, OnReboot};
+use crate::host_files::HostFiles;
+use crate::keys::{KeyFormat, KeyPair};
+use crate::namespace::SPOOL;
+use crate::privilege::need_root;
 use crate::processes::{descendants, signal};
-use crate::sshd_config::{SESSION_PROGRAMS, SshdConfig, copy_without_ext_info};
-use crate::supervisor::{Launch, OnReboot, Supervisor};
+use crate::supervisor::Supervisor;
 use crate::tools::{self, Tool};
 use crate::users;
 
-/// The programs that a host is made of.
-const TOOLS: [Tool; 6] = [
-    tools::SSHD,
-    tools::SSH_KEYGEN,
-    tools::SETPRIV,
-    tools::UNSHARE,
-    tools::MOUNT,
-    tools::SUDO,
-];
 /// How long a host may take to listen. It takes 30 ms; a busy machine may take its time.
 const UP_WITHIN: Duration = Duration::from_secs(20);
 
@@ -36,13 +26,20 @@ const UP_WITHIN: Duration = Duration::from_secs(20);
 pub struct LoopbackHost {
     // First: processes go before the files they use.
     supervisor: Supervisor,
-    folder: TempDir,
-    namespaced: bool,
+    files: HostFiles,
     address: Ipv4Addr,
     port: u16,
     user: String,
-    key: KeyPair,
-    host_keys: Vec<(KeyKind, KeyPair)>,
+}
+
+impl LoopbackHostBuilder {
+    /// Starts the host and waits until it can be reached.
+    ///
+    /// # Errors
+    /// See [`LabError`]; above all [`LabError::Missing`] and [`LabError::NeedsRoot`].
+    pub fn start(self) -> Result<LoopbackHost, LabError> {
+        LoopbackHost::start_from(&self)
+    }
 }
 
 impl LoopbackHost {
@@ -51,126 +48,25 @@ impl LoopbackHost {
         LoopbackHostBuilder::default()
     }
 
-    pub(crate) fn start_from(wish: &LoopbackHostBuilder) -> Result<Self, LabError> {
-        let namespaced = wish.login != Login::Current;
-        if let Some(what) = wish.root_needed_for()
-            && !rustix::process::geteuid().is_root()
-        {
-            return Err(LabError::NeedsRoot { what: what.into() });
+    fn start_from(options: &LoopbackHostBuilder) -> Result<Self, LabError> {
+        if let Some(what) = options.root_needed_for() {
+            need_root(what)?;
         }
-        provide(&TOOLS, &mut |_| {})?;
-        let [sshd, setpriv] = tools::require([tools::SSHD, tools::SETPRIV])?;
-        let folder = tempfile::Builder::new().prefix("phalanx-lab-").tempdir();
-        let folder = at("making a folder in", Path::new("TMPDIR"), folder)?;
-        let lab = folder.path();
-        // Where the lab's files are for the sshd.
-        let (ours, theirs) = if namespaced {
-            namespace::lay_out(lab, &sshd)?;
-            users::write_files(&lab.join("inside/etc"), &wish.name, wish.sudo, &wish.shell)?;
-            (lab.join("inside"), PathBuf::from(INSIDE))
-        } else {
-            (lab.to_owned(), lab.to_owned())
-        };
-
-        let key = KeyPair::generate(
-            &lab.join("client_key"),
-            KeyKind::Ed25519,
-            KeyFormat::OpenSsh,
-        )?;
-        let mut authorized = format!("{}\n", key.public_line());
-        for line in &wish.authorized {
-            authorized += line;
-            authorized.push('\n');
-        }
-        let file = ours.join("authorized_keys");
-        at("writing", &file, fs::write(&file, authorized))?;
-        at(
-            "writing",
-            &file,
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)),
-        )?;
-
-        let mut host_keys = Vec::new();
-        let mut host_key_files = Vec::new();
-        for (number, kind) in wish.host_keys.iter().enumerate() {
-            let name = format!("ssh_host_key_{number}");
-            let pair = KeyPair::generate(&ours.join(&name), *kind, KeyFormat::OpenSsh)?;
-            host_keys.push((*kind, pair));
-            host_key_files.push(theirs.join(&name));
-        }
-
-        let address = wish.address.unwrap_or_else(own_address);
-        let port = match wish.port {
+        let files = HostFiles::make(options)?;
+        let address = options.address.unwrap_or_else(own_address);
+        let port = match options.port {
             Some(port) => port,
             None => free_port(address)?,
         };
-        let config = SshdConfig {
-            address,
-            port,
-            host_keys: host_key_files,
-            authorized_keys: theirs.join("authorized_keys"),
-            lines: &wish.sshd_lines,
-        };
-        let file = ours.join("sshd_config");
-        at("writing", &file, fs::write(&file, config.render()))?;
-
-        let (program, copies) = if wish.ext_info {
-            (sshd, String::new())
-        } else {
-            silent_sshd(&sshd, &ours, &theirs, namespaced)?
-        };
-        let mut args: Vec<String> = ["--pdeathsig", "KILL", "--"].map(str::to_owned).to_vec();
-        if namespaced {
-            let [unshare, _, _] = tools::require([tools::UNSHARE, tools::MOUNT, tools::SUDO])?;
-            args.push(unshare.display().to_string());
-            args.extend(
-                "--mount --pid --uts --fork --kill-child --mount-proc -- /bin/sh"
-                    .split(' ')
-                    .map(str::to_owned),
-            );
-            args.push(lab.join("init").display().to_string());
-            args.push(lab.display().to_string());
-            args.push(
-                wish.spool_size
-                    .map(|size| size.to_string())
-                    .unwrap_or_default(),
-            );
-            args.push(copies);
-        } else {
-            let spool = lab.join("spool");
-            at("making", &spool, fs::create_dir_all(&spool))?;
-            if rustix::process::geteuid().is_root() {
-                // The folder that every packaged sshd has while it runs; as root it insists.
-                let empty = Path::new("/run/sshd");
-                at("making", empty, fs::create_dir_all(empty))?;
-            }
-            args.push(program.display().to_string());
-            args.extend([
-                "-D".into(),
-                "-e".into(),
-                "-f".into(),
-                file.display().to_string(),
-            ]);
-        }
-        let launch = Launch {
-            program: setpriv,
-            args,
-            contained: namespaced,
-            log: lab.join("log"),
-            boot_id: ours.join("boot_id"),
-            going_down: ours.join("going-down"),
-        };
+        let launch = files.launch(options, address, port)?;
         let host = Self {
-            supervisor: Supervisor::new(launch, wish.on_reboot)?,
-            namespaced,
+            supervisor: Supervisor::new(launch, options.on_reboot)?,
             address,
             port,
-            user: user_name(wish.login)?,
-            key,
-            host_keys,
-            folder,
+            user: user_name(options.login)?,
+            files,
         };
-        host.set_on_reboot(wish.on_reboot)?;
+        host.set_on_reboot(options.on_reboot)?;
         host.supervisor.start(UP_WITHIN)?;
         Ok(host)
     }
@@ -192,7 +88,7 @@ impl LoopbackHost {
 
     /// A private key that gets in.
     pub fn key_path(&self) -> &Path {
-        self.key.path()
+        self.files.key.path()
     }
 
     /// The line of known_hosts for its first host key, without a line end.
@@ -206,7 +102,8 @@ impl LoopbackHost {
     /// The lines of known_hosts for all of its host keys.
     pub fn known_hosts_lines(&self) -> Vec<String> {
         let name = format!("[{}]:{}", self.address, self.port);
-        self.host_keys
+        self.files
+            .host_keys
             .iter()
             .map(|(_, pair)| format!("{name} {}", pair.algorithm_and_key()))
             .collect()
@@ -214,12 +111,12 @@ impl LoopbackHost {
 
     /// The host's spool, seen from outside; on the host it is [`LoopbackHost::spool_on_host`].
     pub fn spool_path(&self) -> PathBuf {
-        self.folder.path().join("spool")
+        self.files.folder.path().join("spool")
     }
 
     /// The spool's path on the host.
     pub fn spool_on_host(&self) -> PathBuf {
-        if self.namespaced {
+        if self.files.namespaced {
             PathBuf::from(SPOOL)
         } else {
             self.spool_path()
@@ -232,17 +129,17 @@ impl LoopbackHost {
     /// [`LabError::NeedsRoot`] where the host has no home of its own.
     pub fn home_path(&self) -> Result<PathBuf, LabError> {
         self.only_namespaced("a home of its own")?;
-        Ok(self.folder.path().join("inside/home"))
+        Ok(self.files.folder.path().join("inside/home"))
     }
 
     /// A folder for whatever a test needs beside the host; removed with it.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.files.folder.path()
     }
 
     /// All that its sshd has said so far.
     pub fn log(&self) -> String {
-        let log = fs::read(self.folder.path().join("log")).unwrap_or_default();
+        let log = fs::read(self.files.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
@@ -252,7 +149,7 @@ impl LoopbackHost {
     /// [`LabError::NeedsRoot`] where it shows this machine's.
     pub fn boot_id(&self) -> Result<String, LabError> {
         self.only_namespaced("a boot id of its own")?;
-        let path = self.folder.path().join("inside/boot_id");
+        let path = self.files.folder.path().join("inside/boot_id");
         Ok(at("reading", &path, fs::read_to_string(&path))?
             .trim()
             .to_owned())
@@ -304,8 +201,8 @@ impl LoopbackHost {
     /// The lab's folder cannot be written.
     pub fn set_on_reboot(&self, on_reboot: OnReboot) -> Result<(), LabError> {
         self.supervisor.set_on_reboot(on_reboot);
-        if self.namespaced {
-            let path = self.folder.path().join("inside/reboot-ignored");
+        if self.files.namespaced {
+            let path = self.files.folder.path().join("inside/reboot-ignored");
             if on_reboot == OnReboot::Ignored {
                 at("writing", &path, fs::write(&path, ""))?;
             } else if path.exists() {
@@ -333,7 +230,7 @@ impl LoopbackHost {
         };
         let all = descendants(holder);
         // Below `unshare` comes the sshd that listens; without name spaces it is the holder itself.
-        let listener = if self.namespaced {
+        let listener = if self.files.namespaced {
             all.iter()
                 .find(|process| process.parent == holder)
                 .map(|process| process.pid)
@@ -357,7 +254,7 @@ impl LoopbackHost {
     /// ssh-keygen says no, or the host does not come up.
     pub fn replace_host_keys(&mut self) -> Result<(), LabError> {
         self.stop();
-        for (kind, pair) in &mut self.host_keys {
+        for (kind, pair) in &mut self.files.host_keys {
             *pair = KeyPair::generate(pair.path(), *kind, KeyFormat::OpenSsh)?;
         }
         self.start()
@@ -370,13 +267,13 @@ impl LoopbackHost {
         for process in descendants(holder) {
             signal(process.pid, which);
         }
-        if !self.namespaced {
+        if !self.files.namespaced {
             signal(holder, which);
         }
     }
 
     fn only_namespaced(&self, what: &str) -> Result<(), LabError> {
-        if self.namespaced {
+        if self.files.namespaced {
             Ok(())
         } else {
             Err(LabError::NeedsRoot { what: what.into() })
@@ -384,27 +281,23 @@ impl LoopbackHost {
     }
 }
 
-/// Makes copies of sshd, and of the program that it leaves sessions to, that send no EXT_INFO. Gives
-/// the sshd to start and what is to be mounted over what.
-fn silent_sshd(
-    sshd: &Path,
-    ours: &Path,
-    theirs: &Path,
-    namespaced: bool,
-) -> Result<(PathBuf, String), LabError> {
-    let session = SESSION_PROGRAMS
-        .iter()
-        .map(Path::new)
-        .find(|program| program.is_file());
-    if !namespaced && session.is_some() {
-        return Err(LabError::NeedsRoot {
-            what: "an sshd without EXT_INFO".into(),
-        });
-    }
-    copy_without_ext_info(session.unwrap_or(sshd), &ours.join("silent-sshd"))?;
-    let copy = theirs.join("silent-sshd");
-    let mount = format!("{}:{}", copy.display(), session.unwrap_or(sshd).display());
-    Ok((if namespaced { sshd.to_owned() } else { copy }, mount))
+/// A loopback address that no other host of this process has; other processes most likely neither.
+fn own_address() -> Ipv4Addr {
+    static LAST: AtomicU8 = AtomicU8::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let number = LAST.fetch_add(1, Ordering::Relaxed) % 250 + 2;
+    Ipv4Addr::new(127, high | 0x40, low, number)
+}
+
+/// A port that is free on this address right now.
+fn free_port(address: Ipv4Addr) -> Result<u16, LabError> {
+    TcpListener::bind((address, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|source| LabError::Io {
+            doing: format!("listening on {address}"),
+            source,
+        })
 }
 
 fn user_name(login: Login) -> Result<String, LabError> {

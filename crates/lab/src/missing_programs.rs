@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::LabError;
 use crate::file_lock::FileLock;
+use crate::privilege::is_root;
 use crate::tools::{self, PATH, Tool};
 
 const APT_GET: &str = "/usr/bin/apt-get";
@@ -44,7 +45,7 @@ pub(crate) fn provide(wanted: &[Tool], tell: &mut dyn FnMut(&str)) -> Result<(),
     let Err(error) = tools::all_there(&tools::missing(wanted)) else {
         return Ok(());
     };
-    if !rustix::process::geteuid().is_root() || !Path::new(APT_GET).is_file() {
+    if !is_root() || !Path::new(APT_GET).is_file() {
         return Err(error);
     }
     let lock = FileLock::alone(Path::new(LOCK))?;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::apt_sources::{self, Distribution};
 use crate::error::{LabError, at};
-use crate::lab::need_root;
 use crate::lab_data::LabData;
 use crate::lab_folder::check_filesystem;
 use crate::layer::{Contents, Layer, run_script};
 use crate::missing_programs::provide;
+use crate::privilege::need_root;
 use crate::tools::{self, Tool};
 
 /// What every host of a lab is made of.

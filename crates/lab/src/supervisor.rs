@@ -11,19 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::error::{LabError, at};
+use crate::host_builder::OnReboot;
 use crate::processes::{descendants, signal};
 use crate::tools::PATH;
-
-/// What a request to reboot does to a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnReboot {
-    /// It goes down, stays down for this long, and comes up with a new boot id.
-    Returns(Duration),
-    /// It goes down and stays down.
-    NeverReturns,
-    /// The request succeeds and nothing happens.
-    Ignored,
-}
 
 /// How a host is started.
 pub(crate) struct Launch {

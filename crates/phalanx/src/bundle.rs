@@ -125,7 +125,7 @@ pub(crate) fn bundle(
         asked: &asked,
     };
     let packed = packing
-        .pack(&known, global)
+        .pack(&known, global, environment)
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => exists(&path),
             _ => {
@@ -160,7 +160,12 @@ struct Packed {
 }
 
 impl Packing<'_> {
-    fn pack(&self, known: &Known, global: &Global) -> io::Result<Packed> {
+    fn pack(
+        &self,
+        known: &Known,
+        global: &Global,
+        environment: &Environment,
+    ) -> io::Result<Packed> {
         let beside = self.path.parent();
         let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
         let mut collection = Collection {
@@ -169,7 +174,7 @@ impl Packing<'_> {
             counts: Counts::new(),
             missing: Vec::new(),
         };
-        let foreign = collection.collect(known, global)?;
+        let foreign = collection.collect(known, global, environment)?;
         collection.hosts(self.asked);
         let readme = readme::text(&Readme {
             run: known.folder.id().as_str(),
@@ -284,7 +289,7 @@ fn ask(
     let Some(plan) = &known.plan else {
         return Ok(Vec::new());
     };
-    let report = show::report(global, &known.folder, plan, &known.events);
+    let report = show::report(global, environment, &known.folder, plan, &known.events);
     let not_fine = report
         .hosts
         .iter()
@@ -317,7 +322,12 @@ fn ask(
 
 impl Collection<'_> {
     /// Everything that is on this machine. Gives the names that were left out.
-    fn collect(&mut self, known: &Known, global: &Global) -> io::Result<Vec<String>> {
+    fn collect(
+        &mut self,
+        known: &Known,
+        global: &Global,
+        environment: &Environment,
+    ) -> io::Result<Vec<String>> {
         let run = known.folder.path();
         let found = logs::find(run, self.redactor);
         for (name, path) in &found.logs {
@@ -337,7 +347,7 @@ impl Collection<'_> {
         self.add_text("facts.txt", &readme::facts(&events));
         self.add_text("versions.txt", &readme::versions(&events));
         match plan {
-            Some(plan) => self.report(known, &plan, &events, global),
+            Some(plan) => self.report(known, &plan, &events, global, environment),
             None => {
                 let why = "the report, and what hosts say now: there is no plan to go by";
                 self.missing.push(why.to_owned());
@@ -445,8 +455,15 @@ impl Collection<'_> {
 
     /// The report in all its forms, from plan and events that have no secrets any more: what is shortened
     /// for a report must not be a secret's beginning.
-    fn report(&mut self, known: &Known, plan: &PreparedPlan, events: &[Event], global: &Global) {
-        let report = show::report(global, &known.folder, plan, events);
+    fn report(
+        &mut self,
+        known: &Known,
+        plan: &PreparedPlan,
+        events: &[Event],
+        global: &Global,
+        environment: &Environment,
+    ) {
+        let report = show::report(global, environment, &known.folder, plan, events);
         let options = ClosingOptions {
             width: 100,
             charset: Charset::Unicode,

@@ -8,9 +8,9 @@ use phalanx_events::Origin;
 use phalanx_plan::SourceFile;
 
 use crate::cli::Global;
+use crate::environment::Environment;
 use crate::inside;
 use crate::lab_cluster_file;
-use crate::program;
 use crate::text_file;
 use crate::trouble::Trouble;
 
@@ -117,7 +117,8 @@ fn exists(name: &str) -> bool {
 /// Reads the cluster file: one that comes through a pipe can be read only once.
 pub(crate) fn read(path: &Path) -> Result<SourceFile, Trouble> {
     match is_stream(path) {
-        true => text_file::stream(path, &name(path)),
+        true if names_standard_input(path) => text_file::standard_input(&name(path)),
+        true => text_file::pipe(path, &name(path)),
         false => text_file::read(path),
     }
 }
@@ -133,7 +134,7 @@ fn is_handed_in(path: &Path) -> bool {
 }
 
 /// Whether the path names standard input.
-pub(crate) fn names_standard_input(path: &Path) -> bool {
+fn names_standard_input(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
         .iter()
         .any(|name| path == Path::new(name))
@@ -225,15 +226,15 @@ pub(crate) fn home(global: &Global) -> PathBuf {
 
 /// The command as it has to be typed again, outside of all labs, for the same cluster file: in the network of
 /// this lab, where it is one.
-pub(crate) fn command(global: &Global, lab: Option<&str>) -> String {
-    let mut command = program::name().to_owned();
+pub(crate) fn command(global: &Global, environment: &Environment, lab: Option<&str>) -> String {
+    let mut command = environment.program.clone();
     if let Some(lab) = lab {
         command.push_str(&format!(" lab exec --lab {lab} -- phalanx"));
     }
     if let Some(file) = &global.cluster {
         if is_handed_in(file) {
             command.push_str(" -c -");
-        } else if lab.is_none() || is_here() || !lab_cluster_file::is_labs_own(file) {
+        } else if lab.is_none() || is_here() || !lab_cluster_file::is_labs_own(file, folder(file)) {
             command.push_str(&format!(" -c {}", word(&file.to_string_lossy())));
         }
     }
@@ -241,9 +242,13 @@ pub(crate) fn command(global: &Global, lab: Option<&str>) -> String {
 }
 
 /// Commands that a text proposes, written as they have to be typed for the same cluster file.
-pub(crate) fn retell(text: &str, global: &Global) -> String {
+pub(crate) fn retell(text: &str, global: &Global, environment: &Environment) -> String {
     const PLAIN: &str = "`phalanx ";
-    let command = command(global, inside::lab().map(|inside| inside.lab.as_str()));
+    let command = command(
+        global,
+        environment,
+        inside::lab().map(|inside| inside.lab.as_str()),
+    );
     if command == "phalanx" || !text.contains(PLAIN) {
         return text.to_owned();
     }
@@ -321,6 +326,12 @@ mod tests {
 
     #[test]
     fn a_command_that_is_proposed_names_the_cluster_file() {
+        let environment = Environment {
+            program: "phalanx".to_owned(),
+            ..Environment::default()
+        };
+        let command = |global: &Global, lab| command(global, &environment, lab);
+        let retell = |text, global: &Global| retell(text, global, &environment);
         let global = Global {
             cluster: Some("my clusters/a.yaml".into()),
             ..Global::default()

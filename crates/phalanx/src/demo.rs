@@ -89,6 +89,7 @@ pub(crate) fn demo(
     };
     let stage = Stage {
         global,
+        environment,
         lab: &lab,
         measure: lab_place::file(global, MEASURE)?,
         file: file.as_deref(),
@@ -100,7 +101,7 @@ pub(crate) fn demo(
     if args.keep {
         let _ = std::fs::write(lab.folder().join(KEPT), "");
         if !global.json {
-            say(&kept(&lab, file.as_deref()));
+            say(&kept(&lab, file.as_deref(), environment));
         }
     } else {
         lab.down().map_err(|error| trouble(&error))?;
@@ -166,7 +167,7 @@ fn leave_no_other(labs: &Path) -> Result<(), Trouble> {
     Lab::clean_up(labs, NAME).map_err(|error| trouble(&error))
 }
 
-fn kept(lab: &Lab, file: Option<&Path>) -> String {
+fn kept(lab: &Lab, file: Option<&Path>, environment: &Environment) -> String {
     let phalanx = lab_cmd::entering(NAME, file);
     let host = lab
         .hosts()
@@ -176,25 +177,29 @@ fn kept(lab: &Lab, file: Option<&Path>) -> String {
         .map_or("HOST", |host| host.name.as_str());
     format!(
         "the lab is kept\n{}",
-        steps(&[
-            (
-                format!("lab exec --lab {NAME} --host {host} -- bash"),
-                "go into a host"
-            ),
-            (format!("{phalanx} logs"), "read what the hosts said"),
-            (
-                format!("{phalanx} install"),
-                "install again: nothing changes"
-            ),
-            ("lab status".to_owned(), "what is there"),
-            (format!("lab down {NAME}"), "end it"),
-        ])
+        steps(
+            environment,
+            &[
+                (
+                    format!("lab exec --lab {NAME} --host {host} -- bash"),
+                    "go into a host"
+                ),
+                (format!("{phalanx} logs"), "read what the hosts said"),
+                (
+                    format!("{phalanx} install"),
+                    "install again: nothing changes"
+                ),
+                ("lab status".to_owned(), "what is there"),
+                (format!("lab down {NAME}"), "end it"),
+            ]
+        )
     )
 }
 
 /// One demo, its lab up.
 struct Stage<'a> {
     global: &'a Global,
+    environment: &'a Environment,
     lab: &'a Lab,
     measure: Option<String>,
     file: Option<&'a Path>,
@@ -253,7 +258,7 @@ impl Stage<'_> {
         let this = std::env::current_exe().map_err(|error| {
             Trouble::because("demo::program", "this program is not found again", &error)
         })?;
-        let mut command = lab_cmd::in_lab(self.lab, this.as_os_str());
+        let mut command = lab_cmd::in_lab(self.lab, this.as_os_str(), self.environment);
         command.arg(flow.name()).arg("--yes").stdin(Stdio::null());
         if let Some(file) = self.file {
             command.arg("--cluster").arg(file);
@@ -287,7 +292,13 @@ impl Stage<'_> {
             cluster: self.file.map(PathBuf::from),
             ..Global::default()
         };
-        Ok(show::report(&global, &folder, &plan, &journal.events))
+        Ok(show::report(
+            &global,
+            self.environment,
+            &folder,
+            &plan,
+            &journal.events,
+        ))
     }
 }
 

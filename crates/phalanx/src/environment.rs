@@ -3,8 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::inside;
 use crate::program;
+
+/// The variable that tells this program inside of a lab what it is called outside.
+pub(crate) const PROGRAM: &str = "PHALANX_PROGRAM";
+/// The variable that names the lab in whose network this program was started.
+pub(crate) const LAB: &str = "PHALANX_LAB";
+/// The variable that says where that lab's own cluster file is.
+pub(crate) const LAB_FILE: &str = "PHALANX_LAB_FILE";
 
 /// The environment, as far as the command cares.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +27,8 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<u16>,
     /// Whether the locale is one of UTF-8.
     pub(crate) utf8: bool,
-    /// What this program was started as; inside of a lab, outside of it.
-    pub(crate) program: Option<String>,
+    /// What this program is called by whoever has to type it again, outside of all labs.
+    pub(crate) program: String,
     /// The lab in whose network this program was started.
     pub(crate) lab: Option<String>,
     /// That lab's own cluster file.
@@ -37,8 +43,6 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// Whether the terminal can move its cursor: `TERM` is neither missing nor `dumb`.
     pub(crate) screen: bool,
-    /// `PATH`: where a shell looks for programs.
-    pub(crate) path: Vec<PathBuf>,
 }
 
 impl Environment {
@@ -53,6 +57,8 @@ impl Environment {
             .iter()
             .find_map(|name| text(name));
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let folders: Vec<PathBuf> =
+            path("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect());
         Self {
             // Without HOME, as in a service, the password file knows.
             home: text("HOME").or_else(|| {
@@ -64,9 +70,9 @@ impl Environment {
             state: path("XDG_STATE_HOME").map(PathBuf::from),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
-            program: text(program::OUTSIDE).or_else(|| std::env::args().next()),
-            lab: text(inside::LAB),
-            lab_file: path(inside::FILE).map(PathBuf::from),
+            program: program::name(text(PROGRAM).or_else(|| std::env::args().next()), &folders),
+            lab: text(LAB),
+            lab_file: path(LAB_FILE).map(PathBuf::from),
             user: text("SUDO_USER")
                 .or_else(|| text("USER"))
                 .or_else(|| text("LOGNAME")),
@@ -79,7 +85,6 @@ impl Environment {
                 .into_owned(),
             no_color: text("NO_COLOR").is_some(),
             screen: text("TERM").is_some_and(|term| term != "dumb"),
-            path: path("PATH").map_or_else(Vec::new, |path| std::env::split_paths(&path).collect()),
         }
     }
 }

@@ -7,11 +7,6 @@ use phalanx_plan::is_plain_name;
 
 use crate::environment::Environment;
 
-/// The variable that names the lab.
-pub(crate) const LAB: &str = "PHALANX_LAB";
-/// The variable that says where the lab's own cluster file is.
-pub(crate) const FILE: &str = "PHALANX_LAB_FILE";
-
 /// A lab, from inside.
 #[derive(Debug)]
 pub(crate) struct Inside {

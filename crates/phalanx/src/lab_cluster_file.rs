@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use phalanx_lab::{CLUSTER_FILES, Lab, LabData};
 use serde::Serialize;
 
-use crate::cluster_source;
 use crate::lab_place::trouble;
 use crate::trouble::Trouble;
 
@@ -58,9 +57,8 @@ pub(crate) fn of_folder(folder: &Path) -> Option<PathBuf> {
     files.into_iter().find(|file| file.is_file())
 }
 
-/// Whether this is the cluster file that a lab was given when it came up.
-pub(crate) fn is_labs_own(file: &Path) -> bool {
-    let folder = cluster_source::folder(file);
+/// Whether this file, which is in this folder, is the cluster file that a lab was given when it came up.
+pub(crate) fn is_labs_own(file: &Path, folder: &Path) -> bool {
     Lab::name_of_folder(folder).is_some() && of_folder(folder).as_deref() == Some(file)
 }
 

@@ -1,5 +1,6 @@
 //! `phalanx lab`: hosts to try it on.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,10 @@ use serde::Serialize;
 
 use crate::cli::{Global, LabCommand, LabExecArgs, LabName, LabUpArgs};
 use crate::cluster_source;
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::exit_code::Exit;
-use crate::inside;
 use crate::lab_cluster_file;
 use crate::lab_place::{self, trouble};
-use crate::program;
 use crate::terminal::Terminal;
 use crate::trouble::Trouble;
 
@@ -62,7 +61,10 @@ pub(crate) fn lab(
             terminal.print(&format!(
                 "lab {} is frozen: nothing in it runs\n{}\n",
                 lab.name(),
-                steps(&[(format!("lab thaw {}", lab.name()), "lets it go on")])
+                steps(
+                    environment,
+                    &[(format!("lab thaw {}", lab.name()), "lets it go on")]
+                )
             ));
             Ok(Exit::Done)
         }
@@ -94,16 +96,16 @@ pub(crate) fn start(
 
 /// A program in the lab's network, with a home of its own, in the folder where we are: what that folder has comes
 /// first, and what the lab has where it has none.
-pub(crate) fn in_lab(lab: &Lab, program: &std::ffi::OsStr) -> Command {
+pub(crate) fn in_lab(lab: &Lab, program: &OsStr, environment: &Environment) -> Command {
     let mut command = lab.command(program);
     command
-        .env(program::OUTSIDE, program::name())
+        .env(environment::PROGRAM, &environment.program)
         .env("HOME", lab.folder().join(lab_cluster_file::HOME))
-        .env(inside::LAB, lab.name())
-        .env_remove(inside::FILE)
+        .env(environment::LAB, lab.name())
+        .env_remove(environment::LAB_FILE)
         .env_remove("SSH_AUTH_SOCK");
     if let Some(file) = lab_cluster_file::of_folder(lab.folder()) {
-        command.env(inside::FILE, file);
+        command.env(environment::LAB_FILE, file);
     }
     command
 }
@@ -149,30 +151,33 @@ fn up(
     let _ = writeln!(
         text,
         "{}",
-        steps(&[
-            (
-                format!("{} install", entering(name, file.as_deref())),
-                "install on it"
-            ),
-            (
-                format!(
-                    "lab exec --lab {name} --host {} -- bash",
-                    lab.hosts()
-                        .first()
-                        .map_or("HOST", |host| host.name.as_str())
+        steps(
+            environment,
+            &[
+                (
+                    format!("{} install", entering(name, file.as_deref())),
+                    "install on it"
                 ),
-                "go into a host"
-            ),
-            (format!("lab down {name}"), "end it"),
-        ])
+                (
+                    format!(
+                        "lab exec --lab {name} --host {} -- bash",
+                        lab.hosts()
+                            .first()
+                            .map_or("HOST", |host| host.name.as_str())
+                    ),
+                    "go into a host"
+                ),
+                (format!("lab down {name}"), "end it"),
+            ]
+        )
     );
     terminal.print(&text);
     Ok(Exit::Done)
 }
 
 /// Commands of this program and what each does, a line each.
-pub(crate) fn steps(steps: &[(String, &str)]) -> String {
-    let program = program::name();
+pub(crate) fn steps(environment: &Environment, steps: &[(String, &str)]) -> String {
+    let program = &environment.program;
     let widest = steps.iter().map(|(command, _)| command.len()).max();
     let widest = widest.unwrap_or(0);
     let lines = steps.iter();
@@ -245,14 +250,14 @@ fn status(
         let _ = writeln!(
             text,
             "lab {name} is half there\n{}",
-            steps(&[(format!("lab down {name}"), "removes it")])
+            steps(environment, &[(format!("lab down {name}"), "removes it")])
         );
     }
     if text.is_empty() {
         let _ = writeln!(
             text,
             "no lab is up\n{}",
-            steps(&[("lab up".to_owned(), "starts one")])
+            steps(environment, &[("lab up".to_owned(), "starts one")])
         );
     }
     terminal.print(&text);
@@ -305,9 +310,9 @@ fn exec(args: &LabExecArgs, environment: &Environment) -> Result<Exit, Trouble> 
             let this = std::env::current_exe().map_err(|error| {
                 Trouble::because("lab::exec", "this program is not found again", &error)
             })?;
-            in_lab(&lab, this.as_os_str())
+            in_lab(&lab, this.as_os_str(), environment)
         }
-        None => in_lab(&lab, program),
+        None => in_lab(&lab, program, environment),
     };
     // Becomes the command, and comes back only where that fails.
     let error = command.args(rest).exec();

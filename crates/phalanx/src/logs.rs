@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use crate::cli::{Global, LogsArgs};
 use crate::cluster_source;
-use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::logs_follow::{self, Lines, Seen};
 use crate::run_list;
@@ -58,12 +57,7 @@ struct Wanted {
 }
 
 /// Lists a run's logs, or shows those of a host or of one of its stages.
-pub(crate) fn logs(
-    global: &Global,
-    args: &LogsArgs,
-    _environment: &Environment,
-    terminal: &Terminal,
-) -> Result<Exit, Trouble> {
+pub(crate) fn logs(global: &Global, args: &LogsArgs, terminal: &Terminal) -> Result<Exit, Trouble> {
     let since = args.since.map(since).transpose()?;
     let wanted = wanted(&cluster_source::home(global), &args.what)?;
     if let Some((host, run)) = &wanted.instead_of_run {

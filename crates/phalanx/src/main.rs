@@ -46,6 +46,7 @@ mod signals;
 mod terminal;
 mod text_file;
 mod trouble;
+mod unfinished_run;
 mod watch_cmd;
 mod when;
 
@@ -61,13 +62,13 @@ fn main() -> ExitCode {
     // A wrong command line ends here, with exit code 2.
     let cli = option_use::parse();
     let environment = Environment::read();
-    program::learn(&environment);
     inside::learn(&environment);
     let terminal = Terminal::look(&environment);
     let exit = match command(&cli, &environment, &terminal) {
         Ok(exit) => exit,
         Err(trouble) => {
-            let trouble = trouble.retold(|text| cluster_source::retell(text, &cli.global));
+            let trouble =
+                trouble.retold(|text| cluster_source::retell(text, &cli.global, &environment));
             diagnostics::report(&trouble, &terminal, cli.global.json)
         }
     };
@@ -90,10 +91,10 @@ fn command(cli: &Cli, environment: &Environment, terminal: &Terminal) -> Result<
         Command::Install(args) => run_cmd::install(global, args, environment, terminal),
         Command::Verify => run_cmd::verify(global, environment, terminal),
         Command::Resume(args) => resume_cmd::resume(global, args, environment, terminal),
-        Command::Runs => runs::runs(global, environment, terminal),
+        Command::Runs => runs::runs(global, terminal),
         Command::Show(args) => show::show(global, args, environment, terminal),
-        Command::Logs(args) => logs::logs(global, args, environment, terminal),
-        Command::Watch(args) => watch_cmd::watch(global, args, terminal),
+        Command::Logs(args) => logs::logs(global, args, terminal),
+        Command::Watch(args) => watch_cmd::watch(global, args, environment, terminal),
         Command::Control(args) => control_cmd::control(global, args, environment, terminal),
         Command::Bundle(args) => bundle::bundle(global, args, environment, terminal),
         Command::Lab(command) => lab_cmd::lab(global, command, environment, terminal),

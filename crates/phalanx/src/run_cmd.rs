@@ -26,12 +26,12 @@ use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::load::{Loaded, load};
 use crate::orders::Orders;
-use crate::resume_cmd;
 use crate::run_list;
 use crate::show;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
 use crate::trouble::{Trouble, chain};
+use crate::unfinished_run;
 
 /// How many things the display may lag behind before the engine keeps them for it.
 const TOLD: usize = 1_024;
@@ -98,8 +98,8 @@ fn carry_out(
     let changes_hosts = plan.changes() == Changes::Hosts;
     diagnostics::show(&remarks, terminal);
     check_home(&loaded, environment)?;
-    if changes_hosts && let Some(text) = resume_cmd::unfinished(&loaded) {
-        terminal.remark(&cluster_source::retell(&text, global));
+    if changes_hosts && let Some(text) = unfinished_run::in_the_way(&loaded) {
+        terminal.remark(&cluster_source::retell(&text, global, environment));
     }
     if changes_hosts && !global.yes {
         ask::go_on(&question(&plan, &loaded.origin.cluster_file))?;
@@ -227,7 +227,7 @@ pub(crate) fn carry_out_work(
     drop(lock);
     let outcome = ended?;
     let folder = run_list::open(&loaded.home, &run)?;
-    let report = report(global, &folder, &plan)?;
+    let report = report(global, environment, &folder, &plan)?;
     // What a screen showed is gone with it.
     let said = match display::wants_screen(global, terminal) {
         true => show::Said::Nothing,
@@ -255,13 +255,20 @@ fn question(plan: &PreparedPlan, file: &str) -> String {
 
 fn report(
     global: &Global,
+    environment: &Environment,
     folder: &RunFolder,
     plan: &PreparedPlan,
 ) -> Result<phalanx_report::RunReport, Trouble> {
     let journal = folder
         .journal()
         .map_err(|error| run_list::unreadable(&error))?;
-    Ok(show::report(global, folder, plan, &journal.events))
+    Ok(show::report(
+        global,
+        environment,
+        folder,
+        plan,
+        &journal.events,
+    ))
 }
 
 /// Runs the engine, the display, the controls and the signals side by side.

@@ -10,6 +10,7 @@ use phalanx_report::terminal_text::harmless;
 
 use crate::cli::Global;
 use crate::cluster_source;
+use crate::environment::Environment;
 use crate::inside;
 use crate::load::Loaded;
 use crate::trouble::Trouble;
@@ -41,11 +42,17 @@ impl Place {
     }
 
     /// How a run is gone on with there.
-    pub(crate) fn go_on(&self, run: &RunId, loaded: &Loaded, global: &Global) -> String {
+    pub(crate) fn go_on(
+        &self,
+        run: &RunId,
+        loaded: &Loaded,
+        global: &Global,
+        environment: &Environment,
+    ) -> String {
         match self {
             // It may be somebody else's journal, and is proposed for typing.
             Self::Lab(lab) if is_plain_name(lab) => {
-                let command = cluster_source::command(global, Some(lab));
+                let command = cluster_source::command(global, environment, Some(lab));
                 format!("`{command} resume {run}` goes on with it there")
             }
             Self::Lab(_) => "it can be gone on with there alone".to_owned(),
@@ -56,7 +63,7 @@ impl Place {
                 if global.cluster.is_none() && !cluster_source::is_here() {
                     global.cluster = Some(loaded.origin.cluster_file.clone().into());
                 }
-                let command = cluster_source::command(&global, None);
+                let command = cluster_source::command(&global, environment, None);
                 format!("to go on with it, type this outside of the lab: {command} resume {run}")
             }
         }
@@ -73,10 +80,16 @@ impl fmt::Display for Place {
 }
 
 /// That a run can't be gone on with here: its hosts are others.
-pub(crate) fn other_lab(run: &RunId, place: &Place, loaded: &Loaded, global: &Global) -> Trouble {
+pub(crate) fn other_lab(
+    run: &RunId,
+    place: &Place,
+    loaded: &Loaded,
+    global: &Global,
+    environment: &Environment,
+) -> Trouble {
     let text = format!(
         "the run {run} was carried out {place}, and this is {}: its hosts are others",
         Place::here()
     );
-    Trouble::new("resume::other-lab", text).help(place.go_on(run, loaded, global))
+    Trouble::new("resume::other-lab", text).help(place.go_on(run, loaded, global, environment))
 }

@@ -14,7 +14,6 @@ use serde::Serialize;
 
 use crate::cli::Global;
 use crate::cluster_source;
-use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::run_list;
 use crate::terminal::Terminal;
@@ -52,11 +51,7 @@ struct RunLine {
 }
 
 /// Lists the runs, the newest first.
-pub(crate) fn runs(
-    global: &Global,
-    _environment: &Environment,
-    terminal: &Terminal,
-) -> Result<Exit, Trouble> {
+pub(crate) fn runs(global: &Global, terminal: &Terminal) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
     let lines: Vec<RunLine> = run_list::list(&home)?
         .iter()

@@ -25,7 +25,7 @@ use crate::trouble::Trouble;
 pub(crate) fn show(
     global: &Global,
     args: &ShowArgs,
-    _environment: &Environment,
+    environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let folder = run_list::find(&cluster_source::home(global), args.run.as_deref())?;
@@ -34,7 +34,7 @@ pub(crate) fn show(
     let plan = folder.numbered_plan(journal.plan_number());
     let plan = PreparedPlan::new(plan.map_err(unreadable)?);
     run_list::tell_newer(&folder, terminal);
-    let report = report(global, &folder, &plan, &journal.events);
+    let report = report(global, environment, &folder, &plan, &journal.events);
     if let Some(path) = &args.html {
         let log = |task: &TaskId, attempt| log_end(&folder.attempt_log_path(task, attempt));
         let page = html(&plan, &journal.events, &report, &HtmlContext { log: &log });
@@ -70,6 +70,7 @@ fn log_end(path: &Path) -> Option<String> {
 /// What came of a run.
 pub(crate) fn report(
     global: &Global,
+    environment: &Environment,
     folder: &RunFolder,
     plan: &PreparedPlan,
     events: &[Event],
@@ -79,7 +80,7 @@ pub(crate) fn report(
     let lab = lab_of(events).or_else(|| runs.ancestors().nth(3).and_then(Lab::name_of_folder));
     // Whoever asks from a lab's network has to come back there.
     let from = inside::lab().map(|inside| inside.lab.as_str());
-    let command = cluster_source::command(global, lab.as_deref().or(from));
+    let command = cluster_source::command(global, environment, lab.as_deref().or(from));
     let log = |task: &TaskId, attempt: u32| {
         let path = folder.attempt_log_path(task, attempt);
         // Who reads that is not in the lab's folder.

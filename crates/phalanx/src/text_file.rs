@@ -11,7 +11,6 @@ use phalanx_plan::read::{MAX_BYTES, decode, too_large};
 use phalanx_plan::{Problem, SourceFile};
 use rustix::fs::{Mode, OFlags};
 
-use crate::cluster_source::names_standard_input;
 use crate::trouble::Trouble;
 
 /// What comes through a pipe has to come within this.
@@ -24,28 +23,37 @@ pub(crate) fn read(path: &Path) -> Result<SourceFile, Trouble> {
     decode(&name, &bytes(path)?).map_err(|problem| Trouble::input(*problem))
 }
 
+/// Reads as text what comes through standard input, as [`pipe`] does. A terminal is refused.
+pub(crate) fn standard_input(name: &str) -> Result<SourceFile, Trouble> {
+    if io::stdin().is_terminal() {
+        let message = "the cluster file was to come through standard input, and that is a terminal";
+        let trouble = unreadable(name, message.to_owned());
+        return Err(trouble.help("write `< FILE` behind the command"));
+    }
+    stream(name, |most, bytes| {
+        io::stdin().lock().take(most).read_to_end(bytes)
+    })
+}
+
 /// Reads as text what comes through a pipe: once, to its end, of a bounded length and within a bounded time.
 /// `name` is what it is called in messages.
-pub(crate) fn stream(path: &Path, name: &str) -> Result<SourceFile, Trouble> {
-    let trouble = |message: String| {
-        let source = SourceFile::new(name, "");
-        Trouble::input(Problem::error("file::unreadable", message).in_file(&source))
-    };
-    let is_stdin = names_standard_input(path);
-    if is_stdin && io::stdin().is_terminal() {
-        let message = "the cluster file was to come through standard input, and that is a terminal";
-        return Err(trouble(message.to_owned()).help("write `< FILE` behind the command"));
-    }
-    let most = MAX_BYTES as u64 + 1;
+pub(crate) fn pipe(path: &Path, name: &str) -> Result<SourceFile, Trouble> {
     let path = path.to_owned();
+    stream(name, move |most, bytes| {
+        File::open(path).and_then(|file| file.take(most).read_to_end(bytes))
+    })
+}
+
+/// Reads with `read`, which is given how many bytes to read at most, and where to.
+fn stream(
+    name: &str,
+    read: impl FnOnce(u64, &mut Vec<u8>) -> io::Result<usize> + Send + 'static,
+) -> Result<SourceFile, Trouble> {
     let (tell, told) = mpsc::channel();
     // Opening waits for somebody to write, as reading does: who never does must not hold the command for ever.
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        let read = match is_stdin {
-            true => io::stdin().lock().take(most).read_to_end(&mut bytes),
-            false => File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)),
-        };
+        let read = read(MAX_BYTES as u64 + 1, &mut bytes);
         // Nobody listens any more where it took too long.
         let _ = tell.send(read.map(|_| bytes));
     });
@@ -54,13 +62,22 @@ pub(crate) fn stream(path: &Path, name: &str) -> Result<SourceFile, Trouble> {
             Err(Trouble::input(too_large(name, bytes.len() as u64)))
         }
         Ok(Ok(bytes)) => decode(name, &bytes).map_err(|problem| Trouble::input(*problem)),
-        Ok(Err(error)) => Err(trouble(format!("the file can't be read: {error}"))),
+        Ok(Err(error)) => {
+            let message = format!("the file can't be read: {error}");
+            Err(unreadable(name, message))
+        }
         Err(_) => {
             let seconds = PATIENCE.as_secs();
             let message = format!("the cluster file did not come to an end within {seconds} s");
-            Err(trouble(message).help("whatever writes it has to end, and to close the pipe"))
+            let trouble = unreadable(name, message);
+            Err(trouble.help("whatever writes it has to end, and to close the pipe"))
         }
     }
+}
+
+fn unreadable(name: &str, message: String) -> Trouble {
+    let source = SourceFile::new(name, "");
+    Trouble::input(Problem::error("file::unreadable", message).in_file(&source))
 }
 
 /// Reads a file of at most [`MAX_BYTES`].

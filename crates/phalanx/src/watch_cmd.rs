@@ -17,6 +17,7 @@ use crate::cli::{Global, WatchArgs};
 use crate::cluster_source;
 use crate::control_socket;
 use crate::display;
+use crate::environment::Environment;
 use crate::exit_code::Exit;
 use crate::journal_tail::JournalTail;
 use crate::learning::Learning;
@@ -39,6 +40,7 @@ const REPLAY_IN_MS: u64 = 30_000;
 pub(crate) fn watch(
     global: &Global,
     args: &WatchArgs,
+    environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
@@ -60,7 +62,7 @@ pub(crate) fn watch(
         return stream(&folder);
     }
     if !display::wants_screen(global, terminal) {
-        return lines(&folder, plan, args, global, terminal);
+        return lines(&folder, plan, args, global, environment, terminal);
     }
     let mut screen = Screen::take().map_err(|error| {
         Trouble::because("watch::terminal", "the terminal can't be used", &error)
@@ -153,6 +155,7 @@ fn lines(
     plan: Arc<PreparedPlan>,
     args: &WatchArgs,
     global: &Global,
+    environment: &Environment,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let out = anstream::stdout();
@@ -177,7 +180,7 @@ fn lines(
     if ended.is_ok() && outcome.is_some() {
         let plan = folder.plan();
         let plan = PreparedPlan::new(plan.map_err(|error| run_list::unreadable(&error))?);
-        let report = show::report(global, folder, &plan, &journal(folder)?);
+        let report = show::report(global, environment, folder, &plan, &journal(folder)?);
         show::print(global, terminal, &report, show::Said::Everything)?;
     }
     end_of(ended, outcome)

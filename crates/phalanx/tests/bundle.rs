@@ -65,36 +65,7 @@ fn spellings(password: &str) -> Vec<(&'static str, String)> {
 fn a_planted_password_is_in_no_file_in_no_spelling() {
     let random = RandomState::new().hash_one(std::process::id());
     let password = format!("Zq\"{random:016x}'& %wK");
-    let heredoc: String = spellings(&password)[1..]
-        .iter()
-        .map(|(how, text)| format!("{how}: <{text}>\n"))
-        .collect();
-    // The plan holds scripts: some of it stands there too.
-    let needs = format!(
-        ". \"$PX_SECRETS\"\nprintf 'as it is: <%s>\\n' \"$PX_SECRET_TOKEN\"\n\
-         printf %s \"$PX_SECRET_TOKEN\" | base64\nprintf 'root:%s' \"$PX_SECRET_TOKEN\" | base64\n\
-         cat <<'END'\n{heredoc}END\n\
-         echo 'db_password=of-somebody-else'\n\
-         fact word \"$PX_SECRET_TOKEN\"\n\
-         head -c 1048100 /dev/zero | tr '\\0' x; printf '%s\\n' \"$PX_SECRET_TOKEN\"\n\
-         head -c 385 /dev/zero | tr '\\0' y; printf 'error %s\\n' \"$PX_SECRET_TOKEN\"\n\
-         echo \"cannot log in with $PX_SECRET_TOKEN\"\nexit 1\n"
-    );
-    let mut site = Site::new(
-        "    - { id: needs, on: all, run: scripts/needs.sh }\n",
-        &[("needs.sh", needs.as_str())],
-        vec![host("w1", "worker", plain()), host("w2", "worker", plain())],
-    )
-    .with_facts("word: text");
-    site.settings(
-        "schema: { type: object, properties: { token: { type: string } } }\nsecrets: { token: [needs] }\n",
-    );
-    // Nobody listens at that port.
-    "port: 1".clone_into(&mut site.hosts[1].fields);
-    site.extra(&format!(
-        "settings:\n  token: '{}'\n",
-        password.replace('\'', "''")
-    ));
+    let mut site = site_that_spells(&password);
     site.phalanx(&["install", "--yes"]).expect(1);
 
     let made = site.phalanx(&["bundle", "-o", "case.tar.gz"]);
@@ -126,16 +97,58 @@ fn a_planted_password_is_in_no_file_in_no_spelling() {
         assert!(raw.contains(part), "{part}: the search itself fails");
         assert!(!told.contains(part), "{part}: it was told");
     }
+    all_is_there_without_it(&folder);
 
-    let log = read(&folder, "logs/w1/needs.log");
+    again(&site);
+    with_errors(&mut site, &digits);
+}
+
+/// Two hosts; on the first a stage writes the password in all spellings, and fails.
+fn site_that_spells(password: &str) -> Site {
+    let heredoc: String = spellings(password)[1..]
+        .iter()
+        .map(|(how, text)| format!("{how}: <{text}>\n"))
+        .collect();
+    // The plan holds scripts: some of it stands there too.
+    let needs = format!(
+        ". \"$PX_SECRETS\"\nprintf 'as it is: <%s>\\n' \"$PX_SECRET_TOKEN\"\n\
+         printf %s \"$PX_SECRET_TOKEN\" | base64\nprintf 'root:%s' \"$PX_SECRET_TOKEN\" | base64\n\
+         cat <<'END'\n{heredoc}END\n\
+         echo 'db_password=of-somebody-else'\n\
+         fact word \"$PX_SECRET_TOKEN\"\n\
+         head -c 1048100 /dev/zero | tr '\\0' x; printf '%s\\n' \"$PX_SECRET_TOKEN\"\n\
+         head -c 385 /dev/zero | tr '\\0' y; printf 'error %s\\n' \"$PX_SECRET_TOKEN\"\n\
+         echo \"cannot log in with $PX_SECRET_TOKEN\"\nexit 1\n"
+    );
+    let mut site = Site::new(
+        "    - { id: needs, on: all, run: scripts/needs.sh }\n",
+        &[("needs.sh", needs.as_str())],
+        vec![host("w1", "worker", plain()), host("w2", "worker", plain())],
+    )
+    .with_facts("word: text");
+    site.settings(
+        "schema: { type: object, properties: { token: { type: string } } }\nsecrets: { token: [needs] }\n",
+    );
+    // Nobody listens at that port.
+    "port: 1".clone_into(&mut site.hosts[1].fields);
+    site.extra(&format!(
+        "settings:\n  token: '{}'\n",
+        password.replace('\'', "''")
+    ));
+    site
+}
+
+/// Everything else is in the bundle, and says where something was taken out.
+fn all_is_there_without_it(folder: &Path) {
+    let log = read(folder, "logs/w1/needs.log");
     assert!(
         log.contains("Z as it is: <[secret token]>\n20"),
         "{:.200}",
         log
     );
     assert!(log.contains("x[secret token]\n"), "where pieces meet");
-    assert!(read(&folder, "facts.txt").contains("word: [secret token]"));
-    let readme = read(&folder, "README.txt");
+    assert!(read(folder, "facts.txt").contains("word: [secret token]"));
+    let readme = read(folder, "README.txt");
     for word in [
         "(token)",
         " x secret token\n",
@@ -145,7 +158,7 @@ fn a_planted_password_is_in_no_file_in_no_spelling() {
     ] {
         assert!(readme.contains(word), "{word} is not in\n{readme}");
     }
-    let says = read(&folder, "hosts/w1.txt");
+    let says = read(folder, "hosts/w1.txt");
     for word in [
         "=== uname -a\nLinux",
         "=== df -P\nFilesystem",
@@ -161,16 +174,17 @@ fn a_planted_password_is_in_no_file_in_no_spelling() {
         "journal.jsonl",
         "versions.txt",
     ] {
-        assert!(read(&folder, name).len() > 50, "{name}");
+        assert!(read(folder, name).len() > 50, "{name}");
     }
-    let report = read(&folder, "report.txt");
+    let report = read(folder, "report.txt");
     assert!(
         report.contains("cannot log in with [secret token]"),
         "{report}"
     );
+}
 
-    again(&site);
-    // An error in the cluster file is no reason not to know its secrets.
+/// An error in the cluster file is no reason not to know its secrets, of which these digits are a part.
+fn with_errors(site: &mut Site, digits: &str) {
     site.hosts[0].key = Some(site.path().join("no-such-key"));
     site.write_cluster();
     let made = site.phalanx(&["bundle", "--offline", "-o", "with-errors.tar.gz"]);

@@ -25,6 +25,7 @@ pub mod ids;
 mod index;
 mod inputs;
 mod ix;
+mod likely_name;
 mod naming;
 pub mod plan;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
+use crate::likely_name::is_name_character;
 use crate::settings::SettingsLine;
 use crate::suggest::did_you_mean;
 
@@ -124,19 +125,6 @@ pub(crate) fn swallows(value: &str, marks: &[char], means_secret: &dyn Fn(&str) 
     })
 }
 
-/// Whether a key or name could be one: anything else may be a secret that lost its quotes.
-pub(crate) fn looks_like_a_name(text: &str) -> bool {
-    // Small letters, capitals and digits together are what a secret is made of.
-    let mixed = text.contains(|c: char| c.is_ascii_lowercase())
-        && text.contains(|c: char| c.is_ascii_uppercase())
-        && text.contains(|c: char| c.is_ascii_digit());
-    !text.is_empty() && text.len() <= 64 && !mixed && text.chars().all(is_name_character)
-}
-
-pub(crate) fn is_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
-}
-
 fn add(shapes: &mut BTreeMap<String, Shape>, name: &str, shape: Shape) {
     let shape = match shapes.remove(name) {
         Some(earlier) => earlier.or(shape),
@@ -244,14 +232,6 @@ mod tests {
         }
         let shape = Shape::of(&json!({ "type": ["string", "object"] }));
         assert!(shape.below("anything").is_some());
-    }
-
-    #[test]
-    fn what_mixes_letters_and_digits_as_secrets_do_is_no_name() {
-        assert!(
-            ["zonk", "maxRetries", "HTTP_2", "oauth2-token"].map(looks_like_a_name) == [true; 4]
-        );
-        assert!(["zQ7xWv", "", "a b", "é"].map(looks_like_a_name) == [false; 4]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::assignment::Assignment;
 use super::secrecy::Secrecy;
 use super::value::Variables;
-use crate::shown_settings::is_name_character;
+use crate::likely_name::is_name_character;
 use crate::source::{SourceFile, Span};
 
 impl Secrecy<'_> {

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, ScalarStyle};
 
 use super::keys::{FILE_KEYS, HOST_KEYS, SSH_KEYS};
-use crate::shown_settings::{Shape, ShownSettings, is_name_character, looks_like_a_name};
+use crate::likely_name::{is_name_character, looks_like_a_name};
+use crate::shown_settings::{Shape, ShownSettings};
 use crate::source::{SourceFile, Span};
 use crate::suggest::did_you_mean;
 use crate::yaml::Parsed;

@@ -11,9 +11,9 @@ use super::line::SettingsLine;
 use super::schema::validator;
 use super::wording;
 use crate::cluster::Cluster;
+use crate::likely_name::looks_like_a_name;
 use crate::problem::{Problem, Problems};
 use crate::secret::Secret;
-use crate::shown_settings::looks_like_a_name;
 use crate::source::Span;
 use crate::suggest::did_you_mean;
 

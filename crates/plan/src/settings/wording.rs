@@ -4,8 +4,8 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
+use crate::likely_name::looks_like_a_name;
 use crate::sentence::count;
-use crate::shown_settings::looks_like_a_name;
 use crate::suggest::did_you_mean;
 
 /// What to say about a value that does not fit.
