@@ -1,6 +1,6 @@
 //! Doing it.
 //!
-//! [`run`] takes every host of a plan through its stages as fast as the gates allow. One
+//! [`run()`] takes every host of a plan through its stages as fast as the gates allow. One
 //! dispatcher meets the world: it orders events, writes the journal, decides gates and answers
 //! executors. One executor a host does the work and tells the dispatcher. Displays are told
 //! afterwards, and cannot harm the run.
