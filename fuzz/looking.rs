@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use phalanx_events::{Event, RunState};
-use phalanx_plan::{Plan, PlanIndex, TaskId};
+use phalanx_plan::{PreparedPlan, TaskId};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::live::{LiveOptions, LiveView, LogPort, Moment, Seat};
 use phalanx_report::{
@@ -28,14 +28,11 @@ impl LogPort for Nothing {
 }
 
 /// Looks at a run in every way there is.
-pub fn look(plan: &Arc<Plan>, events: &[Event]) {
+pub fn look(plan: &Arc<PreparedPlan>, events: &[Event]) {
     let state = RunState::of(events);
-    let index = PlanIndex::new(plan);
-    assert!(
-        plan.tasks
-            .iter()
-            .all(|task| index.of_stage(task.stage).end <= plan.tasks.len())
-    );
+    for task in plan.task_ixs() {
+        assert_eq!(plan.task_ix(&plan.task(task).id), Some(task));
+    }
     let context = ReportContext {
         run: "20260101-000000-abcd",
         command: "phalanx",

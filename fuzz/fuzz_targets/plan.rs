@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use phalanx_events::{Event, journal};
-use phalanx_plan::Plan;
+use phalanx_plan::{Plan, PreparedPlan};
 
 static EVENTS: LazyLock<Vec<Event>> = LazyLock::new(|| {
     let events = include_bytes!("../seeds/journal/failed-run.jsonl");
@@ -37,5 +37,5 @@ fuzz_target!(|data: &[u8]| {
     let again: Plan = serde_json::from_slice(&text).expect("what was written can be read");
     let text_again = serde_json::to_vec(&again).expect("a plan can be written");
     assert_eq!(text, text_again);
-    looking::look(&Arc::new(plan), &EVENTS);
+    looking::look(&Arc::new(PreparedPlan::new(plan)), &EVENTS);
 });

@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use phalanx_events::journal;
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 
-static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+static PLAN: LazyLock<Arc<PreparedPlan>> = LazyLock::new(|| {
     let plan = include_bytes!("../seeds/plan/plan.json");
-    Arc::new(serde_json::from_slice(plan).expect("the seed is a plan"))
+    let plan = serde_json::from_slice(plan).expect("the seed is a plan");
+    Arc::new(PreparedPlan::new(plan))
 });
 
 fuzz_target!(|data: &[u8]| {

@@ -7,7 +7,7 @@ mod host;
 use std::process::Command;
 
 use host::planned::install;
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_plan::plan::Facts;
 
 const HOSTS: &str = "\
@@ -20,14 +20,14 @@ hosts:
 ";
 
 /// A plan of the flow `install` for a cluster called `name`.
-fn plan(name: &str, settings: &str) -> Plan {
+fn plan(name: &str, settings: &str) -> PreparedPlan {
     install(&format!(
         "cluster: {name}\nrecipe: dcos\n{HOSTS}settings: {{ {settings} }}\n"
     ))
 }
 
 /// Path and text of the n-th file that `generate` puts on the bootstrap node.
-fn put(plan: &Plan, number: usize, ec2: bool, found_resolvers: &str) -> (String, String) {
+fn put(plan: &PreparedPlan, number: usize, ec2: bool, found_resolvers: &str) -> (String, String) {
     let facts: Facts = [
         ("ec2", ec2.to_string()),
         ("found_resolvers", found_resolvers.to_owned()),
@@ -40,7 +40,10 @@ fn put(plan: &Plan, number: usize, ec2: bool, found_resolvers: &str) -> (String,
         .iter()
         .find(|stage| stage.id.as_str() == "generate")
         .unwrap();
-    let put = plan.render_put(&generate.put[number], 0, &facts).unwrap();
+    let first = plan.host_ixs().next().unwrap();
+    let put = plan
+        .render_put(&generate.put[number], first, &facts)
+        .unwrap();
     let text = put.content.text().unwrap().to_owned();
     (put.path, text)
 }
@@ -176,7 +179,9 @@ fn the_first_user_is_written_for_enterprise_only() {
 
 #[test]
 fn scripts_are_given_where_the_installer_is_and_its_checksum() {
-    let environment = plan("dcos", "").environment(0, None, &Facts::new(), "r1");
+    let plan = plan("dcos", "");
+    let first = plan.host_ixs().next().unwrap();
+    let environment = plan.environment(first, None, &Facts::new(), "r1");
     let value = |name: &str| {
         let found = environment.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())

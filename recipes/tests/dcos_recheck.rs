@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use host::bootstrap::{bootstrap, calls, first_look, generated};
 use host::planned::install;
 use host::{Host, SHELLS};
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_plan::plan::Facts;
 
 const CLUSTER: &str = "\
@@ -21,13 +21,13 @@ hosts:
   - { role: master, address: 54.0.0.2, private_address: 10.0.0.2 }
 ";
 
-fn plan() -> Plan {
+fn plan() -> PreparedPlan {
     install(CLUSTER)
 }
 
 /// A run as the bootstrap node sees it: what it has told, and whether `recheck` is to stop it.
 struct Run<'a> {
-    plan: &'a Plan,
+    plan: &'a PreparedPlan,
     shell: &'a [&'a str],
     facts: Facts,
     /// What stages have told: it goes before what a look tells, also where the run is resumed.
@@ -35,7 +35,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, shell: &'a [&'a str]) -> Self {
+    fn new(plan: &'a PreparedPlan, shell: &'a [&'a str]) -> Self {
         Self {
             plan,
             shell,
@@ -60,11 +60,9 @@ impl<'a> Run<'a> {
     }
 
     fn is_stopped(&self) -> bool {
-        let stages = &self.plan.stages;
-        let stage = stages
-            .iter()
-            .position(|stage| stage.id.as_str() == "recheck");
-        self.plan.condition(stage.unwrap(), 0, &self.facts).unwrap()
+        let stage = self.plan.stage_ix(&"recheck".into()).unwrap();
+        let first = self.plan.host_ixs().next().unwrap();
+        self.plan.condition(stage, first, &self.facts).unwrap()
     }
 
     /// A script that has the facts told so far, with what its problems advise.

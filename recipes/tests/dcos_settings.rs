@@ -9,7 +9,7 @@ use phalanx_plan::cluster_conf::read_conf;
 use phalanx_plan::cluster_yaml::read_yaml;
 use phalanx_plan::plan::Facts;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
+use phalanx_plan::{PlanRequest, PreparedPlan, Recipe, RecipeFiles, SourceFile, build};
 use saphyr_parser::{Event, Parser};
 
 const HOSTS: &str = "\
@@ -28,7 +28,7 @@ fn recipe() -> Recipe {
 }
 
 /// The plan of a cluster with these settings, and all that is said of them.
-fn planned(settings: &str) -> (Option<Plan>, String) {
+fn planned(settings: &str) -> (Option<PreparedPlan>, String) {
     let recipe = recipe();
     let shown = recipe.shown_settings();
     let context = ReadContext {
@@ -76,7 +76,8 @@ fn config_yaml(settings: &str) -> String {
         ("ec2".to_owned(), "false".to_owned()),
         ("found_resolvers".to_owned(), String::new()),
     ]);
-    let put = plan.render_put(&generate.put[0], 0, &facts).unwrap();
+    let first = plan.host_ixs().next().unwrap();
+    let put = plan.render_put(&generate.put[0], first, &facts).unwrap();
     put.content.text().unwrap().to_owned()
 }
 
@@ -252,7 +253,7 @@ fn docker_credentials_are_a_secret_of_the_bootstrap_node() {
     let (plan, said) = planned(&settings);
     assert_eq!(said, "");
     let plan = plan.unwrap();
-    let text = serde_json::to_string(&plan).unwrap();
+    let text = serde_json::to_string(&*plan).unwrap();
     assert!(text.contains("cluster_docker_credentials_enabled"));
     assert!(!text.contains(secret), "{text}");
     let handed: Vec<&str> = plan

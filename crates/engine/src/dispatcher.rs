@@ -9,9 +9,9 @@ mod waiting;
 use std::io;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, Table};
 use jiff::Timestamp;
 use phalanx_events::{CancelLevel, EventKind, RunOutcome};
+use phalanx_plan::{HostIx, Table};
 use phalanx_remote::Stance;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};

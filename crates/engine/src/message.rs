@@ -1,9 +1,9 @@
 //! What dispatcher and executors say to each other.
 
 use phalanx_events::{EventKind, Failure, TaskEnd};
+use phalanx_plan::{HostIx, TaskIx};
 use tokio::sync::oneshot;
 
-use crate::prepared::TaskIx;
 use crate::resume::Begin;
 
 /// An executor to the dispatcher.
@@ -16,30 +16,30 @@ pub(crate) enum Report {
         done: oneshot::Sender<()>,
     },
     /// A task that was ordered is not begun after all: somebody wants to stop.
-    Withdrawn { task: usize },
+    Withdrawn { task: TaskIx },
     /// The host is ours, as far as the run is one that holds hosts.
-    Taken { host: usize },
+    Taken { host: HostIx },
     /// Somebody else has the host, or runs a script there; that may pass.
-    Contended { host: usize },
+    Contended { host: HostIx },
     /// A host that came late was lost again before it was ours.
-    Away { host: usize },
+    Away { host: HostIx },
     /// Somebody else takes hosts at the same moment as we do, this one among them, and stays by the lot that
     /// each has drawn: we give way, unless we have begun.
-    Yields { host: usize, failure: Failure },
+    Yields { host: HostIx, failure: Failure },
     /// Both hosts turn out to be one machine.
     OneMachine {
-        host: usize,
-        other: usize,
+        host: HostIx,
+        other: HostIx,
         failure: Failure,
     },
     /// The host is connected and has told its facts: it takes tasks.
-    Ready { host: usize },
+    Ready { host: HostIx },
     /// The host is given up.
-    Gone { host: usize, failure: Failure },
+    Gone { host: HostIx, failure: Failure },
     /// An attempt wants to begin. It may, once `go` is answered: then it is written down. A `go`
     /// that is dropped is a refusal.
     Announce {
-        task: usize,
+        task: TaskIx,
         attempt: u32,
         job: Option<String>,
         step: Step,
@@ -47,7 +47,7 @@ pub(crate) enum Report {
     },
     /// An attempt is over, and with it the task, unless `end.again`.
     Ended {
-        task: usize,
+        task: TaskIx,
         attempt: u32,
         end: Box<TaskEnd>,
     },

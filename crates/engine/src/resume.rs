@@ -4,10 +4,11 @@
 //! journal's state. What the hosts say comes in later, at the moment it is true: who resumes a job
 //! *attaches* to it, and the host's answer decides the rest, by the table in `docs/design/resume.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use phalanx_events::{RunState, TaskState, TaskStatus};
-use phalanx_plan::{Facts, HostName, Plan, StageId, TaskId, differences};
+use phalanx_plan::{Facts, HostName, PlannedTask, PreparedPlan, TaskId, differences};
 
 pub use crate::schedule::{Begin, Reason};
 use crate::schedule::{Known, MadeFrom, next};
@@ -40,8 +41,15 @@ pub struct Resumption {
 
 impl Resumption {
     /// What remains. `before` are the run's plans by number; `state` is what its journal says.
-    pub fn of(plan: &Plan, before: &BTreeMap<u32, Plan>, state: &RunState) -> Self {
-        let old = Before::new(before, state);
+    pub fn of(
+        plan: &PreparedPlan,
+        before: &BTreeMap<u32, Arc<PreparedPlan>>,
+        state: &RunState,
+    ) -> Self {
+        let old = Before {
+            plans: before,
+            state,
+        };
         let mut resumption = Self::default();
         for task in &plan.tasks {
             // One that was forgotten and is in the plan again goes on counting its attempts.
@@ -49,12 +57,10 @@ impl Resumption {
             let forgotten = || state.forgotten.get(&task.id).map(Known::Forgotten);
             let known = kept.or_else(forgotten).unwrap_or(Known::Nothing);
             let made_from = match known.state() {
-                Some(known) if known.attempt > 0 => {
-                    old.made_from(plan, task.stage, task.host, known)
-                }
+                Some(known) if known.attempt > 0 => old.made_from(plan, task, known),
                 _ => MadeFrom::Same,
             };
-            let action = &plan.stages[task.stage].action;
+            let action = &plan.stage(task.stage).action;
             let (begin, reason) = next(known, action, made_from);
             let known = known.state();
             if let (Some(known), Some(Begin::Anew { attempt })) = (known, &begin)
@@ -72,8 +78,8 @@ impl Resumption {
                 reason,
             });
         }
-        let known: BTreeSet<&TaskId> = plan.tasks.iter().map(|task| &task.id).collect();
-        let gone = state.tasks.keys().filter(|task| !known.contains(task));
+        let gone = state.tasks.keys();
+        let gone = gone.filter(|task| plan.task_ix(task).is_none());
         resumption.forgotten = gone.cloned().collect();
         resumption.changed = state.tasks.values().any(|task| match &task.status {
             TaskStatus::Ended(end) | TaskStatus::Again(end) => !end.changed.is_empty(),
@@ -102,64 +108,29 @@ impl Resumption {
     }
 }
 
-/// The plans that held before, ready for questions.
+/// The plans that held before.
 struct Before<'a> {
-    plans: BTreeMap<u32, EarlierPlan<'a>>,
+    plans: &'a BTreeMap<u32, Arc<PreparedPlan>>,
     state: &'a RunState,
 }
 
-struct EarlierPlan<'a> {
-    plan: &'a Plan,
-    stages: BTreeMap<&'a StageId, usize>,
-    hosts: BTreeMap<&'a HostName, usize>,
-}
-
-impl<'a> Before<'a> {
-    fn new(plans: &'a BTreeMap<u32, Plan>, state: &'a RunState) -> Self {
-        let known = |plan: &'a Plan| EarlierPlan {
-            plan,
-            stages: plan
-                .stages
-                .iter()
-                .enumerate()
-                .map(|(at, stage)| (&stage.id, at))
-                .collect(),
-            hosts: plan
-                .hosts
-                .iter()
-                .enumerate()
-                .map(|(at, host)| (&host.name, at))
-                .collect(),
-        };
-        Self {
-            plans: plans
-                .iter()
-                .map(|(number, plan)| (*number, known(plan)))
-                .collect(),
-            state,
-        }
-    }
-
+impl Before<'_> {
     /// What a task would be made from now, beside what it was made from.
-    fn made_from(&self, plan: &Plan, stage: usize, host: usize, task: &TaskState) -> MadeFrom {
-        let none = Facts::new();
-        let (now_stage, now_host) = (&plan.stages[stage], &plan.hosts[host]);
-        let place = self.plans.get(&task.plan).and_then(|known| {
-            let stage = known.stages.get(&now_stage.id)?;
-            let host = known.hosts.get(&now_host.name)?;
-            Some((known.plan, *stage, *host))
+    fn made_from(&self, plan: &PreparedPlan, task: &PlannedTask, known: &TaskState) -> MadeFrom {
+        let place = self.plans.get(&known.plan).and_then(|old| {
+            let stage = old.stage_ix(&task.id.stage)?;
+            let host = old.host_ix(&task.id.host)?;
+            Some((old, stage, host))
         });
         let Some((old, old_stage, old_host)) = place else {
             return MadeFrom::Other(vec!["what it was made from is not known".to_owned()]);
         };
-        let facts = self
-            .state
-            .hosts
-            .get(&now_host.name)
-            .map_or(&none, |host| &host.facts);
+        let none = Facts::new();
+        let host = self.state.hosts.get(&task.id.host);
+        let facts = host.map_or(&none, |host| &host.facts);
         let different = differences(
             &old.inputs(old_stage, old_host, facts),
-            &plan.inputs(stage, host, facts),
+            &plan.inputs(task.stage, task.host, facts),
         );
         match different.is_empty() {
             true => MadeFrom::Same,

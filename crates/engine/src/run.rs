@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use phalanx_events::journal::Journal;
 use phalanx_events::{
-    CancelLevel, EventKind, Failure, FailureKind, Origin, RunOutcome, RunResumed, RunStarted,
-    RunState,
+    CancelLevel, EventKind, Origin, RunOutcome, RunResumed, RunStarted, RunState,
 };
-use phalanx_plan::{Facts, Plan, Secret, TaskId};
+use phalanx_plan::{Facts, HostIx, HostName, Plan, PreparedPlan, Secret, Table, TaskId};
 use phalanx_remote::{HolderWords, Stance, Transport};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,22 +19,15 @@ use tokio::time::timeout;
 use crate::cluster_lock::Holder;
 use crate::control_call::ControlCall;
 use crate::dispatcher::{AllLines, Dispatcher, HostLine, Wishes};
-use crate::executor::{Executor, Shared};
+use crate::executor::{Executor, HostContext, RunContext, Shared};
 use crate::journal::JournalWriter;
-use crate::link::Link;
-
 use crate::message::Report;
-use crate::notices::Notices;
-use crate::one_machine::Machines;
-use crate::permits::Permits;
-use crate::prepared::{PreparedPlan, Table};
 use crate::process_token;
 use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
 use crate::schedule::Schedule;
 use crate::telling::{Told, telling};
-use crate::told_facts::ToldFacts;
 
 /// How many reports may wait for the dispatcher before executors wait for it.
 const REPORTS: usize = 4096;
@@ -47,7 +38,7 @@ const TELL_WITHIN: Duration = Duration::from_secs(5);
 /// What a run needs.
 pub struct RunRequest {
     /// What is to be done.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<PreparedPlan>,
     /// The run's name.
     pub run: RunId,
     /// The `.phalanx` folder; the run's own is made below it.
@@ -165,19 +156,13 @@ fn go_on(
 /// Logs of this machine that lack bytes, by host: this machine may have lost its power before they were
 /// on its disk. The hosts have them as long as the run is not done.
 fn short_logs(
-    plan: &Plan,
+    plan: &PreparedPlan,
     folder: &RunFolder,
-    journal: &Journal,
-) -> BTreeMap<usize, Vec<(TaskId, u32)>> {
-    let hosts: BTreeMap<_, _> = plan
-        .hosts
-        .iter()
-        .enumerate()
-        .map(|(at, host)| (&host.name, at))
-        .collect();
+    journal: Option<&Journal>,
+) -> Table<HostIx, Vec<(TaskId, u32)>> {
     let mut jobs = HashSet::new();
-    let mut short: BTreeMap<usize, Vec<(TaskId, u32)>> = BTreeMap::new();
-    for event in &journal.events {
+    let mut short = Table::of_hosts(plan, |_| Vec::new());
+    for event in journal.into_iter().flat_map(|journal| &journal.events) {
         match &event.kind {
             EventKind::TaskStarted {
                 task,
@@ -190,14 +175,12 @@ fn short_logs(
                 let path = folder.attempt_log_path(task, *attempt);
                 let has = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
                 let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
-                if let Some(host) = hosts.get(&task.host)
+                // A host that the plan has no more keeps what it has.
+                if let Some(host) = plan.host_ix(&task.host)
                     && has < end.log_bytes
                     && !may_run
                 {
-                    short
-                        .entry(*host)
-                        .or_default()
-                        .push((task.clone(), *attempt));
+                    short[host].push((task.clone(), *attempt));
                 }
             }
             _ => {}
@@ -206,16 +189,70 @@ fn short_logs(
     short
 }
 
-/// What is known of each host from before, in the plan's order: all that it told, and on top what the
-/// tasks that stay done told.
-fn known_facts(plan: &Plan, state: Option<&RunState>, resumption: &Resumption) -> Vec<Facts> {
-    let facts = plan.hosts.iter().map(|host| {
-        let known = state.and_then(|state| state.hosts.get(&host.name));
+/// What is known of each host from before: all that it told, and on top what the tasks that stay done told.
+fn known_facts(
+    plan: &PreparedPlan,
+    state: Option<&RunState>,
+    resumption: &Resumption,
+) -> Table<HostIx, Facts> {
+    Table::of_hosts(plan, |host| {
+        let name = &plan.host(host).name;
+        let known = state.and_then(|state| state.hosts.get(name));
         let mut facts = known.map(|known| known.facts.clone()).unwrap_or_default();
-        facts.extend(resumption.told.get(&host.name).cloned().unwrap_or_default());
+        facts.extend(resumption.told.get(name).cloned().unwrap_or_default());
         facts
-    });
-    facts.collect()
+    })
+}
+
+/// Who we are to the hosts.
+fn holder_words(holder: Holder, run: &RunId) -> HolderWords {
+    HolderWords {
+        // Where nobody can say whether we live, we do as long as we give signs of it.
+        process: process_token::own().unwrap_or_else(|| format!("{run}.{}", holder.pid)),
+        beats: 0,
+        stance: Stance::Taking,
+        rank: process_token::rank(),
+        run: holder.run,
+        owner: holder.owner,
+        machine: format!("{}/{}", holder.machine, holder.pid),
+        since: holder.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        // Each host has its own.
+        host: String::new(),
+    }
+}
+
+/// What executors are started with.
+struct Start {
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Report>,
+    known: Table<HostIx, Facts>,
+    short: Table<HostIx, Vec<(TaskId, u32)>>,
+    /// What the tasks that stay done have told.
+    told: BTreeMap<HostName, Facts>,
+    had_jobs: bool,
+}
+
+impl Start {
+    /// Starts one for each host; its line leads to it.
+    fn all(mut self, executors: &mut JoinSet<()>) -> Table<HostIx, HostLine> {
+        let plan = Arc::clone(self.shared.plan());
+        Table::of_hosts(&plan, |host| {
+            let (orders, ordered) = mpsc::unbounded_channel();
+            let (stop, cancel) = watch::channel(None);
+            let context = HostContext {
+                host,
+                reports: self.reports.clone(),
+                cancel,
+                facts: std::mem::take(&mut self.known[host]),
+                told: self.told.remove(&plan.host(host).name).unwrap_or_default(),
+                has_tasks: !plan.tasks_of_host(host).is_empty(),
+                had_jobs: self.had_jobs,
+                short: std::mem::take(&mut self.short[host]),
+            };
+            executors.spawn(Executor::new(&self.shared, context).work(ordered));
+            HostLine { orders, stop }
+        })
+    }
 }
 
 /// Carries out a plan.
@@ -245,19 +282,7 @@ pub async fn run(
         hold_as,
         origin,
     } = request;
-    let holder = hold_as.map(|holder| HolderWords {
-        // Where nobody can say whether we live, we do as long as we give signs of it.
-        process: process_token::own().unwrap_or_else(|| format!("{run}.{}", holder.pid)),
-        beats: 0,
-        stance: Stance::Taking,
-        rank: process_token::rank(),
-        run: holder.run,
-        owner: holder.owner,
-        machine: format!("{}/{}", holder.machine, holder.pid),
-        since: holder.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        // Each host has its own.
-        host: String::new(),
-    });
+    let holder = hold_as.map(|holder| holder_words(holder, &run));
     let Opened {
         folder,
         journal,
@@ -271,10 +296,11 @@ pub async fn run(
         // Nobody need listen.
         let _ = opened.send(folder.path().to_owned());
     }
-    let mut short = match &resume {
-        Some(resume) => short_logs(&plan, &folder, &resume.journal),
-        None => BTreeMap::new(),
-    };
+    let short = short_logs(
+        &plan,
+        &folder,
+        resume.as_ref().map(|resume| &resume.journal),
+    );
     let resumption = resume.map(|resume| resume.resumption).unwrap_or_default();
     let known = known_facts(&plan, state.as_ref(), &resumption);
     // Displays may be slow; the run never waits for them.
@@ -285,75 +311,35 @@ pub async fn run(
     let (pause, paused) = watch::channel(false);
     let (begin, stance) = watch::channel(Stance::Taking);
     let holds = holder.is_some();
-    let shared = Arc::new(Shared {
+    let context = RunContext {
         plan: Arc::clone(&plan),
         run,
         folder,
         secrets,
-        permits: Permits::new(parallel),
+        transport,
+        parallel,
         paused,
         telling: telling.clone(),
         holder,
         stance,
-        told: Mutex::new(ToldFacts::of(&plan, &known)),
-        machines: Machines::default(),
-    });
-    let busy: HashSet<_> = plan.tasks.iter().map(|task| &task.id.host).collect();
+    };
     let mut executors = JoinSet::new();
-    let mut lines = Vec::with_capacity(plan.hosts.len());
-    for (index, host) in plan.hosts.iter().enumerate() {
-        let (orders, ordered) = mpsc::unbounded_channel();
-        let (stop, cancel) = watch::channel(None);
-        lines.push(HostLine { orders, stop });
-        let executor = Executor {
-            shared: Arc::clone(&shared),
-            host: index,
-            link: Link::new(
-                Arc::clone(&transport),
-                host.clone(),
-                reports.clone(),
-                cancel.clone(),
-                plan.facts_script.is_some() || busy.contains(&host.name),
-            ),
-            reports: reports.clone(),
-            cancel: cancel.clone(),
-            facts: known.get(index).cloned().unwrap_or_default(),
-            told: resumption.told.get(&host.name).cloned().unwrap_or_default(),
-            // What earlier processes have left is cleared up as well.
-            had_jobs: state.is_some(),
-            fence: Arc::default(),
-            short: short.remove(&index).unwrap_or_default(),
-            keeps_spool: false,
-            notices: Notices::default(),
-        };
-        // An executor that breaks must not leave the others waiting for its host.
-        let reports = reports.clone();
-        executors.spawn(async move {
-            let work = std::panic::AssertUnwindSafe(executor.work(ordered));
-            if work.catch_unwind().await.is_err() {
-                let text = "the program broke while it worked on this host; please report it";
-                let failure = Failure::new(FailureKind::Protocol, text);
-                let _ = reports
-                    .send(Report::Gone {
-                        host: index,
-                        failure,
-                    })
-                    .await;
-            }
-        });
-    }
-    drop(reports);
-    drop(shared);
-
-    let plan = Arc::new(PreparedPlan::new(plan));
+    let start = Start {
+        shared: Shared::new(context, &known),
+        reports,
+        known,
+        short,
+        told: resumption.told.clone(),
+        had_jobs: state.is_some(),
+    };
+    let lines = AllLines {
+        hosts: start.all(&mut executors),
+        paused: pause,
+        stance: begin,
+    };
     let schedule = match state {
         Some(state) => Schedule::going_on(plan, holds, state, &resumption),
         None => Schedule::new(plan, holds),
-    };
-    let lines = AllLines {
-        hosts: Table::of(lines),
-        paused: pause,
-        stance: begin,
     };
     let wishes = Wishes { cancel, controls };
     let outcome = Dispatcher::new(schedule, journal, telling, lines)

@@ -5,8 +5,8 @@ mod support;
 
 use phalanx_events::{EventKind, FailureKind, Outcome, ReportedSeverity, RunOutcome};
 use phalanx_plan::{Allowance, FactKind, Plan};
-use phalanx_remote::{FenceError, JobError, Said, UnsafeSpoolError};
-use support::{Dial, Job, PlanMaker, World, script, until};
+use phalanx_remote::{FenceError, JobError, RequestError, Said, UnsafeSpoolError};
+use support::{Dial, Job, PlanMaker, World, changed, script, until};
 
 #[tokio::test(start_paused = true)]
 async fn an_own_gate_lets_the_fast_host_go_on_and_an_all_gate_does_not() {
@@ -306,11 +306,13 @@ async fn an_accepted_problem_is_a_warning_that_says_so() {
             Job::ok(1).result("problem\tftype\terror\tXFS without ftype\tformat it\n"),
         )
         .job("a", "change", Job::ok(1));
-    let mut plan = PlanMaker::new(&["a:w"])
+    let plan = PlanMaker::new(&["a:w"])
         .stage("preflight", "", script(), &[])
         .stage("change", "", script(), &["*preflight"])
         .plan();
-    plan.accept.insert("ftype".into());
+    let plan = changed(plan, |plan| {
+        plan.accept.insert("ftype".into());
+    });
     let ran = world.run(plan).await;
     assert_eq!(ran.outcome, RunOutcome::Done);
     let problem = &ran.end("preflight@a").1.problems[0];
@@ -513,18 +515,18 @@ async fn what_time_does_not_mend_is_given_up_at_once_with_its_advice() {
     let spool = || "/var/lib/phalanx".to_owned();
     for (error, says, advises) in [
         (
-            JobError::UnsafeSpool(UnsafeSpoolError {
+            JobError::Request(RequestError::UnsafeSpool(UnsafeSpoolError {
                 spool: spool(),
                 reason: "/var/lib/phalanx/j belongs to user 42 and has mode 755".into(),
-            }),
+            })),
             "/var/lib/phalanx/j belongs to user 42",
             "chown root",
         ),
         (
-            JobError::Fence(FenceError::Damaged {
+            JobError::Request(RequestError::Fence(FenceError::Damaged {
                 spool: spool(),
                 file: "/var/lib/phalanx/fence".into(),
-            }),
+            })),
             "/var/lib/phalanx/fence is damaged",
             "remove /var/lib/phalanx/fence",
         ),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, FailureKind, Outcome, RebootPhase, RunOutcome};
 use phalanx_plan::Action;
-use phalanx_remote::{JobError, JobState, LoginError, LostError};
-use support::{Dial, Job, PlanMaker, Ran, World, script, until};
+use phalanx_remote::{JobError, JobState, LoginError, LostError, RequestError};
+use support::{Dial, Job, PlanMaker, Ran, World, changed, script, until};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -174,8 +174,7 @@ async fn the_operator_reboots_a_host_and_it_is_proven() {
         tokio::time::sleep(Duration::from_secs(3_000)).await;
         operator.reboot("a");
     });
-    let mut plan = reboot_plan(60);
-    plan.manual_reboot = true;
+    let plan = changed(reboot_plan(60), |plan| plan.manual_reboot = true);
     let ran = world.run(plan).await;
     assert_eq!(ran.outcome, RunOutcome::Done);
     let (ms, end) = ran.end("reboot@a");
@@ -525,9 +524,9 @@ async fn a_connection_that_breaks_at_once_each_time_is_made_once_a_second() {
 async fn why_nothing_gets_further_is_told() {
     let world = World::default();
     let lost = || {
-        JobError::Lost(LostError {
+        JobError::Request(RequestError::Lost(LostError {
             reason: "the host cannot start another process".into(),
-        })
+        }))
     };
     for _ in 0..10_000 {
         world.job_error("a", lost());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use phalanx_events::{Control, Event, EventKind, Outcome, RunOutcome, RunState};
-use phalanx_plan::{Allowance, Gate, HostName, Plan, TaskId};
+use phalanx_plan::{Allowance, Gate, HostName, PreparedPlan, StageIx, TaskId};
 use proptest::prelude::*;
 use support::{Dial, Job, PlanMaker, Ran, World, script};
 use tokio::sync::watch;
@@ -68,13 +68,17 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-fn carry_out(case: &Case) -> (Plan, Ran) {
+fn carry_out(case: &Case) -> (PreparedPlan, Ran) {
     carry_out_with(case, &[], 64)
 }
 
 /// The same, with so many tasks at work at the same time, while the operator says this, each so many seconds after
 /// the run's start.
-fn carry_out_with(case: &Case, controls: &[(u64, Control)], parallel: usize) -> (Plan, Ran) {
+fn carry_out_with(
+    case: &Case,
+    controls: &[(u64, Control)],
+    parallel: usize,
+) -> (PreparedPlan, Ran) {
     let world = World::default();
     for (at, control) in controls {
         world.says(*at, control.clone());
@@ -133,7 +137,7 @@ fn carry_out_with(case: &Case, controls: &[(u64, Control)], parallel: usize) -> 
         let ran = timeout(within, world.run_with(plan.clone(), cancel, parallel)).await;
         ran.unwrap_or_else(|_| panic!("the run never ends"))
     });
-    (plan, ran)
+    (PreparedPlan::new(plan), ran)
 }
 
 /// What the operator may say: to which host, about which stage, and when.
@@ -179,14 +183,14 @@ fn ends(events: &[Event]) -> BTreeMap<&TaskId, (u64, bool)> {
 /// has left out says nothing of the stage (docs/design/run-loop.md, "Stages that stop"): neither what failed
 /// there before, nor how a task ends that was at work at that moment. It is being stopped, so whether its script fails
 /// just then is chance. Taken in again, the host counts as any other.
-fn assert_that_stages_stop(plan: &Plan, events: &[Event]) {
+fn assert_that_stages_stop(plan: &PreparedPlan, events: &[Event]) {
     let mut failed: BTreeSet<&TaskId> = BTreeSet::new();
     let mut begun: BTreeSet<&TaskId> = BTreeSet::new();
     let mut left_out: BTreeSet<&HostName> = BTreeSet::new();
     for event in events {
         match &event.kind {
             EventKind::TaskStarted { task, .. } => {
-                let stop_after = plan.stage(&task.stage).unwrap().stop_after;
+                let stop_after = plan.stage_named(&task.stage).unwrap().stop_after;
                 let of_stage = failed.iter().filter(|other| other.stage == task.stage);
                 let (count, is_first) = (of_stage.count(), begun.insert(task));
                 let stops = is_first && stop_after.is_some_and(|limit| count >= limit);
@@ -230,11 +234,11 @@ proptest! {
         prop_assert_eq!(ran.outcome == RunOutcome::Done, done);
 
         let mut busy: BTreeMap<&str, &TaskId> = BTreeMap::new();
-        let mut in_stage: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut in_stage: BTreeMap<StageIx, usize> = BTreeMap::new();
         for event in &ran.events {
             match &event.kind {
                 EventKind::TaskStarted { task: id, .. } => {
-                    let task = plan.task(id).unwrap();
+                    let task = plan.task_named(id).unwrap();
                     let before = |other: &TaskId| {
                         ends.get(other).is_some_and(|(seq, done)| *seq < event.seq && *done)
                     };
@@ -252,7 +256,7 @@ proptest! {
                                 for role in ["m", "w"] {
                                     let missing = of_stage
                                         .iter()
-                                        .filter(|o| plan.hosts[o.host].role.as_str() == role)
+                                        .filter(|o| plan.host(o.host).role.as_str() == role)
                                         .filter(|other| !before(&other.id))
                                         .count();
                                     let allowed = if role == "w" { case.may_miss } else { 0 };
@@ -264,11 +268,11 @@ proptest! {
                     prop_assert!(busy.insert(id.host.as_str(), id).is_none(), "{} has two", id.host);
                     let count = in_stage.entry(task.stage).or_default();
                     *count += 1;
-                    prop_assert!(*count <= plan.stages[task.stage].at_once.unwrap_or(usize::MAX));
+                    prop_assert!(*count <= plan.stage(task.stage).at_once.unwrap_or(usize::MAX));
                 }
                 EventKind::TaskEnded { task: id, attempt: 1.., .. } => {
                     prop_assert_eq!(busy.remove(id.host.as_str()), Some(id));
-                    *in_stage.entry(plan.task(id).unwrap().stage).or_default() -= 1;
+                    *in_stage.entry(plan.task_named(id).unwrap().stage).or_default() -= 1;
                 }
                 _ => {}
             }
@@ -353,12 +357,12 @@ proptest! {
                     prop_assert!(!done.contains(task), "{} began though it was done", task);
                     let other = busy.insert(task.host.as_str(), task);
                     prop_assert!(other.is_none(), "{} beside {:?}", task, other);
-                    let own = plan.task(task).unwrap().gates.iter().filter_map(|gate| match gate {
+                    let own = plan.task_named(task).unwrap().gates.iter().filter_map(|gate| match gate {
                         Gate::Own(stage) => Some(TaskId::new(stage.as_str(), task.host.as_str())),
                         Gate::All(_) => None,
                     });
                     for gate in own {
-                        let there_is = plan.task(&gate).is_some();
+                        let there_is = plan.task_ix(&gate).is_some();
                         prop_assert!(!there_is || done.contains(&gate), "{} before {}", task, gate);
                     }
                 }

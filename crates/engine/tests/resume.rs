@@ -6,11 +6,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_engine::{Begin, Reason, Resume, Resumption, RunFolder, RunId};
 use phalanx_events::{Event, EventKind, Outcome, RunOutcome, RunState};
-use phalanx_plan::{Action, Plan, TaskId};
+use phalanx_plan::{Action, Plan, PreparedPlan, TaskId};
 use proptest::prelude::*;
 use support::{Dial, Job, PlanMaker, Ran, World, script, until};
 use tokio::sync::watch;
@@ -155,10 +156,15 @@ async fn carry_out(case: &Case, home: &Path) -> (World, Plan, Ran) {
 fn what_remains(folder: &RunFolder, plan: &Plan) -> Resume {
     let journal = folder.journal_to_continue().unwrap();
     let state = RunState::of(&journal.events);
-    let plans: BTreeMap<u32, Plan> = (1..=state.plan)
-        .map(|number| (number, folder.numbered_plan(number).unwrap()))
+    let plans: BTreeMap<u32, _> = (1..=state.plan)
+        .map(|number| {
+            (
+                number,
+                Arc::new(PreparedPlan::new(folder.numbered_plan(number).unwrap())),
+            )
+        })
         .collect();
-    let resumption = Resumption::of(plan, &plans, &state);
+    let resumption = Resumption::of(&PreparedPlan::new(plan.clone()), &plans, &state);
     Resume {
         journal,
         resumption,
@@ -367,8 +373,9 @@ async fn what_is_done_stays_done_unless_it_was_made_from_something_else() {
         ("two@a".into(), Reason::UnderWay, Some(attach(false)))
     );
 
-    let mut other = plan.clone();
-    other.files.insert("s.sh".into(), "false".into());
+    let other = support::changed(plan.clone(), |plan| {
+        plan.files.insert("s.sh".into(), "false".into());
+    });
     let changed = vec!["the script s.sh".to_owned()];
     let anew = Begin::Anew { attempt: 2 };
     let decided = reasons(&other, &folder);

@@ -4,11 +4,12 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use phalanx_engine::{Resume, Resumption, RunFolder, RunId};
 use phalanx_events::{CancelLevel, Control, EventKind, Outcome, RunOutcome, RunState};
-use phalanx_plan::{Allowance, FactKind, Plan, TaskId};
-use support::{Dial, Job, PlanMaker, Ran, World, script};
+use phalanx_plan::{Allowance, FactKind, Plan, PreparedPlan, TaskId};
+use support::{Dial, Job, PlanMaker, Ran, World, changed, script};
 use tokio::sync::watch;
 
 const FIVE: [&str; 5] = ["e1:e", "e2:e", "e3:e", "e4:e", "e5:e"];
@@ -78,8 +79,9 @@ async fn what_is_at_work_goes_to_its_end_with_all_its_attempts() {
         .job("e2", "bounce", Job::fails(5, 1))
         .job("e2", "bounce", Job::ok(1))
         .job("e2", "after", Job::ok(1));
-    let mut plan = rolling(&FIVE, 2, Some(1));
-    plan.stages[0].retries = 1;
+    let plan = changed(rolling(&FIVE, 2, Some(1)), |plan| {
+        plan.stages[0].retries = 1;
+    });
     world.job("e1", "bounce", Job::fails(3, 1));
     let ran = world.run(plan).await;
     assert_eq!(began(&ran, "bounce"), ["e1", "e2", "e1", "e2"]);
@@ -178,8 +180,9 @@ async fn a_host_that_is_lost_counts_where_it_was_in_the_stage() {
 async fn who_stops_the_stage_is_not_left_behind() {
     let world = World::default();
     world.job("e1", "bounce", Job::fails(3, 1));
-    let mut plan = rolling(&FIVE, 1, Some(1));
-    plan.may_miss.insert("e".into(), Allowance::Hosts(4));
+    let plan = changed(rolling(&FIVE, 1, Some(1)), |plan| {
+        plan.may_miss.insert("e".into(), Allowance::Hosts(4));
+    });
     let ran = world.run(plan).await;
     assert_eq!(began(&ran, "bounce"), ["e1"]);
     assert!(
@@ -277,9 +280,14 @@ fn what_remains(home: &Path, plan: &Plan) -> Resume {
     let journal = folder.journal_to_continue().unwrap();
     let state = RunState::of(&journal.events);
     let before = (1..=state.plan)
-        .map(|number| (number, folder.numbered_plan(number).unwrap()))
+        .map(|number| {
+            (
+                number,
+                Arc::new(PreparedPlan::new(folder.numbered_plan(number).unwrap())),
+            )
+        })
         .collect();
-    let resumption = Resumption::of(plan, &before, &state);
+    let resumption = Resumption::of(&PreparedPlan::new(plan.clone()), &before, &state);
     Resume {
         journal,
         resumption,

@@ -9,7 +9,7 @@ use phalanx_events::{Control, EventKind, Failure, FailureKind, RunOutcome};
 use phalanx_plan::{Allowance, Plan};
 use phalanx_remote::Stance;
 use proptest::prelude::*;
-use support::{Dial, Job, PlanMaker, Ran, World, script};
+use support::{Dial, Job, PlanMaker, Ran, World, changed, script};
 use tokio::time::{Instant, sleep, timeout};
 
 const OTHER: &str = "other.4026531836.7.7";
@@ -347,8 +347,9 @@ async fn a_check_tells_two_hosts_that_are_one_machine_and_only_these() {
         for host in ["a", "b", "c"] {
             jobs(&world, host, 1);
         }
-        let mut plan = plan(&["a", "b", "c"]);
-        plan.flow = "check".to_owned();
+        let plan = changed(plan(&["a", "b", "c"]), |plan| {
+            plan.flow = "check".to_owned()
+        });
         let ran = world.run(plan).await;
         let failed = |host: &str| {
             let failed = |kind: &EventKind| matches!(kind, EventKind::HostFailed { host: name, .. } if name.as_str() == host);

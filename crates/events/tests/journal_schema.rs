@@ -1,6 +1,6 @@
 //! The schema of the journal's lines: what is written fits it, what is damaged does not, and it is the one that
 //! is committed and written about.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test says what it expects by unwrapping"

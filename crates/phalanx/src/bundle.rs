@@ -18,11 +18,12 @@ use jiff::Timestamp;
 use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::Event;
 use phalanx_events::journal;
-use phalanx_plan::{Plan, Secret, Severity, TaskId, secret_values};
+use phalanx_plan::sentence::count;
+use phalanx_plan::{PreparedPlan, Secret, Severity, TaskId, secret_values};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::data::HostEnd;
 use phalanx_report::terminal_text::harmless;
-use phalanx_report::{Charset, HtmlContext, count, html};
+use phalanx_report::{Charset, HtmlContext, html};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ struct AskedDocument<'a> {
 /// What is known of the run, with its secrets: for the eyes of this program alone.
 struct Known {
     folder: RunFolder,
-    plan: Option<Plan>,
+    plan: Option<PreparedPlan>,
     events: Vec<Event>,
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn bundle(
         Trouble::new("bundle::secret", message).help("is one of the cluster file very long?")
     })?;
     let known = Known {
-        plan: folder.plan().ok(),
+        plan: folder.plan().ok().map(PreparedPlan::new),
         events: folder
             .journal()
             .map_or_else(|_| Vec::new(), |journal| journal.events),
@@ -230,7 +231,7 @@ fn tell(
         "{}, {} bytes; {} redacted, as its README.txt says. Look through it before you give it away.",
         count(packed.files, "file"),
         packed.bytes,
-        count(usize::try_from(things).unwrap_or(usize::MAX), "thing"),
+        count(things, "thing"),
     ));
     terminal.print(&format!("{}\n", packing.path.display()));
     Ok(())
@@ -365,7 +366,7 @@ impl Collection<'_> {
     }
 
     /// All plans of the run. Gives the one that holds, without secrets.
-    fn plans(&mut self, folder: &RunFolder) -> Option<Plan> {
+    fn plans(&mut self, folder: &RunFolder) -> Option<PreparedPlan> {
         let mut holds = None;
         let number = folder.plan_number();
         for at in 1..MOST_PLANS {
@@ -400,11 +401,11 @@ impl Collection<'_> {
     }
 
     /// A plan to make a report from, without secrets.
-    fn plan(&self, text: &[u8]) -> Option<Plan> {
+    fn plan(&self, text: &[u8]) -> Option<PreparedPlan> {
         let mut value = serde_json::from_slice(text).ok()?;
         // Counted where the document itself is.
         self.redactor.json_texts(&mut value, &mut Counts::new());
-        serde_json::from_value(value).ok()
+        Some(PreparedPlan::new(serde_json::from_value(value).ok()?))
     }
 
     /// The journal. Gives its events, without secrets.
@@ -444,7 +445,7 @@ impl Collection<'_> {
 
     /// The report in all its forms, from plan and events that have no secrets any more: what is shortened
     /// for a report must not be a secret's beginning.
-    fn report(&mut self, known: &Known, plan: &Plan, events: &[Event], global: &Global) {
+    fn report(&mut self, known: &Known, plan: &PreparedPlan, events: &[Event], global: &Global) {
         let report = show::report(global, &known.folder, plan, events);
         let options = ClosingOptions {
             width: 100,

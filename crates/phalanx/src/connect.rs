@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use phalanx_plan::{HostKeys, JobMode, Plan, PlannedHost};
+use phalanx_plan::{HostKeys, JobMode, PlannedHost, PreparedPlan};
 use phalanx_remote::{HostKeyPolicy, JobKeeper, SshOptions, SshTarget, SshTransport};
 use tokio::runtime::Runtime;
 
@@ -40,7 +40,7 @@ pub(crate) fn runtime() -> Result<Runtime, Trouble> {
 }
 
 /// A transport to all hosts of the plan.
-pub(crate) fn transport(plan: &Plan, environment: &Environment) -> SshTransport {
+pub(crate) fn transport(plan: &PreparedPlan, environment: &Environment) -> SshTransport {
     let targets = plan.hosts.iter().map(|host| target(host, environment));
     SshTransport::new(targets.collect(), SshOptions::default())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use phalanx_lab::{Lab, LabData};
-use phalanx_plan::FlowCommand;
+use phalanx_plan::{FlowCommand, PreparedPlan};
 use phalanx_report::duration::took;
 use phalanx_report::{RunReport, data};
 use serde::Serialize;
@@ -281,7 +281,7 @@ impl Stage<'_> {
         let home = self.lab.folder().join(cluster_source::HOME);
         let folder = run_list::find(&home, None)?;
         let unreadable = |error| run_list::unreadable(&error);
-        let plan = folder.plan().map_err(unreadable)?;
+        let plan = PreparedPlan::new(folder.plan().map_err(unreadable)?);
         let journal = folder.journal().map_err(unreadable)?;
         let global = Global {
             cluster: self.file.map(PathBuf::from),

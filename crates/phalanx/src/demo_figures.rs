@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use phalanx_lab::Lab;
+use phalanx_plan::sentence::count;
 use phalanx_report::RunReport;
-use phalanx_report::count;
 use phalanx_report::duration::took;
 use serde::Serialize;
 

@@ -8,6 +8,7 @@ use miette::{
     ThemeStyles,
 };
 use phalanx_plan::problem::Label;
+use phalanx_plan::sentence::count;
 use phalanx_plan::{Problem, Problems, Severity, SourceFile};
 use phalanx_report::Charset;
 use phalanx_report::terminal_text::harmless;
@@ -42,20 +43,19 @@ pub(crate) fn show(problems: &Problems, terminal: &Terminal) {
         terminal.remark(&format!("and {} more", problems.omitted()));
     }
     if problems.len() > 1 {
-        terminal.remark(&count(problems));
+        terminal.remark(&counts(problems));
     }
 }
 
-fn count(problems: &Problems) -> String {
+fn counts(problems: &Problems) -> String {
     let of = |severity| problems.count_of(severity);
     let words = [
-        (of(Severity::Error), "error", "errors"),
-        (of(Severity::Warning), "warning", "warnings"),
-        (of(Severity::Note), "note", "notes"),
+        (of(Severity::Error), "error"),
+        (of(Severity::Warning), "warning"),
+        (of(Severity::Note), "note"),
     ];
-    let words = words.iter().filter(|(number, ..)| *number > 0);
-    let words = words
-        .map(|(number, one, many)| format!("{number} {}", if *number == 1 { one } else { many }));
+    let words = words.iter().filter(|(number, _)| *number > 0);
+    let words = words.map(|(number, one)| count(*number, one));
     words.collect::<Vec<_>>().join(", ")
 }
 

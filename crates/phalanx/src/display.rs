@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use phalanx_engine::{RunFolder, RunId, Said, Told};
 use phalanx_events::{CancelLevel, Event};
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::live::{LiveOptions, LiveView, Seat, Wish};
 use phalanx_report::{LineDisplay, LineOptions, Verbosity};
 use tokio::sync::mpsc::error::TryRecvError;
@@ -33,7 +33,7 @@ const AT_A_TIME: usize = 4_096;
 
 /// What is shown.
 pub(crate) struct Shown {
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<PreparedPlan>,
     pub(crate) home: PathBuf,
     pub(crate) run: RunId,
     /// What happened before this process.

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use phalanx_engine::{RunFolder, RunFolderError, RunId, earlier_run};
 use phalanx_plan::{
-    Changes, EarlierRun, FactSearch, MissingFact, Plan, Problem, Problems, Severity,
+    Changes, EarlierRun, FactSearch, MissingFact, PreparedPlan, Problem, Problems, Severity,
 };
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{earlier_facts, host_list};
@@ -28,16 +28,19 @@ pub(crate) struct KnownBy<'a> {
     pub(crate) home: &'a Path,
 }
 
-/// Gives the plan what is known of hosts that it leaves out, and says where that is from and what nobody knows.
-pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems, Trouble> {
+/// The plan with what is known of hosts that it leaves out; says where that is from and what nobody knows.
+pub(crate) fn take_in(
+    plan: PreparedPlan,
+    known_by: KnownBy<'_>,
+) -> Result<(PreparedPlan, Problems), Trouble> {
     let mut problems = Problems::new();
     if plan.left_out().next().is_none() {
-        return Ok(problems);
+        return Ok((plan, problems));
     }
     let KnownBy { itself, home } = known_by;
-    let mut search = FactSearch::new(plan);
+    let mut search = FactSearch::new(&plan);
     if let Some(folder) = itself.filter(|_| search.goes_on()) {
-        let run = of_run(folder, plan);
+        let run = of_run(folder, &plan);
         if let Some(run) = run.map_err(|error| run_list::unreadable(&error))? {
             search.look_at(&run);
         }
@@ -52,7 +55,7 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
                 continue;
             }
             let folder = RunFolder::open(home, run);
-            match folder.and_then(|folder| of_run(&folder, plan)) {
+            match folder.and_then(|folder| of_run(&folder, &plan)) {
                 Ok(Some(run)) => search.look_at(&run),
                 Ok(None) => {}
                 Err(error) => problems.push(passed_over(run, &error)),
@@ -61,16 +64,19 @@ pub(crate) fn take_in(plan: &mut Plan, known_by: KnownBy<'_>) -> Result<Problems
     }
     let (known, missing) = search.end();
     for fact in &missing {
-        problems.push(unknown(fact, plan, itself.is_some()));
+        problems.push(unknown(fact, &plan, itself.is_some()));
     }
-    plan.earlier_facts = known;
-    for text in earlier_facts(plan, Some(Timestamp::now())) {
+    let plan = match known == plan.earlier_facts {
+        true => plan,
+        false => PreparedPlan::new(plan.into_plan().with_earlier_facts(known)),
+    };
+    for text in earlier_facts(&plan, Some(Timestamp::now())) {
         problems.push(Problem::note("plan::earlier-facts", text));
     }
-    Ok(problems)
+    Ok((plan, problems))
 }
 
-fn of_run(folder: &RunFolder, plan: &Plan) -> Result<Option<EarlierRun>, RunFolderError> {
+fn of_run(folder: &RunFolder, plan: &PreparedPlan) -> Result<Option<EarlierRun>, RunFolderError> {
     let lab = inside::lab().map(|inside| inside.lab.as_str());
     earlier_run(folder, &plan.cluster, &plan.recipe, lab)
 }
@@ -85,7 +91,7 @@ fn passed_over(run: &RunId, error: &RunFolderError) -> Problem {
 
 /// That a script would decide by facts which nobody has. Where the flow only looks, nothing can come of it but a
 /// wrong word.
-fn unknown(missing: &MissingFact, plan: &Plan, is_resumed: bool) -> Problem {
+fn unknown(missing: &MissingFact, plan: &PreparedPlan, is_resumed: bool) -> Problem {
     let MissingFact {
         fact, stage, hosts, ..
     } = missing;

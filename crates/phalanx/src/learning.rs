@@ -7,7 +7,7 @@ use std::thread;
 
 use phalanx_engine::{RunFolder, RunId, plain_file};
 use phalanx_events::{Event, EventKind};
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::Learned;
 use phalanx_report::live::LiveView;
 
@@ -22,7 +22,7 @@ pub(crate) struct Learning(mpsc::Receiver<Learned>);
 
 impl Learning {
     /// Begins to look. Where that can't be done there is no estimate.
-    pub(crate) fn start(home: &Path, run: &RunId, plan: &Arc<Plan>) -> Self {
+    pub(crate) fn start(home: &Path, run: &RunId, plan: &Arc<PreparedPlan>) -> Self {
         let (learned, learning) = mpsc::channel();
         let (home, run, plan) = (home.to_owned(), run.clone(), Arc::clone(plan));
         let _ = thread::Builder::new()
@@ -41,7 +41,7 @@ impl Learning {
     }
 }
 
-fn learn(home: &Path, run: &RunId, plan: &Plan) -> Learned {
+fn learn(home: &Path, run: &RunId, plan: &PreparedPlan) -> Learned {
     let runs = RunFolder::list(home).unwrap_or_default();
     let others = runs.iter().filter(|other| *other != run).take(AMONG);
     let folders = others.map(|other| RunFolder::at(home, other));
@@ -54,7 +54,7 @@ fn learn(home: &Path, run: &RunId, plan: &Plan) -> Learned {
 }
 
 /// Whether a journal is of the same flow of the same release: its first event says so.
-fn is_same(journal: PathBuf, plan: &Plan) -> bool {
+fn is_same(journal: PathBuf, plan: &PreparedPlan) -> bool {
     let Ok(file) = plain_file::open(&journal) else {
         return false;
     };

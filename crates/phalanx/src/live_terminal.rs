@@ -113,8 +113,10 @@ impl Screen {
                     run_ms: source.run_ms(),
                     real_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 };
-                self.terminal
-                    .draw(|frame| view.draw(frame.buffer_mut(), moment, logs))?;
+                self.terminal.draw(|screen| {
+                    let buffer = screen.buffer_mut();
+                    view.frame(buffer.area, moment, logs).draw(buffer);
+                })?;
                 (painted, is_due) = (Some(Instant::now()), false);
             }
             if news == News::Over {

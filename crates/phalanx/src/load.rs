@@ -1,6 +1,6 @@
 //! From the command line to a cluster, its recipe and its plan. Opens files, contacts nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -12,8 +12,8 @@ use phalanx_plan::build::unknown_roles;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
 use phalanx_plan::recipe::Shell;
 use phalanx_plan::{
-    Cluster, FlowCommand, Plan, PlanRequest, Problems, PutSource, Recipe, Severity, ShownSettings,
-    build, build_connect_only, cluster_yaml,
+    Cluster, FlowCommand, PlanRequest, PreparedPlan, Problems, PutSource, Recipe, Severity,
+    ShownSettings, build, build_connect_only, cluster_yaml,
 };
 use serde_json::Value;
 
@@ -200,7 +200,7 @@ impl Loaded {
         flow: &str,
         extent: &Extent,
         global: &Global,
-    ) -> Result<(Plan, Problems), Trouble> {
+    ) -> Result<(PreparedPlan, Problems), Trouble> {
         self.plan_by(flow, extent, global, None)
     }
 
@@ -211,7 +211,7 @@ impl Loaded {
         extent: &Extent,
         global: &Global,
         gone_on_with: Option<&RunFolder>,
-    ) -> Result<(Plan, Problems), Trouble> {
+    ) -> Result<(PreparedPlan, Problems), Trouble> {
         let request = PlanRequest {
             flow: flow.to_owned(),
             on: global.on.clone(),
@@ -228,14 +228,15 @@ impl Loaded {
             false => build(&self.cluster, &self.recipe, &request),
         };
         match planned {
-            Ok((mut plan, problems)) => {
+            Ok((plan, problems)) => {
                 remarks.extend(problems);
-                self.find_uploads(&mut plan)?;
+                let plan = self.with_uploads(plan)?;
                 let known_by = KnownBy {
                     itself: gone_on_with,
                     home: &self.home,
                 };
-                remarks.extend(earlier_facts::take_in(&mut plan, known_by)?);
+                let (plan, problems) = earlier_facts::take_in(plan, known_by)?;
+                remarks.extend(problems);
                 if remarks.has_errors() {
                     return Err(Trouble::input(remarks));
                 }
@@ -251,7 +252,7 @@ impl Loaded {
 
     /// Files of this machine that a stage brings to a host have to be here; the plan is given their
     /// whole paths.
-    fn find_uploads(&self, plan: &mut Plan) -> Result<(), Trouble> {
+    fn with_uploads(&self, plan: PreparedPlan) -> Result<PreparedPlan, Trouble> {
         let puts = plan.stages.iter().flat_map(|stage| &stage.put);
         let settings: BTreeSet<String> = puts
             .filter_map(|put| match &put.source {
@@ -259,22 +260,26 @@ impl Loaded {
                 PutSource::File(_) | PutSource::Template(_) => None,
             })
             .collect();
+        if settings.is_empty() {
+            return Ok(plan);
+        }
+        let (mut paths, mut files) = (BTreeMap::new(), BTreeMap::new());
         for setting in settings {
             if !self.cluster.settings.contains_key(&setting) {
                 let text = format!("the recipe itself says which file `{setting}` names");
                 return Err(Trouble::new("settings::upload", text)
                     .help("name the file in the cluster file, if it is to be uploaded"));
             }
-            let Some(Value::String(path)) = plan.settings.get_mut(&setting) else {
+            let Some(Value::String(path)) = plan.settings.get(&setting) else {
                 continue;
             };
-            let whole = std::path::absolute(&*path).unwrap_or_else(|_| PathBuf::from(&*path));
+            let whole = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
             let found = match fs::File::open(&whole).and_then(|file| file.metadata()) {
                 Ok(metadata) if metadata.is_file() => {
                     let (bytes, seconds) = (metadata.len(), metadata.mtime());
                     let nanos = metadata.mtime_nsec();
                     let what = format!("{bytes} bytes, {seconds}.{nanos:09}");
-                    plan.uploads.insert(setting.clone(), what);
+                    files.insert(setting.clone(), what);
                     Ok(())
                 }
                 Ok(_) => Err("it is no regular file".to_owned()),
@@ -289,9 +294,10 @@ impl Loaded {
                     None => trouble,
                 });
             }
-            *path = whole.to_string_lossy().into_owned();
+            paths.insert(setting, whole.to_string_lossy().into_owned());
         }
-        Ok(())
+        let plan = plan.into_plan().with_uploads(paths, files);
+        Ok(PreparedPlan::new(plan))
     }
 }
 

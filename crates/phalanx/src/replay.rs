@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use phalanx_engine::RunFolder;
 use phalanx_events::Event;
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::Charset;
 use phalanx_report::live::{LiveOptions, LiveView, Moment, Seat, Wish, svg};
 use ratatui_core::buffer::Buffer;
@@ -150,7 +150,11 @@ fn share(first: u64, last: u64, at: u64) -> u64 {
 }
 
 /// A run's screen as an SVG that moves: the whole of it in a quarter of a minute, over and over.
-pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>) -> String {
+pub(crate) fn moving_picture(
+    folder: &RunFolder,
+    plan: Arc<PreparedPlan>,
+    events: Vec<Event>,
+) -> String {
     let first = events.first().map_or(0, |event| event.ms);
     // In a journal that is damaged, time may go back.
     let last = events.iter().map(|event| event.ms).max().unwrap_or(0);
@@ -160,7 +164,7 @@ pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>)
         colour: true,
         charset: Charset::Unicode,
     };
-    let mut view = LiveView::new(Arc::new(plan), Seat::Picture, options);
+    let mut view = LiveView::new(plan, Seat::Picture, options);
     let mut logs = RunLogs::new(folder.clone()).at_moment(replay.moment());
     let screens: Vec<(Buffer, u32)> = (1..=SCREENS)
         .map(|at| {
@@ -168,7 +172,7 @@ pub(crate) fn moving_picture(folder: &RunFolder, plan: Plan, events: Vec<Event>)
             replay.take_in_up_to(run_ms, &mut view);
             let mut screen = Buffer::empty(Rect::new(0, 0, PICTURE.0, PICTURE.1));
             let moment = Moment { run_ms, real_ms: 0 };
-            view.draw(&mut screen, moment, &mut logs);
+            view.frame(screen.area, moment, &mut logs).draw(&mut screen);
             let shown = if at == SCREENS { LAST_MS } else { EACH_MS };
             (screen, shown)
         })

@@ -8,8 +8,8 @@ use phalanx_engine::{
     Begin, Decision, Reason, Resume, Resumption, RunFolder, RunFolderError, RunId,
 };
 use phalanx_events::{Event, EventKind, RunOutcome, RunState};
-use phalanx_plan::{Changes, Plan};
-use phalanx_report::count;
+use phalanx_plan::sentence::{count, few};
+use phalanx_plan::{Changes, PreparedPlan};
 use phalanx_report::terminal_text::harmless;
 
 use crate::ask;
@@ -300,11 +300,15 @@ pub(crate) fn is_unfinished(state: &RunState) -> bool {
 }
 
 /// Every plan that the run had, by number.
-fn plans(folder: &RunFolder, state: &RunState) -> Result<BTreeMap<u32, Plan>, Trouble> {
+fn plans(
+    folder: &RunFolder,
+    state: &RunState,
+) -> Result<BTreeMap<u32, Arc<PreparedPlan>>, Trouble> {
     (1..=state.plan)
         .map(|number| {
             let plan = folder.numbered_plan(number);
-            Ok((number, plan.map_err(|error| run_list::unreadable(&error))?))
+            let plan = plan.map_err(|error| run_list::unreadable(&error))?;
+            Ok((number, Arc::new(PreparedPlan::new(plan))))
         })
         .collect()
 }
@@ -313,7 +317,7 @@ fn may_go_on(
     loaded: &Loaded,
     folder: &RunFolder,
     state: &RunState,
-    old: &Plan,
+    old: &PreparedPlan,
 ) -> Result<(), Trouble> {
     let cluster = &loaded.cluster.name.value;
     if old.cluster != *cluster || old.recipe != loaded.recipe.name {
@@ -340,9 +344,9 @@ fn may_go_on(
 fn plan_again(
     loaded: &Loaded,
     folder: &RunFolder,
-    old: &Plan,
+    old: &PreparedPlan,
     global: &Global,
-) -> Result<(Plan, phalanx_plan::Problems), Trouble> {
+) -> Result<(PreparedPlan, phalanx_plan::Problems), Trouble> {
     let flow = loaded.recipe.flow(&old.flow);
     let last = old.stages.last().map(|stage| stage.id.clone());
     let whole = flow
@@ -379,11 +383,15 @@ fn plan_again(
 }
 
 /// What was begun on a host lies in its spool: with another one, nobody would find it.
-fn same_spools(plan: &Plan, old: &Plan, resumption: &Resumption) -> Result<(), Trouble> {
+fn same_spools(
+    plan: &PreparedPlan,
+    old: &PreparedPlan,
+    resumption: &Resumption,
+) -> Result<(), Trouble> {
     for decision in &resumption.decisions {
         let host = &decision.task.host;
         let (Some(Begin::Attach { .. }), Some(now), Some(before)) =
-            (&decision.begin, plan.host(host), old.host(host))
+            (&decision.begin, plan.host_named(host), old.host_named(host))
         else {
             continue;
         };
@@ -399,7 +407,12 @@ fn same_spools(plan: &Plan, old: &Plan, resumption: &Resumption) -> Result<(), T
     Ok(())
 }
 
-fn question(folder: &RunFolder, plan: &Plan, resumption: &Resumption, file: &str) -> String {
+fn question(
+    folder: &RunFolder,
+    plan: &PreparedPlan,
+    resumption: &Resumption,
+    file: &str,
+) -> String {
     let forgotten = match resumption.forgotten.len() {
         0 => String::new(),
         tasks => format!(", and {} are forgotten", count(tasks, "task")),
@@ -439,13 +452,8 @@ fn explanation(folder: &RunFolder, resumption: &Resumption) -> String {
         .max()
         .unwrap_or(0);
     for (stage, why, hosts) in folded {
-        let shown: Vec<&str> = hosts.iter().copied().take(4).collect();
-        let more = match hosts.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {stage:width$}  {why}: {}{more}", shown.join(", "));
+        let _ = writeln!(text, "  {stage:width$}  {why}: {}", few(hosts, 4));
     }
     for task in &resumption.forgotten {
         let _ = writeln!(

@@ -10,8 +10,8 @@ use phalanx_engine::{
     ClusterLock, EngineError, Holder, LockError, Resume, RunFolder, RunId, RunRequest,
 };
 use phalanx_events::{CancelLevel, RunOutcome};
-use phalanx_plan::{Changes, FlowCommand, Plan, secret_values};
-use phalanx_report::count;
+use phalanx_plan::sentence::count;
+use phalanx_plan::{Changes, FlowCommand, PreparedPlan, secret_values};
 use phalanx_report::terminal_text::harmless;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -183,7 +183,7 @@ fn held(holder: Option<&Holder>) -> Trouble {
 /// What is to be done.
 pub(crate) struct Work<'a> {
     pub(crate) loaded: &'a Loaded,
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<PreparedPlan>,
     pub(crate) run: RunId,
     /// What is left of the run, where it is gone on with.
     pub(crate) resume: Option<Resume>,
@@ -237,7 +237,7 @@ pub(crate) fn carry_out_work(
     Ok(outcome.into())
 }
 
-fn question(plan: &Plan, file: &str) -> String {
+fn question(plan: &PreparedPlan, file: &str) -> String {
     let release = plan.release.as_ref().map(|release| format!(" {release}"));
     let stages: BTreeSet<_> = plan.tasks.iter().map(|task| &task.id.stage).collect();
     format!(
@@ -256,7 +256,7 @@ fn question(plan: &Plan, file: &str) -> String {
 fn report(
     global: &Global,
     folder: &RunFolder,
-    plan: &Plan,
+    plan: &PreparedPlan,
 ) -> Result<phalanx_report::RunReport, Trouble> {
     let journal = folder
         .journal()
@@ -267,7 +267,7 @@ fn report(
 /// Runs the engine, the display, the controls and the signals side by side.
 async fn drive(
     mut request: RunRequest,
-    plan: &Arc<Plan>,
+    plan: &Arc<PreparedPlan>,
     global: &Global,
     terminal: &Terminal,
 ) -> Result<RunOutcome, Trouble> {

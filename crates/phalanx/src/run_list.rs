@@ -49,8 +49,8 @@ pub(crate) fn running(home: &Path, cluster: Option<&str>) -> Result<RunFolder, T
     for run in list(home)? {
         let folder = open(home, &run)?;
         if folder.is_running() {
-            let of = folder.plan().map_err(|error| unreadable(&error))?.cluster;
-            running.push((folder, of));
+            let plan = folder.plan().map_err(|error| unreadable(&error))?;
+            running.push((folder, plan.cluster.clone()));
         }
     }
     let named = |(folder, of): &(RunFolder, String)| format!("{} of {of}", folder.id());

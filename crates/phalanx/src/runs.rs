@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use phalanx_engine::{RunFolder, RunId};
 use phalanx_events::{RunOutcome, RunState};
-use phalanx_report::count;
+use phalanx_plan::sentence::count;
 use phalanx_report::duration::took;
 use phalanx_report::terminal_text::harmless;
 use serde::Serialize;

@@ -6,7 +6,7 @@ use std::path::Path;
 use phalanx_engine::{RunFolder, plain_file};
 use phalanx_events::{Event, Origin};
 use phalanx_lab::Lab;
-use phalanx_plan::{Plan, TaskId, is_plain_name};
+use phalanx_plan::{PreparedPlan, TaskId, is_plain_name};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::terminal_text::harmless;
 use phalanx_report::{HtmlContext, ReportContext, RunReport, html, summarize};
@@ -31,9 +31,8 @@ pub(crate) fn show(
     let folder = run_list::find(&cluster_source::home(global), args.run.as_deref())?;
     let unreadable = |error| run_list::unreadable(&error);
     let journal = folder.journal().map_err(unreadable)?;
-    let plan = folder
-        .numbered_plan(journal.plan_number())
-        .map_err(unreadable)?;
+    let plan = folder.numbered_plan(journal.plan_number());
+    let plan = PreparedPlan::new(plan.map_err(unreadable)?);
     run_list::tell_newer(&folder, terminal);
     let report = report(global, &folder, &plan, &journal.events);
     if let Some(path) = &args.html {
@@ -72,7 +71,7 @@ fn log_end(path: &Path) -> Option<String> {
 pub(crate) fn report(
     global: &Global,
     folder: &RunFolder,
-    plan: &Plan,
+    plan: &PreparedPlan,
     events: &[Event],
 ) -> RunReport {
     // In FOLDER/.phalanx/runs/ID; the folder of a lab's cluster file is the lab's.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use phalanx_engine::{RunFolder, RunFolderError, Said};
 use phalanx_events::journal::{self, Header};
 use phalanx_events::{Event, EventKind, RunOutcome};
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::LineDisplay;
 use phalanx_report::live::{LiveView, Seat, Wish};
 
@@ -43,9 +43,10 @@ pub(crate) fn watch(
 ) -> Result<Exit, Trouble> {
     let home = cluster_source::home(global);
     let folder = run_list::find(&home, args.run.as_deref())?;
-    let plan = folder
-        .plan()
-        .map_err(|error| run_list::unreadable(&error))?;
+    let plan = folder.plan();
+    let plan = Arc::new(PreparedPlan::new(
+        plan.map_err(|error| run_list::unreadable(&error))?,
+    ));
     run_list::tell_newer(&folder, terminal);
     let is_running = folder.is_running();
     if is_running && args.speed.is_some() {
@@ -61,7 +62,6 @@ pub(crate) fn watch(
     if !display::wants_screen(global, terminal) {
         return lines(&folder, plan, args, global, terminal);
     }
-    let plan = Arc::new(plan);
     let mut screen = Screen::take().map_err(|error| {
         Trouble::because("watch::terminal", "the terminal can't be used", &error)
             .help("`--plain` writes lines")
@@ -102,7 +102,7 @@ fn journal(folder: &RunFolder) -> Result<Vec<Event>, Trouble> {
 /// Writes the screen of a run as a picture that moves.
 fn picture(
     folder: &RunFolder,
-    plan: Plan,
+    plan: Arc<PreparedPlan>,
     path: &Path,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
@@ -150,14 +150,14 @@ fn stream(folder: &RunFolder) -> Result<Exit, Trouble> {
 /// Writes a run as lines.
 fn lines(
     folder: &RunFolder,
-    plan: Plan,
+    plan: Arc<PreparedPlan>,
     args: &WatchArgs,
     global: &Global,
     terminal: &Terminal,
 ) -> Result<Exit, Trouble> {
     let out = anstream::stdout();
     let options = display::line_options(global, terminal);
-    let mut lines = LineDisplay::new(Arc::new(plan), out, options);
+    let mut lines = LineDisplay::new(plan, out, options);
     let mut tail = JournalTail::new(folder.journal_path());
     let mut clock: Option<Clock> = None;
     let ended = follow(folder, &mut tail, |batch| {
@@ -175,9 +175,8 @@ fn lines(
     });
     let outcome = lines.state().ended;
     if ended.is_ok() && outcome.is_some() {
-        let plan = folder
-            .plan()
-            .map_err(|error| run_list::unreadable(&error))?;
+        let plan = folder.plan();
+        let plan = PreparedPlan::new(plan.map_err(|error| run_list::unreadable(&error))?);
         let report = show::report(global, folder, &plan, &journal(folder)?);
         show::print(global, terminal, &report, show::Said::Everything)?;
     }
@@ -286,8 +285,8 @@ impl Watching {
         news
     }
 
-    fn plan(&self, number: u32) -> Result<Plan, RunFolderError> {
-        self.folder.numbered_plan(number)
+    fn plan(&self, number: u32) -> Result<PreparedPlan, RunFolderError> {
+        Ok(PreparedPlan::new(self.folder.numbered_plan(number)?))
     }
 
     /// Says an order, beside the screen: the answer may take a moment.

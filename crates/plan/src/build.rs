@@ -7,20 +7,23 @@ mod request;
 pub use request::unknown_roles;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Spanned};
 use crate::expression::{ExpressionError, parse_expression};
 use crate::ids::RoleName;
-use crate::plan::{ClusterHost, Facts, Plan, PlannedStage};
-use crate::prepared::Cache;
+use crate::ix::HostIx;
+use crate::plan::{ClusterHost, Facts, Plan, PlanData, PlannedStage};
+use crate::prepared::PreparedPlan;
 use crate::problem::{Problem, Problems, Severity};
 use crate::recipe::{Flow, Recipe, Stage};
 use crate::settings::{Resolved, SettingsLine, is_shown, resolve};
 use crate::source::Span;
 use crate::stage_parts::{Action, PutSource, PutStep};
 use crate::suggest::did_you_mean;
+use crate::values::Shared;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +52,7 @@ pub fn build(
     cluster: &Cluster,
     recipe: &Recipe,
     request: &PlanRequest,
-) -> Result<(Plan, Problems), Problems> {
+) -> Result<(PreparedPlan, Problems), Problems> {
     Builder::build(cluster, recipe, request, Goal::Flow)
 }
 
@@ -62,7 +65,7 @@ pub fn build_connect_only(
     cluster: &Cluster,
     recipe: &Recipe,
     request: &PlanRequest,
-) -> Result<(Plan, Problems), Problems> {
+) -> Result<(PreparedPlan, Problems), Problems> {
     Builder::build(cluster, recipe, request, Goal::Connect)
 }
 
@@ -87,7 +90,7 @@ impl<'a> Builder<'a> {
         recipe: &'a Recipe,
         request: &PlanRequest,
         goal: Goal,
-    ) -> Result<(Plan, Problems), Problems> {
+    ) -> Result<(PreparedPlan, Problems), Problems> {
         let mut builder = Self {
             cluster,
             recipe,
@@ -102,7 +105,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn plan(&mut self, request: &PlanRequest, goal: Goal) -> Option<Plan> {
+    fn plan(&mut self, request: &PlanRequest, goal: Goal) -> Option<PreparedPlan> {
         let release = self.release();
         let line = self.recipe.settings_for(release.as_deref());
         let resolved = resolve(self.cluster, line, &self.recipe.name);
@@ -138,7 +141,7 @@ impl<'a> Builder<'a> {
                 planned_stage(stage, after, line, &resolved)
             })
             .collect();
-        let mut plan = Plan {
+        let mut plan = PlanData {
             cluster: self.cluster.name.value.clone(),
             recipe: self.recipe.name.clone(),
             release_values: release
@@ -183,7 +186,6 @@ impl<'a> Builder<'a> {
             fact_kinds: self.recipe.fact_kinds.clone(),
             earlier_facts: BTreeMap::new(),
             files: self.files(stages),
-            cache: Cache::default(),
         };
         if plan.tasks.is_empty() && !stages.is_empty() && !plan.hosts.is_empty() {
             let text = format!(
@@ -193,8 +195,18 @@ impl<'a> Builder<'a> {
             let problem = Problem::warning("plan::nothing-to-do", text);
             self.problems.push(problem.in_file(&self.cluster.source));
         }
-        self.check_rules(&plan, line, &resolved);
-        self.withhold(&mut plan, line);
+        let shared = Arc::new(Shared::new(&plan));
+        self.check_rules(&shared, line, &resolved);
+        self.withhold(&mut plan, &shared, line);
+        let plan = match Plan::new(plan) {
+            Ok(plan) => PreparedPlan::new(plan),
+            // Names that stand twice were told with their places before.
+            Err(broken) => {
+                let problem = Problem::error("plan::broken", broken.to_string());
+                self.problems.push(problem.in_file(&self.cluster.source));
+                return None;
+            }
+        };
         self.try_out(&plan, stages);
         Some(plan)
     }
@@ -238,7 +250,12 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    fn check_rules(&mut self, plan: &Plan, line: Option<&SettingsLine>, resolved: &Resolved) {
+    fn check_rules(
+        &mut self,
+        shared: &Arc<Shared>,
+        line: Option<&SettingsLine>,
+        resolved: &Resolved,
+    ) {
         let Some(line) = line else {
             return;
         };
@@ -250,7 +267,7 @@ impl<'a> Builder<'a> {
             if about_faulty(&rule.check.value) {
                 continue;
             }
-            match plan.rule_holds(&rule.check.value) {
+            match shared.rule_holds(&rule.check.value) {
                 Ok(true) => {}
                 Ok(false) => {
                     // A value that the file does not show is not told either.
@@ -260,7 +277,7 @@ impl<'a> Builder<'a> {
                     };
                     let message = match self.cluster.settings.iter().any(hidden) {
                         true => Err(None),
-                        false => plan.rule_message(&rule.message.value).map_err(Some),
+                        false => shared.rule_message(&rule.message.value).map_err(Some),
                     };
                     // Nor the template itself, which is no text for people.
                     let (message, help) = match message {
@@ -292,12 +309,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes secrets away from the stages where the condition on handing them is false.
-    fn withhold(&mut self, plan: &mut Plan, line: Option<&SettingsLine>) {
+    fn withhold(&mut self, plan: &mut PlanData, shared: &Arc<Shared>, line: Option<&SettingsLine>) {
         for (name, handed) in line.into_iter().flat_map(|line| &line.secrets) {
             let (Some(when), false) = (&handed.when, self.problems.has_errors()) else {
                 continue;
             };
-            let holds = plan.rule_holds(&when.value);
+            let holds = shared.rule_holds(&when.value);
             match holds {
                 Ok(true) => {}
                 Ok(false) => {
@@ -349,13 +366,14 @@ impl<'a> Builder<'a> {
     }
 
     /// Works out what needs no facts once for each role: better now than on a host.
-    fn try_out(&mut self, plan: &Plan, stages: &[Stage]) {
-        let mut first_of: BTreeMap<&RoleName, usize> = BTreeMap::new();
-        for (at, host) in plan.hosts.iter().enumerate() {
-            first_of.entry(&host.role).or_insert(at);
+    fn try_out(&mut self, plan: &PreparedPlan, stages: &[Stage]) {
+        let mut first_of: BTreeMap<&RoleName, HostIx> = BTreeMap::new();
+        for host in plan.host_ixs() {
+            first_of.entry(&plan.host(host).role).or_insert(host);
         }
-        for (at, (stage, planned)) in stages.iter().zip(&plan.stages).enumerate() {
-            let hosts: Vec<usize> = stage
+        for (at, stage) in plan.stage_ixs().zip(stages) {
+            let planned = plan.stage(at);
+            let hosts: Vec<HostIx> = stage
                 .roles
                 .iter()
                 .filter_map(|role| first_of.get(role).copied())

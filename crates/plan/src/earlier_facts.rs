@@ -4,30 +4,17 @@
 //! which certificate is right. With `--on` most hosts tell nothing, and what they told before has to stand in
 //! for that; where nobody knows it, that is said before anything is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use crate::earlier_fact::{EarlierFact, EarlierFacts};
 use crate::fact_kind::LONGEST_FACT;
 use crate::ids::{HostName, StageId};
+use crate::ix::StageIx;
 use crate::plan::{ClusterHost, Facts, Plan};
+use crate::prepared::PreparedPlan;
 use crate::recipe::facts_told;
 use crate::stage_parts::Action;
 use crate::values::At;
-
-/// What an earlier run knows of a fact of a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EarlierFact {
-    /// What the host told; none: all that could have told it came to its end there, and it was not told.
-    pub value: Option<String>,
-    /// The run that was told.
-    pub run: String,
-    /// When, in milliseconds since 1970.
-    pub told_ms: i64,
-}
-
-/// What is known of hosts that take no part: by host and fact.
-pub type EarlierFacts = BTreeMap<HostName, BTreeMap<String, EarlierFact>>;
 
 /// An earlier run of the same cluster.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +53,9 @@ pub struct MissingFact {
 
 /// Looks through earlier runs for the facts that a plan's scripts are to be given of hosts left out.
 pub struct FactSearch<'p> {
-    plan: &'p Plan,
+    plan: &'p PreparedPlan,
     /// The facts that are needed, and the first and the last stage that needs each.
-    needed: BTreeMap<&'p str, (usize, usize)>,
+    needed: BTreeMap<&'p str, (StageIx, StageIx)>,
     /// The scripts that may tell each of them.
     tellers: BTreeMap<&'p str, Vec<Teller<'p>>>,
     hosts: Vec<Sought<'p>>,
@@ -78,7 +65,7 @@ pub struct FactSearch<'p> {
 struct Teller<'p> {
     script: &'p str,
     /// The stage that runs it; none: it reads the facts of every host.
-    stage: Option<usize>,
+    stage: Option<StageIx>,
 }
 
 /// A host that is left out, and what was found of it.
@@ -89,37 +76,24 @@ struct Sought<'p> {
     facts: Facts,
 }
 
-impl Plan {
-    /// The hosts of the cluster that take no part in this plan.
-    pub fn left_out(&self) -> impl Iterator<Item = &ClusterHost> {
-        let part: BTreeSet<&HostName> = self.hosts.iter().map(|host| &host.name).collect();
-        let roster = self.roster.iter();
-        roster.filter(move |host| !part.contains(&host.name))
-    }
-}
-
 impl<'p> FactSearch<'p> {
     /// What has to be known of hosts left out; nothing where no script asks for it.
-    pub fn new(plan: &'p Plan) -> Self {
-        let mut needed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for (at, stage) in plan.stages.iter().enumerate() {
-            let mut tasks = plan.tasks.iter().filter(|task| task.stage == at);
+    pub fn new(plan: &'p PreparedPlan) -> Self {
+        let mut needed: BTreeMap<&str, (StageIx, StageIx)> = BTreeMap::new();
+        for at in plan.stage_ixs() {
+            let mut tasks = plan.tasks_of_stage(at).map(|task| plan.task(task));
             let runs = tasks.any(|task| plan.condition_now(at, task.host) != Some(false));
-            for fact in stage.all_facts.iter().filter(|_| runs) {
+            for fact in plan.stage(at).all_facts.iter().filter(|_| runs) {
                 let known = needed.entry(fact).or_insert((at, at));
                 known.1 = at;
             }
         }
-        let scripts =
-            plan.stages
-                .iter()
-                .enumerate()
-                .filter_map(|(at, stage)| match &stage.action {
-                    Action::Run(script) | Action::Until(script) => {
-                        Some((Some(at), script.as_str()))
-                    }
-                    Action::Put | Action::Reboot => None,
-                });
+        let scripts = plan
+            .stage_ixs()
+            .filter_map(|at| match &plan.stage(at).action {
+                Action::Run(script) | Action::Until(script) => Some((Some(at), script.as_str())),
+                Action::Put | Action::Reboot => None,
+            });
         let reads = plan.facts_script.as_deref().map(|script| (None, script));
         let told: Vec<_> = reads
             .into_iter()
@@ -215,10 +189,10 @@ impl<'p> FactSearch<'p> {
                 lacks
             });
             let hosts: Vec<HostName> = hosts.map(|sought| sought.host.name.clone()).collect();
-            if let Some(stage) = self.plan.stages.get(*first).filter(|_| !hosts.is_empty()) {
+            if !hosts.is_empty() {
                 missing.push(MissingFact {
                     fact: (*fact).to_owned(),
-                    stage: stage.id.clone(),
+                    stage: self.plan.stage(*first).id.clone(),
                     hosts,
                     by_facts_script,
                 });
@@ -239,7 +213,7 @@ impl<'p> FactSearch<'p> {
 
 /// What a run knows of a fact of a host.
 fn found_in(
-    plan: &Plan,
+    plan: &PreparedPlan,
     run: &EarlierRun,
     then: &EarlierHost,
     sought: &Sought<'_>,
@@ -271,34 +245,28 @@ fn found_in(
 
 /// The scripts that would tell a fact on this host, if it took part.
 fn would_tell<'t>(
-    plan: &Plan,
+    plan: &PreparedPlan,
     sought: &Sought<'_>,
     tellers: &'t [Teller<'t>],
 ) -> Vec<&'t Teller<'t>> {
     let would = |teller: &&Teller<'_>| match teller.stage {
         None => true,
-        Some(at) => plan.stages.get(at).is_some_and(|stage| {
-            stage.roles.contains(&sought.host.role) && !is_skipped(plan, at, sought)
-        }),
+        Some(at) => {
+            plan.stage(at).roles.contains(&sought.host.role) && !is_skipped(plan, at, sought)
+        }
     };
     tellers.iter().filter(would).collect()
 }
 
 /// Whether a stage's condition is false on the host, as far as anybody can tell.
-fn is_skipped(plan: &Plan, stage: usize, sought: &Sought<'_>) -> bool {
-    let Some(of_plan) = plan.stages.get(stage).filter(|stage| stage.when.is_some()) else {
-        return false;
-    };
-    let prepared = plan.cache.of(plan);
+fn is_skipped(plan: &PreparedPlan, stage: StageIx, sought: &Sought<'_>) -> bool {
     let at = At {
-        stage: &of_plan.id,
-        stage_index: stage,
+        stage: &plan.stage(stage).id,
+        place: stage,
         host: &sought.host.name,
         role: sought.host.role.as_str(),
     };
-    let decided = prepared
-        .compiled
-        .decide(&prepared.shared, at, &sought.facts);
+    let decided = plan.compiled.decide(&plan.shared, at, &sought.facts);
     matches!(decided, Ok(false))
 }
 

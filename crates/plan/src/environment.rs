@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::address::without_zone;
+use crate::common_environment::setting_text;
 use crate::expression::ExpressionError;
-use crate::plan::{Facts, Plan};
+use crate::ix::{HostIx, StageIx};
+use crate::plan::Facts;
+use crate::prepared::PreparedPlan;
 use crate::secret::Secret;
 use crate::stage_parts::{PutSource, PutStep};
 use crate::values::At;
@@ -46,31 +47,6 @@ impl RenderedContent {
     }
 }
 
-/// A setting as a script sees it. Texts and numbers stand as they are, a list of them with a space
-/// between two; a mapping, and a list that holds one or an item with a blank in it, is JSON.
-pub fn setting_text(value: &Value) -> String {
-    fn scalar(value: &Value) -> Option<String> {
-        match value {
-            Value::Null => Some(String::new()),
-            Value::Bool(value) => Some(value.to_string()),
-            Value::Number(value) => Some(value.to_string()),
-            Value::String(value) => Some(value.clone()),
-            Value::Array(_) | Value::Object(_) => None,
-        }
-    }
-    fn word(value: &Value) -> Option<String> {
-        scalar(value).filter(|text| !text.is_empty() && !text.contains(char::is_whitespace))
-    }
-    let words = |items: &Vec<Value>| items.iter().map(word).collect::<Option<Vec<_>>>();
-    match value {
-        Value::Array(items) => match words(items) {
-            Some(words) => words.join(" "),
-            None => value.to_string(),
-        },
-        _ => scalar(value).unwrap_or_else(|| value.to_string()),
-    }
-}
-
 /// The content of the file that `PX_SECRETS` names: one `PX_SECRET_NAME='value'` for each secret, to
 /// be sourced by sh.
 pub fn secrets_file(secrets: &BTreeMap<String, Secret>) -> String {
@@ -83,58 +59,17 @@ pub fn secrets_file(secrets: &BTreeMap<String, Secret>) -> String {
     file
 }
 
-/// The part of the environment that is the same for every host and stage.
-pub(crate) fn common(plan: &Plan) -> Vec<(String, String)> {
-    let mut environment = vec![
-        ("PX_CLUSTER".to_owned(), plan.cluster.clone()),
-        ("PX_RECIPE".to_owned(), plan.recipe.clone()),
-        (
-            "PX_RELEASE".to_owned(),
-            plan.release.clone().unwrap_or_default(),
-        ),
-        ("PX_FLOW".to_owned(), plan.flow.clone()),
-        (
-            "PX_REPAIR".to_owned(),
-            if plan.repair { "yes" } else { "" }.to_owned(),
-        ),
-    ];
-    let left_out: Vec<&str> = plan.left_out().map(|host| host.name.as_str()).collect();
-    environment.push(("PX_LEFT_OUT".to_owned(), left_out.join(" ")));
-    for (name, value) in &plan.release_values {
-        environment.push((format!("PX_RELEASE_{}", variable_name(name)), value.clone()));
-    }
-    for (name, value) in &plan.settings {
-        let name = format!("PX_SETTING_{}", variable_name(name));
-        environment.push((name, setting_text(value)));
-    }
-    for role in &plan.roles {
-        let hosts = || plan.roster.iter().filter(|host| host.role == *role);
-        let names: Vec<&str> = hosts().map(|host| host.name.as_str()).collect();
-        let addresses: Vec<&str> = hosts()
-            .map(|host| host.private_address.as_ref().unwrap_or(&host.address))
-            .map(|address| without_zone(address))
-            .collect();
-        let role = variable_name(role.as_str());
-        environment.push((format!("PX_HOSTS_{role}"), names.join(" ")));
-        environment.push((format!("PX_ADDRESSES_{role}"), addresses.join(" ")));
-    }
-    environment
-}
-
-impl Plan {
+impl PreparedPlan {
     /// The environment of a script on a host: `run` is the run's id, no `stage` is the facts script.
-    /// Empty for a host that the plan doesn't have.
     pub fn environment(
         &self,
-        host: usize,
-        stage: Option<usize>,
+        host: HostIx,
+        stage: Option<StageIx>,
         facts: &Facts,
         run: &str,
     ) -> Vec<(String, String)> {
-        let Some(host) = self.hosts.get(host) else {
-            return Vec::new();
-        };
-        let mut environment = self.cache.of(self).environment.clone();
+        let host = self.host(host);
+        let mut environment = self.environment.clone();
         let private = host.private_address.as_ref().unwrap_or(&host.address);
         environment.extend(
             [
@@ -146,8 +81,9 @@ impl Plan {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        if let Some(stage) = stage.and_then(|stage| self.stages.get(stage)) {
-            environment.push(("PX_STAGE".to_owned(), stage.id.to_string()));
+        if let Some(stage) = stage {
+            let stage = self.stage(stage).id.to_string();
+            environment.push(("PX_STAGE".to_owned(), stage));
         }
         for (name, value) in facts {
             let name = format!("PX_FACT_{}", variable_name(name));
@@ -157,17 +93,14 @@ impl Plan {
     }
 
     /// The facts that a stage's script is given of all hosts, each with the name of the variable that
-    /// holds [`Plan::facts_of_all`] where it is short.
-    pub fn all_facts(&self, stage: usize) -> impl Iterator<Item = (&str, String)> {
-        let names = self.stages.get(stage).map(|stage| &stage.all_facts);
-        names
-            .into_iter()
-            .flatten()
-            .map(|fact| (fact.as_str(), format!("PX_FACTS_{}", variable_name(fact))))
+    /// holds [`PreparedPlan::facts_of_all`] where it is short.
+    pub fn all_facts(&self, stage: StageIx) -> impl Iterator<Item = (&str, String)> {
+        let names = self.stage(stage).all_facts.iter();
+        names.map(|fact| (fact.as_str(), format!("PX_FACTS_{}", variable_name(fact))))
     }
 
     /// What a script is given of all hosts' values of a fact: lines of a host's name and its value. `told` is by
-    /// place in [`Plan::roster`].
+    /// place in [`PlanData::roster`](crate::plan::PlanData).
     pub fn facts_of_all(&self, told: &BTreeMap<usize, String>) -> String {
         let mut lines = String::new();
         for (host, value) in told {
@@ -187,27 +120,23 @@ impl Plan {
     /// no truth value.
     pub fn condition(
         &self,
-        stage: usize,
-        host: usize,
+        stage: StageIx,
+        host: HostIx,
         facts: &Facts,
     ) -> Result<bool, ExpressionError> {
-        let prepared = self.cache.of(self);
-        let at = self.at(stage, host)?;
-        prepared.compiled.decide(&prepared.shared, at, facts)
+        self.compiled
+            .decide(&self.shared, self.at(stage, host), facts)
     }
 
     /// Whether the stage's `when` can only be decided once the host has told its facts.
-    pub fn condition_needs_facts(&self, stage: usize) -> bool {
-        let prepared = self.cache.of(self);
-        prepared
-            .compiled
-            .condition_uses(stage)
-            .is_some_and(|uses| self.uses_facts(uses))
+    pub fn condition_needs_facts(&self, stage: StageIx) -> bool {
+        let uses = self.compiled.condition_uses(stage);
+        uses.is_some_and(|uses| self.uses_facts(uses))
     }
 
     /// What is known of the stage's `when` on the host before it has told its facts: `None` is
     /// "decided on the host".
-    pub fn condition_now(&self, stage: usize, host: usize) -> Option<bool> {
+    pub fn condition_now(&self, stage: StageIx, host: HostIx) -> Option<bool> {
         if self.condition_needs_facts(stage) {
             return None;
         }
@@ -217,25 +146,20 @@ impl Plan {
     /// A file of one of the plan's stages as it is to be on the host.
     ///
     /// # Errors
-    /// As [`Plan::condition`]; and where the path comes out as no absolute one.
+    /// As [`PreparedPlan::condition`]; and where the path comes out as no absolute one.
     pub fn render_put(
         &self,
         put: &PutStep,
-        host: usize,
+        host: HostIx,
         facts: &Facts,
     ) -> Result<RenderedPut, ExpressionError> {
-        let prepared = self.cache.of(self);
         let stage = self
-            .stages
-            .iter()
-            .position(|stage| stage.put.contains(put))
+            .stage_ixs()
+            .find(|stage| self.stage(*stage).put.contains(put))
             .ok_or_else(|| ExpressionError::Unknown(format!("file for `{}`", put.path)))?;
-        let at = self.at(stage, host)?;
-        let render = |what: &str, text: &str| {
-            prepared
-                .compiled
-                .render(&prepared.shared, at, what, text, facts)
-        };
+        let at = self.at(stage, host);
+        let render =
+            |what: &str, text: &str| self.compiled.render(&self.shared, at, what, text, facts);
         let text = |source: &str| {
             self.files
                 .get(source)
@@ -279,7 +203,6 @@ impl Plan {
 
     /// Whether the file can only be rendered once the host has told its facts.
     pub fn put_needs_facts(&self, put: &PutStep) -> bool {
-        let compiled = &self.cache.of(self).compiled;
         let content = match &put.source {
             PutSource::Template(path) => self.files.get(path),
             PutSource::File(_) | PutSource::Upload(_) => None,
@@ -287,7 +210,7 @@ impl Plan {
         content
             .into_iter()
             .chain([&put.path])
-            .filter_map(|text| compiled.template_uses(text))
+            .filter_map(|text| self.compiled.template_uses(text))
             .any(|uses| self.uses_facts(uses))
     }
 
@@ -295,21 +218,14 @@ impl Plan {
         self.fact_kinds.keys().any(|fact| uses.has(fact))
     }
 
-    fn at(&self, stage: usize, host: usize) -> Result<At<'_>, ExpressionError> {
-        let unknown = |what: &str, index: usize| {
-            ExpressionError::Unknown(format!("{what} number {}", index.saturating_add(1)))
-        };
-        let stage_of_plan = self
-            .stages
-            .get(stage)
-            .ok_or_else(|| unknown("stage", stage))?;
-        let host = self.hosts.get(host).ok_or_else(|| unknown("host", host))?;
-        Ok(At {
-            stage: &stage_of_plan.id,
-            stage_index: stage,
+    fn at(&self, stage: StageIx, host: HostIx) -> At<'_> {
+        let host = self.host(host);
+        At {
+            stage: &self.stage(stage).id,
+            place: stage,
             host: &host.name,
             role: host.role.as_str(),
-        })
+        }
     }
 }
 

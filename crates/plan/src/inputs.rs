@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::environment::RenderedContent;
-use crate::plan::{Facts, Plan};
+use crate::ix::{HostIx, StageIx};
+use crate::plan::Facts;
+use crate::prepared::PreparedPlan;
 use crate::stage_parts::{Action, PutSource};
 
 /// What goes into a task: a name for people, and the content.
 pub type Inputs = BTreeMap<String, String>;
 
-impl Plan {
+impl PreparedPlan {
     /// What a stage on a host is made from: who the host is, the script with those of its variables that
     /// the script names, and the files that are brought. Facts are given: they are the host's, and not
     /// the operator's. Secrets are not among them, since nobody keeps them.
-    pub fn inputs(&self, stage: usize, host: usize, facts: &Facts) -> Inputs {
+    pub fn inputs(&self, stage: StageIx, host: HostIx, facts: &Facts) -> Inputs {
         let mut inputs = Inputs::new();
-        let (Some(planned), Some(stage_of)) = (self.hosts.get(host), self.stages.get(stage)) else {
-            return inputs;
-        };
+        let (planned, stage_of) = (self.host(host), self.stage(stage));
         let mut note = |name: &str, value: &str| {
             inputs.insert(name.to_owned(), value.to_owned());
         };

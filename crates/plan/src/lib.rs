@@ -13,15 +13,18 @@ pub mod cluster_conf;
 pub mod cluster_schema;
 pub mod cluster_write;
 pub mod cluster_yaml;
+mod common_environment;
 pub mod duration;
+mod earlier_fact;
 mod earlier_facts;
 pub mod environment;
 pub mod expression;
 mod fact_kind;
 mod flow;
 pub mod ids;
-pub mod index;
+mod index;
 mod inputs;
+mod ix;
 mod naming;
 pub mod plan;
 #[cfg(test)]
@@ -33,6 +36,7 @@ pub mod read_context;
 pub mod recipe;
 pub mod release;
 pub mod secret;
+pub mod sentence;
 pub mod settings;
 pub mod shown_settings;
 pub mod source;
@@ -47,18 +51,19 @@ pub mod yaml;
 pub use build::{PlanRequest, build, build_connect_only};
 pub use cause::Cause;
 pub use cluster::{Cluster, Host, HostKeys, JobMode, Spanned, SshSettings};
-pub use earlier_facts::{
-    EarlierFact, EarlierFacts, EarlierHost, EarlierRun, FactSearch, MissingFact,
-};
+pub use earlier_fact::{EarlierFact, EarlierFacts};
+pub use earlier_facts::{EarlierHost, EarlierRun, FactSearch, MissingFact};
 pub use environment::{RenderedContent, RenderedPut, secrets_file};
 pub use expression::ExpressionError;
 pub use fact_kind::{FactKind, LONGEST_FACT};
 pub use flow::{Changes, FlowCommand};
 pub use ids::{HostName, RoleName, StageId, TaskId, is_plain_name};
-pub use index::PlanIndex;
 pub use inputs::{Inputs, differences};
-pub use plan::{ClusterHost, Facts, Plan, PlannedHost, PlannedStage, PlannedTask};
-pub use prepared::Cache;
+pub use ix::{HostIx, StageIx, Table, TaskIx};
+pub use plan::{
+    BrokenPlan, ClusterHost, Facts, Plan, PlanData, PlannedHost, PlannedStage, PlannedTask,
+};
+pub use prepared::PreparedPlan;
 pub use problem::{Label, Problem, Problems, Severity};
 pub use recipe::{Recipe, RecipeFiles, recipe_schema};
 pub use secret::Secret;

@@ -3,27 +3,38 @@
 //! A plan is complete: it holds the scripts' and templates' text, so that a run goes on with what
 //! it began with, whatever happens to the recipe's files meanwhile. It holds no secret.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Deref;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::cause::Cause;
 use crate::cluster::SshSettings;
-use crate::earlier_facts::EarlierFacts;
+use crate::earlier_fact::EarlierFacts;
 use crate::fact_kind::FactKind;
 use crate::flow::{Changes, FlowCommand};
 use crate::ids::{HostName, RoleName, StageId, TaskId};
-use crate::prepared::Cache;
+use crate::ix::{HostIx, StageIx};
 use crate::stage_parts::{Action, Allowance, Gate, Handing, PutStep};
 
 /// Facts of one host: name and value as the host's scripts told them.
 pub type Facts = BTreeMap<String, String>;
 
-/// Cluster, recipe and flow, resolved and checked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Cluster, recipe and flow, resolved and checked: a [`PlanData`] whose parts fit together.
+///
+/// It is read-only. What is asked of it often is worked out once, in a
+/// [`PreparedPlan`](crate::PreparedPlan).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "PlanData")]
 pub struct Plan {
+    data: PlanData,
+}
+
+/// What a plan holds, while it is put together and as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanData {
     /// The cluster's name.
     pub cluster: String,
     /// The recipe's name.
@@ -87,10 +98,6 @@ pub struct Plan {
     pub earlier_facts: EarlierFacts,
     /// The recipe's scripts and templates that the plan needs: path and text.
     pub files: BTreeMap<String, String>,
-    /// What is worked out once from all of the above; filled at the first need. A plan is not
-    /// changed once it is in use; a clone starts anew.
-    #[serde(skip)]
-    pub cache: Cache,
 }
 
 /// A host as the others know it.
@@ -160,17 +167,102 @@ pub struct PlannedStage {
 /// One stage on one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedTask {
-    /// Which.
+    /// Its stage and its host, by name.
     pub id: TaskId,
-    /// Index into [`Plan::stages`].
-    pub stage: usize,
-    /// Index into [`Plan::hosts`].
-    pub host: usize,
+    /// The stage.
+    pub stage: StageIx,
+    /// The host.
+    pub host: HostIx,
     /// What it waits for: all of them.
     pub gates: Vec<Gate>,
 }
 
+/// Why data is no plan: its parts do not fit together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenPlan {
+    /// Two hosts or two stages share a name.
+    #[error("the {what} `{name}` is there twice")]
+    Twice {
+        /// `host` or `stage`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A task names a host or a stage that is not there, or another one than the one at its place.
+    #[error("the task `{task}` is of no {what} of the plan")]
+    Stray {
+        /// The task.
+        task: TaskId,
+        /// `host` or `stage`.
+        what: &'static str,
+    },
+    /// The tasks are not stage by stage, within a stage in the hosts' order, each once.
+    #[error("the task `{task}` is out of order")]
+    OutOfOrder {
+        /// The task.
+        task: TaskId,
+    },
+}
+
+impl Deref for Plan {
+    type Target = PlanData;
+
+    fn deref(&self) -> &PlanData {
+        &self.data
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.data.serialize(serializer)
+    }
+}
+
+impl TryFrom<PlanData> for Plan {
+    type Error = BrokenPlan;
+
+    fn try_from(data: PlanData) -> Result<Self, BrokenPlan> {
+        Self::new(data)
+    }
+}
+
 impl Plan {
+    /// Makes a plan of this data.
+    ///
+    /// # Errors
+    /// Where its parts do not fit together.
+    pub fn new(data: PlanData) -> Result<Self, BrokenPlan> {
+        data.check()?;
+        Ok(Self { data })
+    }
+
+    /// The data, to make another plan of.
+    pub fn into_data(self) -> PlanData {
+        self.data
+    }
+
+    /// The same plan, with settings that name files of this machine set to these paths, and what the files were
+    /// when the plan was made.
+    #[must_use]
+    pub fn with_uploads(
+        mut self,
+        paths: BTreeMap<String, String>,
+        files: BTreeMap<String, String>,
+    ) -> Self {
+        let paths = paths.into_iter();
+        let paths = paths.map(|(setting, path)| (setting, Value::String(path)));
+        self.data.settings.extend(paths);
+        self.data.uploads = files;
+        self
+    }
+
+    /// The same plan, with what earlier runs know of hosts that take no part.
+    #[must_use]
+    pub fn with_earlier_facts(mut self, facts: EarlierFacts) -> Self {
+        self.data.earlier_facts = facts;
+        self
+    }
+
     /// Whether the flow changes hosts.
     pub fn changes(&self) -> Changes {
         self.changes
@@ -181,22 +273,78 @@ impl Plan {
     pub fn command(&self) -> Option<FlowCommand> {
         FlowCommand::of(&self.flow)
     }
+}
 
-    /// The task with this id. Looks at every task: for many questions there is
-    /// [`PlanIndex`](crate::PlanIndex).
-    pub fn task(&self, id: &TaskId) -> Option<&PlannedTask> {
-        self.tasks.iter().find(|task| task.id == *id)
+impl PlanData {
+    /// Adds a task of a stage and a host that are there already. Tasks are added stage by stage, within a stage in
+    /// the hosts' order.
+    ///
+    /// # Errors
+    /// Where the stage or the host is not there.
+    pub fn add_task(&mut self, id: TaskId, gates: Vec<Gate>) -> Result<(), BrokenPlan> {
+        let stage = self.stages.iter().position(|stage| stage.id == id.stage);
+        let host = self.hosts.iter().position(|host| host.name == id.host);
+        let stray = |what| BrokenPlan::Stray {
+            task: id.clone(),
+            what,
+        };
+        let stage = StageIx::new(stage.ok_or_else(|| stray("stage"))?);
+        let host = HostIx::new(host.ok_or_else(|| stray("host"))?);
+        self.tasks.push(PlannedTask {
+            id,
+            stage,
+            host,
+            gates,
+        });
+        Ok(())
     }
 
-    /// The stage with this id.
-    pub fn stage(&self, id: &StageId) -> Option<&PlannedStage> {
-        self.stages.iter().find(|stage| stage.id == *id)
+    /// The hosts of the cluster that take no part in this plan.
+    pub fn left_out(&self) -> impl Iterator<Item = &ClusterHost> {
+        let part: BTreeSet<&HostName> = self.hosts.iter().map(|host| &host.name).collect();
+        let roster = self.roster.iter();
+        roster.filter(move |host| !part.contains(&host.name))
     }
 
-    /// The host with this name.
-    pub fn host(&self, name: &HostName) -> Option<&PlannedHost> {
-        self.hosts.iter().find(|host| host.name == *name)
+    /// Whether places lead somewhere, and to what the names say.
+    fn check(&self) -> Result<(), BrokenPlan> {
+        once("host", self.hosts.iter().map(|host| host.name.as_str()))?;
+        once("stage", self.stages.iter().map(|stage| stage.id.as_str()))?;
+        let mut before: Option<(StageIx, HostIx)> = None;
+        for task in &self.tasks {
+            let stray = |what| BrokenPlan::Stray {
+                task: task.id.clone(),
+                what,
+            };
+            let stage = self.stages.get(task.stage.get());
+            if stage.is_none_or(|stage| stage.id != task.id.stage) {
+                return Err(stray("stage"));
+            }
+            let host = self.hosts.get(task.host.get());
+            if host.is_none_or(|host| host.name != task.id.host) {
+                return Err(stray("host"));
+            }
+            let here = Some((task.stage, task.host));
+            if before >= here {
+                return Err(BrokenPlan::OutOfOrder {
+                    task: task.id.clone(),
+                });
+            }
+            before = here;
+        }
+        Ok(())
     }
+}
+
+fn once<'a>(what: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), BrokenPlan> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            let name = name.to_owned();
+            return Err(BrokenPlan::Twice { what, name });
+        }
+    }
+    Ok(())
 }
 
 mod seconds {
@@ -221,5 +369,93 @@ mod seconds {
         seconds
             .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom))
             .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{PlanRequest, build};
+    use crate::testing::{cluster, recipe};
+
+    fn data() -> PlanData {
+        let recipe = recipe(&[(
+            "recipe.yaml",
+            "\
+roles: { a: {} }
+flows:
+  install:
+    - { id: x, on: a, run: scripts/x.sh }
+    - { id: y, on: a, run: scripts/y.sh }
+",
+        )]);
+        let cluster = cluster("hosts: { a1: a, a2: a }\n");
+        let request = PlanRequest {
+            flow: "install".into(),
+            ..PlanRequest::default()
+        };
+        let (plan, _) = build(&cluster, &recipe, &request).expect("a plan");
+        plan.into_plan().into_data()
+    }
+
+    /// What is said of the data after this change: as it is, and read back from what was written.
+    fn said(change: impl Fn(&mut PlanData)) -> String {
+        let mut data = data();
+        change(&mut data);
+        let text = serde_json::to_string(&data).expect("written");
+        let read = serde_json::from_str::<Plan>(&text).map_err(|error| error.to_string());
+        match Plan::new(data) {
+            Ok(_) => {
+                read.expect("a plan");
+                "fine".into()
+            }
+            Err(broken) => {
+                let broken = broken.to_string();
+                assert_eq!(read.expect_err("broken"), broken);
+                broken
+            }
+        }
+    }
+
+    #[test]
+    fn a_plans_parts_fit_together() {
+        assert_eq!(said(|_| {}), "fine");
+        assert_eq!(said(|plan| plan.tasks.clear()), "fine");
+        let twice = said(|plan| plan.hosts[1].name = "a1".into());
+        assert_eq!(twice, "the host `a1` is there twice");
+        let twice = said(|plan| plan.stages[1].id = "x".into());
+        assert_eq!(twice, "the stage `x` is there twice");
+        let stray = said(|plan| plan.tasks[3].host = HostIx::new(2));
+        assert_eq!(stray, "the task `y@a2` is of no host of the plan");
+        let stray = said(|plan| plan.tasks[0].stage = StageIx::new(usize::MAX));
+        assert_eq!(stray, "the task `x@a1` is of no stage of the plan");
+        let stray = said(|plan| plan.tasks[0].host = HostIx::new(1));
+        assert_eq!(stray, "the task `x@a1` is of no host of the plan");
+        let order = said(|plan| plan.tasks.swap(0, 1));
+        assert_eq!(order, "the task `x@a1` is out of order");
+        let order = said(|plan| {
+            let again = plan.tasks[3].clone();
+            plan.tasks.push(again);
+        });
+        assert_eq!(order, "the task `y@a2` is out of order");
+    }
+
+    #[test]
+    fn a_task_is_added_to_what_is_there() {
+        let mut plan = data();
+        plan.tasks.clear();
+        plan.add_task(TaskId::new("y", "a2"), Vec::new())
+            .expect("added");
+        for (id, what) in [
+            (TaskId::new("z", "a2"), "stage"),
+            (TaskId::new("y", "b"), "host"),
+        ] {
+            let stray = BrokenPlan::Stray {
+                task: id.clone(),
+                what,
+            };
+            assert_eq!(plan.add_task(id, Vec::new()), Err(stray));
+        }
+        assert!(Plan::new(plan).is_ok());
     }
 }

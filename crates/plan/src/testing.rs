@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::{Cluster, Host, Spanned, SshSettings};
+use crate::ix::{HostIx, StageIx};
 use crate::problem::Problems;
 use crate::recipe::{Recipe, RecipeFiles};
 use crate::secret::Secret;
@@ -130,4 +131,14 @@ pub(crate) fn cluster(text: &str) -> Cluster {
             .collect(),
         source,
     }
+}
+
+/// A host by its place.
+pub(crate) fn host(place: usize) -> HostIx {
+    HostIx::new(place)
+}
+
+/// A stage by its place.
+pub(crate) fn stage(place: usize) -> StageIx {
+    StageIx::new(place)
 }

@@ -13,7 +13,8 @@ use crate::expression::{
 };
 use crate::fact_kind::FactKind;
 use crate::ids::{HostName, StageId};
-use crate::plan::{ClusterHost, Facts, Plan};
+use crate::ix::{StageIx, Table};
+use crate::plan::{ClusterHost, Facts, PlanData};
 use crate::stage_parts::PutSource;
 
 /// What is the same for every host.
@@ -25,7 +26,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &PlanData) -> Self {
         let listed: Vec<Value> = plan.roster.iter().map(host_value).collect();
         let mut values: BTreeMap<String, Value> = plan
             .settings
@@ -50,8 +51,35 @@ impl Shared {
         }
     }
 
+    /// Whether a rule of the settings holds; the error says why that is not known.
+    pub(crate) fn rule_holds(self: &Arc<Self>, check: &str) -> Result<bool, String> {
+        let condition = Condition::new(check).map_err(|fault| fault.message)?;
+        let missing = condition
+            .uses
+            .needed()
+            .into_iter()
+            .find(|name| !self.values.contains_key(*name) && !is_function(name));
+        if let Some(name) = missing {
+            return Err(format!("`{name}` has no value"));
+        }
+        condition
+            .decide(self.for_rules())
+            .map_err(|undecided| match undecided {
+                Undecided::Other(found) => format!("it must be true or false, and is {found}"),
+                Undecided::Failed(reason) => reason,
+            })
+    }
+
+    /// What a rule says where it does not hold.
+    pub(crate) fn rule_message(self: &Arc<Self>, template: &str) -> Result<String, String> {
+        crate::expression::parse_template(template).map_err(|fault| fault.message)?;
+        LANGUAGE
+            .render_str(template, self.for_rules())
+            .map_err(|error| reason(&error))
+    }
+
     /// The names that a rule may use: it knows no host.
-    pub(crate) fn for_rules(self: &Arc<Self>) -> Value {
+    fn for_rules(self: &Arc<Self>) -> Value {
         Value::from_object(View {
             shared: Arc::clone(self),
             host: None,
@@ -164,23 +192,19 @@ struct Prepared {
 
 /// The conditions and templates of a plan.
 pub(crate) struct Compiled {
-    conditions: Vec<Option<Result<Condition, String>>>,
+    conditions: Table<StageIx, Option<Result<Condition, String>>>,
     language: Environment<'static>,
     templates: BTreeMap<String, Result<Prepared, String>>,
 }
 
 impl Compiled {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        let conditions = plan
-            .stages
-            .iter()
-            .map(|stage| {
-                let condition = Condition::new(stage.when.as_deref()?);
-                Some(condition.map_err(|fault| fault.message))
-            })
-            .collect();
+    pub(crate) fn new(plan: &PlanData) -> Self {
+        let conditions = plan.stages.iter().map(|stage| {
+            let condition = Condition::new(stage.when.as_deref()?);
+            Some(condition.map_err(|fault| fault.message))
+        });
         let mut compiled = Self {
-            conditions,
+            conditions: Table::of(conditions),
             language: LANGUAGE.clone(),
             templates: BTreeMap::new(),
         };
@@ -212,8 +236,8 @@ impl Compiled {
     }
 
     /// What the condition of a stage names; nothing where it has none.
-    pub(crate) fn condition_uses(&self, stage: usize) -> Option<&Uses> {
-        match self.conditions.get(stage)?.as_ref()? {
+    pub(crate) fn condition_uses(&self, stage: StageIx) -> Option<&Uses> {
+        match self.conditions[stage].as_ref()? {
             Ok(condition) => Some(&condition.uses),
             Err(_) => None,
         }
@@ -232,10 +256,10 @@ impl Compiled {
         facts: &Facts,
     ) -> Result<bool, ExpressionError> {
         let failed = |reason: &str| at.failed("the condition", reason);
-        let condition = match self.conditions.get(at.stage_index) {
-            Some(Some(Ok(condition))) => condition,
-            Some(Some(Err(fault))) => return Err(failed(fault)),
-            Some(None) | None => return Ok(true),
+        let condition = match &self.conditions[at.place] {
+            Some(Ok(condition)) => condition,
+            Some(Err(fault)) => return Err(failed(fault)),
+            None => return Ok(true),
         };
         let context = shared.for_host(at.host, at.role, &condition.uses, facts, at.stage)?;
         condition
@@ -276,37 +300,6 @@ impl Compiled {
     }
 }
 
-impl Plan {
-    /// Whether a rule of the settings holds; the error says why that is not known.
-    pub(crate) fn rule_holds(&self, check: &str) -> Result<bool, String> {
-        let condition = Condition::new(check).map_err(|fault| fault.message)?;
-        let shared = &self.cache.of(self).shared;
-        let missing = condition
-            .uses
-            .needed()
-            .into_iter()
-            .find(|name| !shared.values.contains_key(*name) && !is_function(name));
-        if let Some(name) = missing {
-            return Err(format!("`{name}` has no value"));
-        }
-        condition
-            .decide(shared.for_rules())
-            .map_err(|undecided| match undecided {
-                Undecided::Other(found) => format!("it must be true or false, and is {found}"),
-                Undecided::Failed(reason) => reason,
-            })
-    }
-
-    /// What a rule says where it does not hold.
-    pub(crate) fn rule_message(&self, template: &str) -> Result<String, String> {
-        let shared = &self.cache.of(self).shared;
-        crate::expression::parse_template(template).map_err(|fault| fault.message)?;
-        LANGUAGE
-            .render_str(template, shared.for_rules())
-            .map_err(|error| reason(&error))
-    }
-}
-
 /// The bytes of a line, counted from 1, without its end.
 fn line_of(text: &str, line: usize) -> Range<usize> {
     let mut start = 0;
@@ -323,7 +316,7 @@ fn line_of(text: &str, line: usize) -> Range<usize> {
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) stage: &'a StageId,
-    pub(crate) stage_index: usize,
+    pub(crate) place: StageIx,
     pub(crate) host: &'a HostName,
     pub(crate) role: &'a str,
 }

@@ -15,8 +15,8 @@ use insta::assert_snapshot;
 use phalanx_plan::cluster_yaml::read_yaml;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
 use phalanx_plan::{
-    Action, Cluster, Facts, Gate, Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build,
-    secret_values, secrets_file,
+    Action, Cluster, Facts, Gate, HostIx, PlanRequest, PreparedPlan, Recipe, RecipeFiles,
+    SourceFile, build, secret_values, secrets_file,
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello");
@@ -67,7 +67,7 @@ fn cluster(recipe: &Recipe, settings: &str) -> Cluster {
     cluster.expect("a cluster")
 }
 
-fn plan(cluster: &Cluster, recipe: &Recipe, flow: &str) -> Plan {
+fn plan(cluster: &Cluster, recipe: &Recipe, flow: &str) -> PreparedPlan {
     let request = PlanRequest {
         flow: flow.to_owned(),
         ..PlanRequest::default()
@@ -112,7 +112,7 @@ fn its_plan() {
 
 /// One script as a host would run it; its output and its result lines.
 fn run(
-    plan: &Plan,
+    plan: &PreparedPlan,
     path: &str,
     environment: &[(String, String)],
     scratch: &Path,
@@ -132,11 +132,15 @@ fn run(
     (output, fs::read_to_string(&result).expect("a result file"))
 }
 
+fn host(plan: &PreparedPlan, name: &str) -> HostIx {
+    plan.host_ix(&name.into()).expect("a host")
+}
+
 /// Runs every task in order; a failure ends the test.
-fn run_all(plan: &Plan, secrets: &Path, scratch: &Path) -> String {
+fn run_all(plan: &PreparedPlan, secrets: &Path, scratch: &Path) -> String {
     let mut told = String::new();
     for task in &plan.tasks {
-        let stage = &plan.stages[task.stage];
+        let stage = plan.stage(task.stage);
         let facts = Facts::new();
         assert_eq!(plan.condition(task.stage, task.host, &facts), Ok(true));
         for put in &stage.put {
@@ -179,7 +183,7 @@ fn its_scripts_do_their_work_once() {
     assert!(!looked.contains("problem"), "{looked}");
     assert!(!folder.exists(), "a check changes nothing");
 
-    let facts = install.environment(0, None, &Facts::new(), "run1");
+    let facts = install.environment(host(&install, "server1"), None, &Facts::new(), "run1");
     let (output, told) = run(&install, "scripts/facts.sh", &facts, scratch.path());
     assert!(output.status.success());
     assert!(told.contains("fact greeted=false\n"), "{told}");
@@ -219,7 +223,12 @@ fn a_probe_says_what_it_waits_for() {
     let recipe = recipe();
     let settings = format!("  folder: {}/none\n", scratch.path().display());
     let plan = plan(&cluster(&recipe, &settings), &recipe, "verify");
-    let environment = plan.environment(1, Some(0), &Facts::new(), "run1");
+    let environment = plan.environment(
+        host(&plan, "worker1"),
+        plan.stage_ixs().next(),
+        &Facts::new(),
+        "run1",
+    );
     let (output, _) = run(&plan, "scripts/join.sh", &environment, scratch.path());
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

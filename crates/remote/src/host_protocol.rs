@@ -47,13 +47,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Answer, field};
-use crate::error::{FenceError, ProbeError};
+use crate::error::{FenceError, ProbeError, RequestError};
 use crate::exec::Exec;
 use crate::port::{BootIdentity, OutputSink, ProbeEnd, Script};
 use environment::Environment;
 pub(crate) use request::nonce;
 use request::{PIECES, Request};
-use talk::{Ended, TalkError};
+use talk::Ended;
 
 /// Bytes are sent in pieces of this size; below 32 KiB each costs a packet of its own.
 const PIECE: usize = 128 << 10;
@@ -126,13 +126,13 @@ impl HostProtocol {
     /// Runs a script on a channel of its own. See [`crate::Connection::probe`].
     ///
     /// # Errors
-    /// [`ProbeError::Protocol`] also where the script or its environment cannot be one.
+    /// [`RequestError::Protocol`] also where the script or its environment cannot be one.
     pub async fn probe(
         &self,
         script: &Script,
         output: &mut dyn OutputSink,
     ) -> Result<ProbeEnd, ProbeError> {
-        let environment = Environment::of(script).map_err(ProbeError::Protocol)?;
+        let environment = Environment::of(script).map_err(RequestError::Protocol)?;
         let request = Request::new()
             .alone()
             .long(&environment.long)
@@ -152,7 +152,7 @@ impl HostProtocol {
                 Some(Answer::End { words, result }) => {
                     let status = field(&words, "rc").and_then(numbers::status);
                     let took = clock::between(&words);
-                    let status = status.ok_or(ProbeError::Protocol(words))?;
+                    let status = status.ok_or(RequestError::Protocol(words))?;
                     break ProbeEnd {
                         status,
                         result,
@@ -171,7 +171,7 @@ impl HostProtocol {
                             took: None,
                         };
                     }
-                    None => return Err(talk.cut_short().into()),
+                    None => return Err(RequestError::Lost(talk.cut_short()).into()),
                 },
             }
         };
@@ -182,8 +182,8 @@ impl HostProtocol {
     /// Which boot of the host this is. See [`crate::Connection::boot_identity`].
     ///
     /// # Errors
-    /// Any [`ProbeError`] but [`ProbeError::Output`].
-    pub async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+    /// See [`RequestError`].
+    pub async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
         let request = Request::new().alone().piece(&PIECES.boot_identity);
         let (talk, head) = self.ask(&request, &[]).await?;
         talk.close().await;
@@ -193,26 +193,22 @@ impl HostProtocol {
     /// Asks for a reboot. See [`crate::Connection::request_reboot`].
     ///
     /// # Errors
-    /// [`ProbeError::Protocol`] where the host will not.
-    pub async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
+    /// [`RequestError::Protocol`] where the host will not.
+    pub async fn request_reboot(&self, fence: u64) -> Result<(), RequestError> {
         let request = self.unfenced_request(fence).piece(&PIECES.reboot);
         let (mut talk, head) = self.ask(&request, &[]).await?;
-        taken(head).map_err(|why| match (fenced(&why), self.fence_error(&why)) {
-            (Some(by), _) => ProbeError::Fenced { by },
-            (None, Some(error)) => ProbeError::Fence(error),
-            (None, None) => ProbeError::Protocol(why),
-        })?;
+        taken(head).map_err(|why| self.unfit(why))?;
         match talk.end_within(self.options.stall_timeout).await {
             // Whatever cuts us off now is the reboot. One that says nothing, and holds the connection,
             // may be about to: whether it does is seen by its boot identity.
-            Ok(Ended::Well | Ended::CutShort) | Err(TalkError::Lost(_) | TalkError::Stalled(_)) => {
-            }
+            Ok(Ended::Well | Ended::CutShort)
+            | Err(RequestError::Lost(_) | RequestError::Stalled(_)) => {}
             Ok(Ended::Refused(why)) => {
                 let said = why.strip_prefix("refused ").unwrap_or(&why);
                 let said = format!("the host will not reboot: {said}");
-                return Err(ProbeError::Protocol(said));
+                return Err(RequestError::Protocol(said));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         talk.close().await;
         Ok(())
@@ -239,6 +235,15 @@ impl HostProtocol {
             .piece(&PIECES.own_spool);
         request.makes_spool = make;
         request
+    }
+
+    /// Why the host will not do what only reads in the spool who holds it.
+    fn unfit(&self, why: String) -> RequestError {
+        match (fenced(&why), self.fence_error(&why)) {
+            (Some(by), _) => RequestError::Fenced { by },
+            (None, Some(error)) => RequestError::Fence(error),
+            (None, None) => RequestError::Protocol(why),
+        }
     }
 
     /// What is wrong with the spool's word on who holds the host, where that is why something is not done.
@@ -280,22 +285,22 @@ fn fenced(why: &str) -> Option<u64> {
 }
 
 /// The boot identity that a head tells.
-fn boot_told(head: Answer) -> Result<BootIdentity, ProbeError> {
-    let head = taken(head).map_err(ProbeError::Protocol)?;
+fn boot_told(head: Answer) -> Result<BootIdentity, RequestError> {
+    let head = taken(head).map_err(RequestError::Protocol)?;
     match field(&head, "boot").and_then(numbers::boot) {
         Some(boot) => Ok(boot),
-        None => Err(ProbeError::Protocol(head)),
+        None => Err(RequestError::Protocol(head)),
     }
 }
 
-fn unexpected(answer: &Answer) -> TalkError {
+fn unexpected(answer: &Answer) -> RequestError {
     let name = match answer {
         Answer::Head(_) => "head",
-        Answer::Fail(why) => return TalkError::Protocol(why.clone()),
+        Answer::Fail(why) => return RequestError::Protocol(why.clone()),
         Answer::Output(_) => "output",
         Answer::Want => "want",
         Answer::File(_) => "file",
         Answer::End { .. } => "end",
     };
-    TalkError::Protocol(format!("{name} at the wrong moment"))
+    RequestError::Protocol(format!("{name} at the wrong moment"))
 }

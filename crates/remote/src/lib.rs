@@ -17,13 +17,14 @@ mod same_machine;
 pub mod ssh;
 
 pub use error::{
-    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, is_out_of_files,
+    ConnectError, FenceError, JobError, LostError, ProbeError, PutError, RequestError,
+    is_out_of_files,
 };
 pub use host_protocol::{HostOptions, HostProtocol, JobKeeper};
 pub use port::{
-    BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd,
-    JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd, PutOutcome, Script, Stance,
-    Transport,
+    BootIdentity, Connection, Content, FileToPut, Greeting, Hold, HolderWords, HostFiles, HostHold,
+    HostJobs, JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, LeftJob, OutputSink, ProbeEnd,
+    PutOutcome, Script, Stance, Transport,
 };
 pub use refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
 pub use result::{

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::error::ProbeError;
+use crate::error::{ProbeError, RequestError};
 use crate::port::{Connection, OutputSink, Script};
 
 const MARK: &str = include_str!("host/mark.sh");
@@ -54,7 +54,7 @@ pub async fn is_same_machine(
     };
     timeout(WITHIN, both)
         .await
-        .unwrap_or(Err(ProbeError::Stalled(WITHIN)))
+        .unwrap_or(Err(RequestError::Stalled(WITHIN).into()))
 }
 
 fn script(text: &str, env: &[(&str, &str)]) -> Script {

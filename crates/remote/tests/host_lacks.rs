@@ -12,7 +12,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use phalanx_remote::{HolderWords, JobError, JobState, LostError};
+use phalanx_remote::{HolderWords, JobError, JobState, LostError, RequestError};
 use support::{Host, Mounts, Recorder, id, start, within};
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_host_that_can_start_no_process_is_told_as_that() {
                 assert_eq!(end.state, JobState::Ended(0));
                 ended += 1;
             }
-            Err(JobError::Lost(LostError { reason })) => {
+            Err(JobError::Request(RequestError::Lost(LostError { reason }))) => {
                 let begins = "the host cannot start another process (its shell said ";
                 assert!(reason.starts_with(begins), "{processes}: {reason}");
                 told += 1;

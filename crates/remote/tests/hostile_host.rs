@@ -12,7 +12,7 @@ use hostile::{Asked, HostileServer, Takes, Trick};
 use lab_target::{bare_target, transport};
 use phalanx_remote::{
     ConnectError, Connection, Content, FileToPut, HolderWords, JobError, JobId, ProbeError,
-    PutError, Script, SshTarget, Transport, parse_result,
+    PutError, RequestError, Script, SshTarget, Transport, parse_result,
 };
 use tokio::time::timeout;
 
@@ -87,29 +87,32 @@ fn target(server: &HostileServer) -> SshTarget {
     }
 }
 
+fn of_request(error: RequestError) -> Ends {
+    match error {
+        RequestError::Lost(_) => Ends::Lost,
+        RequestError::Stalled(_) => Ends::Stalled,
+        RequestError::Protocol(_) => Ends::Protocol,
+        other => panic!("{other}"),
+    }
+}
+
 fn of_probe(error: ProbeError) -> Ends {
     match error {
-        ProbeError::Lost(_) => Ends::Lost,
-        ProbeError::Stalled(_) => Ends::Stalled,
-        ProbeError::Protocol(_) => Ends::Protocol,
+        ProbeError::Request(error) => of_request(error),
         other => panic!("{other}"),
     }
 }
 
 fn of_job(error: JobError) -> Ends {
     match error {
-        JobError::Lost(_) => Ends::Lost,
-        JobError::Stalled(_) => Ends::Stalled,
-        JobError::Protocol(_) => Ends::Protocol,
+        JobError::Request(error) => of_request(error),
         other => panic!("{other}"),
     }
 }
 
 fn of_put(error: PutError) -> Ends {
     match error {
-        PutError::Lost(_) => Ends::Lost,
-        PutError::Stalled(_) => Ends::Stalled,
-        PutError::Protocol(_) => Ends::Protocol,
+        PutError::Request(error) => of_request(error),
         other => panic!("{other}"),
     }
 }
@@ -124,9 +127,13 @@ async fn ask(connection: &dyn Connection, asked: Asked, file: &Path) -> Ends {
     let id = JobId::new("r1", "work", "w1", 1);
     let done = |well: Result<(), Ends>| well.err().unwrap_or(Ends::Well);
     match asked {
-        Asked::Any | Asked::Boot => {
-            done(connection.boot_identity().await.map(drop).map_err(of_probe))
-        }
+        Asked::Any | Asked::Boot => done(
+            connection
+                .boot_identity()
+                .await
+                .map(drop)
+                .map_err(of_request),
+        ),
         Asked::Hold => done(connection.hold(&me, None).await.map(drop).map_err(of_job)),
         Asked::Beat => done(connection.beat(&me, 1).await.map_err(of_job)),
         Asked::Release => done(connection.release(1).await.map_err(of_job)),
@@ -135,7 +142,7 @@ async fn ask(connection: &dyn Connection, asked: Asked, file: &Path) -> Ends {
             let cancelled = connection.cancel_job(&id, 1, Duration::ZERO).await;
             done(cancelled.map_err(of_job))
         }
-        Asked::Reboot => done(connection.request_reboot(1).await.map_err(of_probe)),
+        Asked::Reboot => done(connection.request_reboot(1).await.map_err(of_request)),
         Asked::Put => {
             let file = FileToPut {
                 path: "/x".into(),

@@ -12,7 +12,7 @@ mod support;
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use phalanx_remote::{JobCall, JobError, JobId, JobStart, JobState};
+use phalanx_remote::{JobCall, JobError, JobId, JobStart, JobState, RequestError};
 use support::{Host, Recorder, attach, call, id, release, start, until, within};
 
 #[tokio::test]
@@ -35,7 +35,10 @@ async fn what_was_missed_comes_later_byte_for_byte() {
             &mut seen,
         )
         .await;
-        assert!(matches!(lost, Err(JobError::Lost(_))), "{lost:?}");
+        assert!(
+            matches!(lost, Err(JobError::Request(RequestError::Lost(_)))),
+            "{lost:?}"
+        );
         let held = seen.bytes().len() as u64;
         assert!(held > 40_000);
         host.unfollowed(&id).await;
@@ -158,7 +161,10 @@ async fn a_request_cut_in_the_middle_starts_nothing() {
         let mut seen = Recorder::default();
         let protocol = host.protocol_over(cut, host.options());
         let error = start(&protocol, &id, &text, &mut seen).await.unwrap_err();
-        assert!(matches!(error, JobError::Lost(_)), "{error}");
+        assert!(
+            matches!(error, JobError::Request(RequestError::Lost(_))),
+            "{error}"
+        );
         until("its processes are gone", || host.processes().is_empty()).await;
         let absent = attach(&host.protocol(), &id, 0, &mut seen).await;
         assert!(matches!(absent, Err(JobError::Absent)), "{absent:?}");
@@ -326,7 +332,10 @@ async fn what_cannot_be_said_in_shell_is_refused_here() {
         .protocol()
         .job(call(&bad_id, Some(&script)), &mut seen)
         .await;
-    assert!(matches!(refused, Err(JobError::Protocol(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(JobError::Request(RequestError::Protocol(_)))),
+        "{refused:?}"
+    );
     let id = id("nul");
     let start = JobStart {
         script: &script,
@@ -339,7 +348,10 @@ async fn what_cannot_be_said_in_shell_is_refused_here() {
         offset: 0,
     };
     let refused = host.protocol().job(call, &mut seen).await;
-    assert!(matches!(refused, Err(JobError::Protocol(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(JobError::Request(RequestError::Protocol(_)))),
+        "{refused:?}"
+    );
     assert_eq!(
         host.exec.opened.load(std::sync::atomic::Ordering::Relaxed),
         0

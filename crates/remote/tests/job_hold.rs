@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use phalanx_remote::{
     Content, FenceError, FileToPut, Hold, HolderWords, HostOptions, HostProtocol, JobCall,
-    JobError, JobId, JobKeeper, LeftJob, ProbeError, PutError, Stance,
+    JobError, JobId, JobKeeper, LeftJob, PutError, RequestError, Stance,
 };
 use support::{Host, Recorder, id, script, within};
 
@@ -150,7 +150,7 @@ async fn all_with(host: &Host, fence: u64) -> Vec<String> {
             .await
             .unwrap_err(),
     );
-    let mut said: Vec<String> = said.iter().map(|error| format!("{error:?}")).collect();
+    let mut said: Vec<RequestError> = said.into_iter().map(request).collect();
     let path = host.folder.path().join("late");
     let file = FileToPut {
         path: path.to_str().unwrap().into(),
@@ -158,14 +158,20 @@ async fn all_with(host: &Host, fence: u64) -> Vec<String> {
         mode: 0o600,
         owner: None,
     };
-    let put: PutError = within(protocol.put_all(&[file], fence, &mut Vec::new()))
-        .await
-        .unwrap_err();
-    said.push(format!("{put:?}"));
+    match within(protocol.put_all(&[file], fence, &mut Vec::new())).await {
+        Err(PutError::Request(error)) => said.push(error),
+        other => panic!("{other:?}"),
+    }
     assert!(!path.exists());
-    let reboot: ProbeError = within(protocol.request_reboot(fence)).await.unwrap_err();
-    said.push(format!("{reboot:?}"));
-    said
+    said.push(within(protocol.request_reboot(fence)).await.unwrap_err());
+    said.iter().map(|error| format!("{error:?}")).collect()
+}
+
+fn request(error: JobError) -> RequestError {
+    match error {
+        JobError::Request(error) => error,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -252,7 +258,7 @@ async fn what_nobody_of_us_wrote_is_told_with_its_path() {
                     "fence" => all_with(&host, fence).await,
                     _ => vec![format!(
                         "{:?}",
-                        within(protocol.beat(&words("a"), fence)).await.unwrap_err()
+                        request(within(protocol.beat(&words("a"), fence)).await.unwrap_err())
                     )],
                 };
                 let error = within(protocol.hold(&words("a"), None)).await.unwrap_err();
@@ -264,7 +270,7 @@ async fn what_nobody_of_us_wrote_is_told_with_its_path() {
                 }
                 let advice = error.advice().unwrap();
                 assert!(
-                    matches!(&error, JobError::Fence(error) if *error == damaged),
+                    matches!(&error, JobError::Request(RequestError::Fence(error)) if *error == damaged),
                     "{name}: {what}: {error:?}"
                 );
                 assert!(

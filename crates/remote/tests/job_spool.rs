@@ -12,7 +12,9 @@ mod support;
 
 use std::path::Path;
 
-use phalanx_remote::{HostOptions, JobCall, JobEnd, JobError, JobId, JobKeeper, JobState};
+use phalanx_remote::{
+    HostOptions, JobCall, JobEnd, JobError, JobId, JobKeeper, JobState, RequestError,
+};
 use support::{Host, LocalExec, Recorder, attach, id, release, script, start, until, within};
 
 #[tokio::test]
@@ -33,20 +35,32 @@ async fn every_number_is_refused_but_the_one_that_the_host_gave_last() {
         for other in [1, 4, 6, 500] {
             let refused = with(other).await;
             assert!(
-                matches!(refused, Err(JobError::Fenced { by: 5 })),
+                matches!(
+                    refused,
+                    Err(JobError::Request(RequestError::Fenced { by: 5 }))
+                ),
                 "{other}: {refused:?}"
             );
             let grace = std::time::Duration::ZERO;
             let cancel = within(protocol.cancel_job(&id, other, grace)).await;
-            assert!(matches!(cancel, Err(JobError::Fenced { by: 5 })));
+            assert!(matches!(
+                cancel,
+                Err(JobError::Request(RequestError::Fenced { by: 5 }))
+            ));
             let collect = within(protocol.collect_jobs("run1", other)).await;
-            assert!(matches!(collect, Err(JobError::Fenced { by: 5 })));
+            assert!(matches!(
+                collect,
+                Err(JobError::Request(RequestError::Fenced { by: 5 }))
+            ));
         }
         // Nobody but a holder gives a number.
         let kept = std::fs::read_to_string(host.spool().join("fence")).unwrap();
         assert_eq!(kept, "5\n");
         assert!(host.job_folder(&id).exists());
-        assert!(matches!(with(u64::MAX).await, Err(JobError::Protocol(_))));
+        assert!(matches!(
+            with(u64::MAX).await,
+            Err(JobError::Request(RequestError::Protocol(_)))
+        ));
     }
 }
 

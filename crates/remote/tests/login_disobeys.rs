@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use lab_target::{target, transport};
 use phalanx_lab::{Login, LoopbackHost, LoopbackHostBuilder, Sudo};
-use phalanx_remote::{HolderWords, JobError, LoginError, ProbeError, Script, Transport as _};
+use phalanx_remote::{
+    HolderWords, JobError, LoginError, ProbeError, RequestError, Script, Transport as _,
+};
 
 /// What asking a probe, for the boot identity and for the host itself comes to: always the same.
 async fn told(host: &LoopbackHost) -> ProbeError {
@@ -36,8 +38,8 @@ async fn told(host: &LoopbackHost) -> ProbeError {
         .await
         .unwrap_err();
     assert_eq!(held.to_string(), probe.to_string());
-    if let ProbeError::Login(login) = &probe {
-        assert!(matches!(&held, JobError::Login(other) if other == login));
+    if let ProbeError::Request(RequestError::Login(login)) = &probe {
+        assert!(matches!(&held, JobError::Request(RequestError::Login(other)) if other == login));
     }
     connection.close().await;
     probe
@@ -45,7 +47,7 @@ async fn told(host: &LoopbackHost) -> ProbeError {
 
 fn login(error: ProbeError) -> LoginError {
     match error {
-        ProbeError::Login(login) => login,
+        ProbeError::Request(RequestError::Login(login)) => login,
         other => panic!("{other:?}"),
     }
 }
@@ -101,7 +103,7 @@ async fn a_start_up_file_that_takes_everything() {
     target.stall_timeout = Duration::from_secs(2);
     let transport = transport(target);
     let connection = transport.connect("host").await.unwrap();
-    let said = login(connection.boot_identity().await.unwrap_err());
+    let said = login(connection.boot_identity().await.unwrap_err().into());
     assert_eq!(said, LoginError::TakesInput);
 }
 
@@ -167,7 +169,10 @@ async fn a_sudo_that_refuses_is_still_told_as_that() {
     for sudo in [Sudo::Denied, Sudo::WantsPassword] {
         let host = LoopbackHost::builder().sudo(sudo).start().unwrap();
         let said = told(&host).await;
-        assert!(matches!(said, ProbeError::Sudo(_)), "{said:?}");
+        assert!(
+            matches!(said, ProbeError::Request(RequestError::Sudo(_))),
+            "{said:?}"
+        );
     }
 }
 

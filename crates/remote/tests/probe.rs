@@ -12,7 +12,7 @@ mod support;
 
 use std::time::Duration;
 
-use phalanx_remote::{ProbeEnd, ProbeError, Script, parse_result};
+use phalanx_remote::{ProbeEnd, ProbeError, RequestError, Script, parse_result};
 use support::{Host, program, script, within};
 
 async fn probe(host: &Host, text: &str) -> (ProbeEnd, String) {
@@ -207,7 +207,10 @@ async fn a_login_without_a_shell_is_told() {
     let error = within(protocol.probe(&script("true"), &mut output))
         .await
         .unwrap_err();
-    assert!(matches!(error, ProbeError::Login(_)), "{error:?}");
+    assert!(
+        matches!(error, ProbeError::Request(RequestError::Login(_))),
+        "{error:?}"
+    );
     assert!(
         error.to_string().contains("This account is not available."),
         "{error}"
@@ -224,7 +227,10 @@ async fn a_lost_connection_is_told() {
     let error = within(protocol.probe(&script("seq 1 1000"), &mut output))
         .await
         .unwrap_err();
-    assert!(matches!(error, ProbeError::Lost(_)), "{error:?}");
+    assert!(
+        matches!(error, ProbeError::Request(RequestError::Lost(_))),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -238,7 +244,7 @@ async fn a_host_that_says_nothing_has_stalled() {
     };
     let protocol = host.protocol_over(exec, options.clone());
     let error = within(protocol.boot_identity()).await.unwrap_err();
-    assert!(matches!(error, ProbeError::Stalled(_)), "{error:?}");
+    assert!(matches!(error, RequestError::Stalled(_)), "{error:?}");
     // A script that says nothing has not.
     let mut output = Vec::new();
     let protocol = host.protocol_over(host.exec.clone(), options);
@@ -298,7 +304,7 @@ async fn a_reboot_is_asked_for_the_most_orderly_way_that_works() {
             log.display()
         );
         let error = within(with("none", &format!("{tell}{all}")).request_reboot(0)).await;
-        let Err(ProbeError::Protocol(said)) = error else {
+        let Err(RequestError::Protocol(said)) = error else {
             panic!("{error:?}")
         };
         assert_eq!(said, "the host will not reboot: not now");

@@ -13,7 +13,7 @@ mod support;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use phalanx_remote::{Content, FileToPut, PutError, PutOutcome};
+use phalanx_remote::{Content, FileToPut, PutError, PutOutcome, RequestError};
 use support::{Host, until, within};
 
 /// A file that belongs to whoever runs the test.
@@ -290,7 +290,10 @@ async fn a_connection_lost_on_the_way_leaves_the_old_file() {
         exec.cut_input_after = Some(500_000);
         let protocol = host.protocol_over(exec, host.options());
         let error = within(protocol.put(&file(&path, &[b'x'; 1_000_000], 0o644))).await;
-        assert!(matches!(error, Err(PutError::Lost(_))), "{error:?}");
+        assert!(
+            matches!(error, Err(PutError::Request(RequestError::Lost(_)))),
+            "{error:?}"
+        );
         until("nothing else is there", || entries(&folder) == 1).await;
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
     }

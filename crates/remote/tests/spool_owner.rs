@@ -15,7 +15,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use phalanx_remote::{
-    Content, FileToPut, HolderWords, HostOptions, JobError, JobState, ProbeError, PutError,
+    Content, FileToPut, HolderWords, HostOptions, JobError, JobState, PutError, RequestError,
     UnsafeSpoolError,
 };
 use support::{Host, Recorder, id, start, within};
@@ -47,17 +47,20 @@ async fn refused(host: &Host, spool: &Path) -> UnsafeSpoolError {
         ..HolderWords::default()
     };
     let hold = within(protocol().hold(&me, None)).await.unwrap_err();
-    let JobError::UnsafeSpool(said) = hold else {
+    let JobError::Request(RequestError::UnsafeSpool(said)) = hold else {
         panic!("{hold:?}")
     };
     let job = start(&protocol(), &id("j"), "true", &mut Recorder::default()).await;
     assert!(
-        matches!(&job, Err(JobError::UnsafeSpool(other)) if *other == said),
+        matches!(&job, Err(JobError::Request(RequestError::UnsafeSpool(other))) if *other == said),
         "{job:?}"
     );
     let collected = within(protocol().collect_jobs("run1", 0)).await;
     assert!(
-        matches!(collected, Err(JobError::UnsafeSpool(_))),
+        matches!(
+            collected,
+            Err(JobError::Request(RequestError::UnsafeSpool(_)))
+        ),
         "{collected:?}"
     );
     if spool.join("j").is_dir() {
@@ -68,11 +71,14 @@ async fn refused(host: &Host, spool: &Path) -> UnsafeSpoolError {
             owner: None,
         };
         let put = within(protocol().put(&file)).await;
-        assert!(matches!(put, Err(PutError::UnsafeSpool(_))), "{put:?}");
+        assert!(
+            matches!(put, Err(PutError::Request(RequestError::UnsafeSpool(_)))),
+            "{put:?}"
+        );
         assert!(!host.folder.path().join("file").exists());
         let reboot = within(protocol().request_reboot(1)).await;
         assert!(
-            matches!(reboot, Err(ProbeError::UnsafeSpool(_))),
+            matches!(reboot, Err(RequestError::UnsafeSpool(_))),
             "{reboot:?}"
         );
     }

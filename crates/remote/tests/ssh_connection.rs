@@ -10,7 +10,7 @@ use lab_target::{target, transport};
 use phalanx_lab::{Login, LoopbackHost, LoopbackHostBuilder, Sudo};
 use phalanx_remote::{
     Connection, FileToPut, JobCall, JobEnd, JobError, JobId, JobStart, JobState, JobWatch,
-    ProbeError, PutOutcome, Script, Transport,
+    ProbeError, PutOutcome, RequestError, Script, Transport,
 };
 use tokio::time::timeout;
 
@@ -146,7 +146,7 @@ async fn sudo_that_wants_a_password() {
         .probe(&script("true"), &mut Vec::new())
         .await
         .unwrap_err();
-    let ProbeError::Sudo(error) = error else {
+    let ProbeError::Request(RequestError::Sudo(error)) = error else {
         panic!("{error:?}")
     };
     assert!(error.wants_password);
@@ -194,7 +194,10 @@ async fn a_job_outlives_its_connection() {
         assert!(host.drop_connections() > 0);
     };
     let (ended, ()) = tokio::join!(job(&*connection, &id, Some(text), &mut watch), cut);
-    assert!(matches!(ended, Err(JobError::Lost(_))), "{ended:?}");
+    assert!(
+        matches!(ended, Err(JobError::Request(RequestError::Lost(_)))),
+        "{ended:?}"
+    );
     timeout(WITHIN, connection.lost()).await.unwrap();
 
     let connection = connect(&host).await;

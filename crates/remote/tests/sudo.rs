@@ -12,7 +12,7 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use phalanx_remote::{FileToPut, HostOptions, HostProtocol, JobState, ProbeError, PutOutcome};
+use phalanx_remote::{FileToPut, HostOptions, HostProtocol, JobState, PutOutcome, RequestError};
 use support::{Host, LocalExec, Recorder, attach, id, program, release, script, start, within};
 
 /// A host whose sudo is this script; the rest of its arguments is the command.
@@ -59,7 +59,7 @@ async fn a_password_cannot_be_given() {
     let host = &Host::each()[0];
     let (exec, protocol) = with_sudo(host, "echo 'sudo: a password is required' >&2; exit 1");
     let error = within(protocol.boot_identity()).await.unwrap_err();
-    let ProbeError::Sudo(sudo) = error else {
+    let RequestError::Sudo(sudo) = error else {
         panic!("{error:?}")
     };
     assert_eq!(
@@ -74,7 +74,7 @@ async fn a_refusal_is_told_whatever_its_language() {
     let host = &Host::each()[0];
     let (exec, protocol) = with_sudo(host, "echo 'sudo: ich darf nicht' >&2; exit 1");
     let error = within(protocol.boot_identity()).await.unwrap_err();
-    let ProbeError::Sudo(sudo) = error else {
+    let RequestError::Sudo(sudo) = error else {
         panic!("{error:?}")
     };
     assert_eq!(
@@ -92,7 +92,10 @@ async fn a_large_request_does_not_hide_what_sudo_said() {
     let text = format!("# {}", "x".repeat(2_000_000));
     let error = start(&protocol, &id("large"), &text, &mut Recorder::default()).await;
     assert!(
-        matches!(error, Err(phalanx_remote::JobError::Sudo(_))),
+        matches!(
+            error,
+            Err(phalanx_remote::JobError::Request(RequestError::Sudo(_)))
+        ),
         "{error:?}"
     );
 }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use phalanx_events::{FailureKind, ReportedSeverity, RunOutcome};
+use phalanx_plan::sentence::count;
 
 use crate::data::{Counts, CriticalPath, FailureReport, HostEnd, HostReport, RunReport};
 use crate::duration::took;
-use crate::folding::{count, host_list};
+use crate::folding::host_list;
 use crate::table::{Charset, NOTHING, left, render, right};
 
 /// More hosts than this are not listed one by one: only those that are not fine.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phalanx_events::Outcome;
-use phalanx_plan::{Action, Gate, Plan, PlannedTask};
+use phalanx_plan::{Action, Gate, PlannedTask, PreparedPlan};
 
 use crate::data::{CriticalPath, PathStep};
 use crate::timeline::{TaskTimes, Timeline};
@@ -24,7 +24,7 @@ struct Link<'a> {
 /// Walks back from the attempt that ended last, each time to what ended last of all that it waited for: the
 /// task's gates, what its host was busy with before, and, where the run was resumed in between, the end of
 /// what was done before that.
-pub(crate) fn critical_path(plan: &Plan, timeline: &Timeline) -> Option<CriticalPath> {
+pub(crate) fn critical_path(plan: &PreparedPlan, timeline: &Timeline) -> Option<CriticalPath> {
     let links: Vec<Link<'_>> = plan
         .tasks
         .iter()
@@ -125,7 +125,7 @@ fn before<'a>(
 }
 
 /// The steps of a chain. What was skipped is none of them; attempts of a task that follow each other are one.
-fn steps(plan: &Plan, timeline: &Timeline, chain: &[Link<'_>]) -> Vec<PathStep> {
+fn steps(plan: &PreparedPlan, timeline: &Timeline, chain: &[Link<'_>]) -> Vec<PathStep> {
     let mut steps: Vec<PathStep> = Vec::new();
     let mut opened = 0;
     let mut last = None;
@@ -149,7 +149,7 @@ fn steps(plan: &Plan, timeline: &Timeline, chain: &[Link<'_>]) -> Vec<PathStep> 
             host: id.host.clone(),
             wait_ms,
             is_wait: plan
-                .stage(&id.stage)
+                .stage_named(&id.stage)
                 .is_some_and(|stage| matches!(stage.action, Action::Until(_))),
             facts_ms,
             took_ms,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use phalanx_plan::{HostName, Plan};
+use phalanx_plan::sentence::count;
+use phalanx_plan::{HostName, PreparedPlan};
 
 use crate::data::NoticeReport;
-use crate::folding::{count, host_list};
+use crate::folding::host_list;
 use crate::terminal_text::harmless;
 
 /// So many hosts are named.
@@ -21,7 +22,7 @@ struct Source<'p> {
     hosts: Vec<HostName>,
 }
 
-fn sources(plan: &Plan) -> Vec<Source<'_>> {
+fn sources(plan: &PreparedPlan) -> Vec<Source<'_>> {
     let mut sources: Vec<Source<'_>> = Vec::new();
     // In the cluster file's order.
     for host in plan.left_out() {
@@ -68,7 +69,7 @@ impl Source<'_> {
 }
 
 /// `facts of etcd1, etcd2 (member) are from run X, 3 days earlier`: a line for each run, by the clock of `now`.
-pub fn earlier_facts(plan: &Plan, now: Option<Timestamp>) -> Vec<String> {
+pub fn earlier_facts(plan: &PreparedPlan, now: Option<Timestamp>) -> Vec<String> {
     let line = |source: &Source<'_>| {
         let hosts = host_list(&source.hosts, NAMED);
         format!("facts of {hosts} {}", source.words(now))
@@ -77,7 +78,7 @@ pub fn earlier_facts(plan: &Plan, now: Option<Timestamp>) -> Vec<String> {
 }
 
 /// The same as notices of the hosts.
-pub(crate) fn notices(plan: &Plan, now: Option<Timestamp>) -> Vec<NoticeReport> {
+pub(crate) fn notices(plan: &PreparedPlan, now: Option<Timestamp>) -> Vec<NoticeReport> {
     let notice = |source: Source<'_>| NoticeReport {
         text: format!("left out by --on; its facts {}", source.words(now)),
         hosts: source.hosts,
@@ -97,8 +98,7 @@ fn age(ms: i64) -> String {
         HOUR..DAY => (HOUR, "hour"),
         _ => (DAY, "day"),
     };
-    let number = usize::try_from(ms / unit).unwrap_or(usize::MAX);
-    format!("{} earlier", count(number, word))
+    format!("{} earlier", count(ms / unit, word))
 }
 
 #[cfg(test)]

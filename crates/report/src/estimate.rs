@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phalanx_events::{Event, Outcome, RunOutcome, RunState};
-use phalanx_plan::{Gate, Plan, StageId, TaskId};
+use phalanx_plan::{Gate, PreparedPlan, StageId, Table, TaskId};
 
 use crate::timeline::{Timeline, Try, WorkTime};
 
@@ -94,18 +94,15 @@ impl Learned {
 
     /// When the run will end, in its milliseconds: every task that is not over is given the time it took
     /// before, and begins when its gates open and its host is free. Nothing where a stage is not known.
-    pub fn forecast(&self, plan: &Plan, state: &RunState, now_ms: u64) -> Option<u64> {
-        let mut order: Vec<usize> = (0..plan.tasks.len()).collect();
-        order.sort_by_key(|at| plan.tasks.get(*at).map(|task| task.stage));
+    pub fn forecast(&self, plan: &PreparedPlan, state: &RunState, now_ms: u64) -> Option<u64> {
         // When each stage ends everywhere, and each task of the host that was looked at.
         let mut all: BTreeMap<&StageId, u64> = BTreeMap::new();
         let mut own: BTreeMap<&TaskId, u64> = BTreeMap::new();
-        let mut free = vec![0u64; plan.hosts.len()];
+        let mut free = Table::of_hosts(plan, |_| 0u64);
         let mut end_of_run = 0;
         let mut stage_ends: Vec<(&StageId, u64)> = Vec::new();
         let mut last_stage = None;
-        for at in order {
-            let task = plan.tasks.get(at)?;
+        for task in &plan.tasks {
             // A stage's gate leads to stages above, all of whose ends are known by then.
             if last_stage != Some(task.stage) {
                 for (stage, end) in stage_ends.drain(..) {
@@ -127,7 +124,7 @@ impl Learned {
                     )
                 }
                 (None, _) => {
-                    let host_free = free.get(task.host).copied().unwrap_or(0);
+                    let host_free = free[task.host];
                     let gates = task.gates.iter().map(|gate| match gate {
                         Gate::All(stage) => all.get(stage).copied().unwrap_or(0),
                         Gate::Own(stage) => {
@@ -140,9 +137,7 @@ impl Learned {
                 }
             };
             own.insert(&task.id, end);
-            if let Some(free) = free.get_mut(task.host) {
-                *free = (*free).max(end);
-            }
+            free[task.host] = free[task.host].max(end);
             stage_ends.push((&task.id.stage, end));
             end_of_run = end_of_run.max(end);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use phalanx_plan::{HostName, Plan};
+use phalanx_plan::{HostName, PreparedPlan};
 
 /// Stands for a host's own name and addresses in a text that many hosts share.
 pub(crate) const PLACEHOLDER: &str = "HOST";
@@ -15,7 +15,7 @@ pub(crate) struct Folding {
 
 impl Folding {
     /// For the hosts of a plan.
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &PreparedPlan) -> Self {
         let names = plan.hosts.iter().map(|host| {
             let mut names = vec![host.name.to_string(), host.address.clone()];
             names.extend(host.private_address.clone());
@@ -79,15 +79,6 @@ pub fn host_list<'a>(hosts: impl IntoIterator<Item = &'a HostName>, most: usize)
         text.push_str(&format!(" and {} more", hosts.len() - shown));
     }
     text
-}
-
-/// `1 host`, `2 hosts`.
-pub fn count(number: usize, one: &str) -> String {
-    if number == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{number} {one}s")
-    }
 }
 
 #[cfg(test)]

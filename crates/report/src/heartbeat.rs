@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phalanx_events::{HostStatus, RebootPhase, RunState, TaskState, TaskStatus};
-use phalanx_plan::{Gate, HostName, Plan, StageId, TaskId};
+use phalanx_plan::{Gate, HostName, PreparedPlan, StageId, TaskId};
 
 use crate::duration::clock;
 use crate::folding::{Folding, host_list};
@@ -15,7 +15,7 @@ const NAMED: usize = 4;
 /// What the run waits for at `now_ms` (milliseconds since the run's start): hosts that do not
 /// answer, tasks under way with their probes' own words, and, where a host has nothing to do, the
 /// gate that holds it back. Nothing where nothing is left to wait for.
-pub fn still_waiting(state: &RunState, plan: &Plan, now_ms: u64) -> Option<String> {
+pub fn still_waiting(state: &RunState, plan: &PreparedPlan, now_ms: u64) -> Option<String> {
     let folding = Folding::new(plan);
     let mut items = connecting(state, plan, &folding);
     items.extend(under_way(state, plan, &folding, now_ms));
@@ -60,7 +60,7 @@ impl Group {
     }
 }
 
-fn connecting(state: &RunState, plan: &Plan, folding: &Folding) -> Vec<String> {
+fn connecting(state: &RunState, plan: &PreparedPlan, folding: &Folding) -> Vec<String> {
     let mut groups = Groups(Vec::new());
     for host in &plan.hosts {
         let status = state.hosts.get(&host.name).map(|host| &host.status);
@@ -85,7 +85,7 @@ fn heard_of(state: &RunState, host: &HostName) -> bool {
         .any(|(id, task)| id.host == *host && task.status != TaskStatus::Pending)
 }
 
-fn under_way(state: &RunState, plan: &Plan, folding: &Folding, now_ms: u64) -> Vec<String> {
+fn under_way(state: &RunState, plan: &PreparedPlan, folding: &Folding, now_ms: u64) -> Vec<String> {
     let mut items = Vec::new();
     for stage in &plan.stages {
         let mut telling = Groups(Vec::new());
@@ -133,7 +133,7 @@ fn words(task: &TaskState, running: u64) -> Option<String> {
 }
 
 /// Hosts that could work but may not: the first stage left to each, and the gates that hold it.
-fn held_back(state: &RunState, plan: &Plan) -> Vec<String> {
+fn held_back(state: &RunState, plan: &PreparedPlan) -> Vec<String> {
     let is_over = |id: &TaskId| state.tasks.get(id).is_some_and(|task| task.end().is_some());
     let mut done_for: BTreeSet<&HostName> = BTreeSet::new();
     for host in &plan.hosts {

@@ -2,40 +2,28 @@
 //! scripts; they only zoom, filter and search.
 
 mod markup;
+mod page;
 mod sections;
 mod timeline_rows;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use phalanx_events::{Event, RunState};
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::PreparedPlan;
 use sha2::{Digest as _, Sha256};
 
 use crate::data::RunReport;
 use crate::timeline::Timeline;
 use markup::Markup;
+pub use page::HtmlContext;
+use page::Page;
 
 /// The page's own script, by whose checksum it is the only one that runs.
 const SCRIPT: &str = concat!("\n", include_str!("html/script.js"));
 
-/// What the page needs beside plan and events.
-pub struct HtmlContext<'a> {
-    /// The last part of the log of a task's attempt, where there is one.
-    pub log: &'a dyn Fn(&TaskId, u32) -> Option<String>,
-}
-
-/// What all parts of the page look at.
-struct Page<'a> {
-    plan: &'a Plan,
-    report: &'a RunReport,
-    timeline: Timeline,
-    state: RunState,
-    context: &'a HtmlContext<'a>,
-}
-
 /// The page of a run: `report` is what [`crate::summarize`] made of the same plan and events.
 pub fn html(
-    plan: &Plan,
+    plan: &PreparedPlan,
     events: &[Event],
     report: &RunReport,
     context: &HtmlContext<'_>,

@@ -33,7 +33,7 @@ mod timeline;
 pub use data::{PlanReport, RunReport};
 pub use earlier_facts::earlier_facts;
 pub use estimate::Learned;
-pub use folding::{count, host_list};
+pub use folding::host_list;
 pub use heartbeat::still_waiting;
 pub use html::{HtmlContext, html};
 pub use lines::{LineDisplay, LineOptions, Verbosity};

@@ -8,14 +8,14 @@ use anstyle::{AnsiColor, Style};
 use phalanx_events::{
     Event, EventKind, Origin, Outcome, RebootPhase, ReportedSeverity, RunState, TaskEnd,
 };
-use phalanx_plan::{HostName, Plan, StageId, TaskId};
+use phalanx_plan::sentence::count;
+use phalanx_plan::{HostName, PreparedPlan, StageId, TaskId};
 use unicode_width::UnicodeWidthStr;
 
 use crate::control_words::control_words;
 use crate::data::Counts;
 use crate::duration::{clock, took};
 use crate::earlier_facts::earlier_facts;
-use crate::folding::count;
 use crate::heartbeat::still_waiting;
 use crate::notices::{HeldNotices, Said};
 use crate::output_lines::OutputLines;
@@ -59,7 +59,7 @@ pub struct LineOptions {
 
 /// Writes a run's events as lines, with ANSI styles: the writer strips them where they must not be.
 pub struct LineDisplay<W> {
-    plan: Arc<Plan>,
+    plan: Arc<PreparedPlan>,
     out: W,
     options: LineOptions,
     state: RunState,
@@ -81,7 +81,7 @@ pub struct LineDisplay<W> {
 
 impl<W: Write> LineDisplay<W> {
     /// A display of this plan's run.
-    pub fn new(plan: Arc<Plan>, out: W, options: LineOptions) -> Self {
+    pub fn new(plan: Arc<PreparedPlan>, out: W, options: LineOptions) -> Self {
         let widest = |names: &mut dyn Iterator<Item = &str>| {
             names
                 .map(UnicodeWidthStr::width)
@@ -371,7 +371,7 @@ impl<W: Write> LineDisplay<W> {
         if end.again {
             let tries = self
                 .plan
-                .stage(&task.stage)
+                .stage_named(&task.stage)
                 .map(|stage| stage.retries.saturating_add(1));
             let of = tries
                 .map(|tries| format!(" of {tries}"))
@@ -455,7 +455,7 @@ impl<W: Write> LineDisplay<W> {
     fn flush_held(&mut self, now: u64) -> io::Result<()> {
         let since = self.held.since();
         let at = clock(since);
-        for notice in self.held.take() {
+        for notice in self.held.take(&self.plan) {
             let word = pad(notice.word, WORD_WIDTH);
             // Never cut: a fingerprint is compared to its end, a path is copied, and nothing says it
             // again. The terminal wraps it, so that whoever searches the output finds it on one line.

@@ -86,7 +86,6 @@ fn entry(line: &str) -> Option<Entry> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use phalanx_plan::{Action, HostName, Plan};
+use phalanx_plan::{Action, HostName, PreparedPlan};
 
 use crate::data::{PlanReport, PlanStageReport};
 use crate::table::Charset;
@@ -28,7 +28,7 @@ enum Cell {
 }
 
 /// The drawing, with a line that says what the symbols mean.
-pub(crate) fn matrix(plan: &Plan, report: &PlanReport, charset: Charset) -> String {
+pub(crate) fn matrix(plan: &PreparedPlan, report: &PlanReport, charset: Charset) -> String {
     let rows = rows(plan, report);
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut text = " ".repeat(2 + width);
@@ -57,7 +57,7 @@ pub(crate) fn matrix(plan: &Plan, report: &PlanReport, charset: Charset) -> Stri
 }
 
 /// Hosts, or where they are many the groups of hosts of a role that take the same stages.
-fn rows(plan: &Plan, report: &PlanReport) -> Vec<(String, Vec<Cell>)> {
+fn rows(plan: &PreparedPlan, report: &PlanReport) -> Vec<(String, Vec<Cell>)> {
     let names: Vec<&HostName> = plan.hosts.iter().map(|host| &host.name).collect();
     let hosts = plan.hosts.iter().zip(cells(&names, &report.stages));
     if plan.hosts.len() <= DRAWN {

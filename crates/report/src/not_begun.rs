@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use phalanx_events::Outcome;
-use phalanx_plan::{HostName, Plan, StageId};
+use phalanx_plan::{HostName, PreparedPlan, StageId};
 
 use crate::data::NotBegunReport;
 use crate::folding::Folding;
@@ -12,7 +12,7 @@ use crate::timeline::Timeline;
 
 /// Of every such host the first stage that it was told not to begin; those with the same reason as one.
 pub(crate) fn not_begun(
-    plan: &Plan,
+    plan: &PreparedPlan,
     timeline: &Timeline,
     folding: &Folding,
 ) -> Vec<NotBegunReport> {

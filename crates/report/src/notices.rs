@@ -1,10 +1,10 @@
 //! Notices that are held back a moment, so that what many hosts say at the same time is one line.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 
 use anstyle::Style;
-use phalanx_plan::{HostName, Plan, StageId, TaskId};
+use phalanx_plan::{HostName, PreparedPlan, StageId, TaskId};
 
 use crate::folding::{Folding, host_list};
 use crate::terminal_text::harmless;
@@ -18,7 +18,6 @@ const MOST: usize = 500;
 pub(crate) struct HeldNotices {
     folding: Folding,
     /// The hosts' places in the plan.
-    order: BTreeMap<HostName, usize>,
     notices: Vec<Notice>,
     /// The notices' places, by what makes two of them equal.
     places: HashMap<Key, usize>,
@@ -84,15 +83,9 @@ impl<'a> Said<'a> {
 }
 
 impl HeldNotices {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &PreparedPlan) -> Self {
         Self {
             folding: Folding::new(plan),
-            order: plan
-                .hosts
-                .iter()
-                .enumerate()
-                .map(|(at, host)| (host.name.clone(), at))
-                .collect(),
             notices: Vec::new(),
             places: HashMap::new(),
             since: 0,
@@ -152,12 +145,12 @@ impl HeldNotices {
 
     /// All of them, each one's hosts in the plan's order. A failed host takes its later stages with it: stages that did not run on the
     /// same hosts are one notice, with the first one's reason.
-    pub(crate) fn take(&mut self) -> Vec<Notice> {
+    pub(crate) fn take(&mut self, plan: &PreparedPlan) -> Vec<Notice> {
         let mut joined: Vec<Notice> = Vec::new();
         let mut not_run: HashMap<Vec<HostName>, usize> = HashMap::new();
         self.places.clear();
         for mut next in std::mem::take(&mut self.notices) {
-            next.hosts.sort_by_key(|host| self.order.get(host).copied());
+            next.hosts.sort_by_key(|host| plan.host_ix(host));
             let before = match next.word {
                 "not run" => not_run.get(&next.hosts).and_then(|at| joined.get_mut(*at)),
                 _ => None,
@@ -206,14 +199,15 @@ mod tests {
 
     #[test]
     fn not_more_are_held_than_equal_ones_can_be_found_among() {
-        let plan: Plan =
+        let plan =
             serde_json::from_str(include_str!("../../../fuzz/seeds/plan/plan.json")).unwrap();
+        let plan = PreparedPlan::new(plan);
         let mut held = HeldNotices::new(&plan);
         let host = HostName::from("w1");
         let mut most = 0;
         for number in 0..5_000 {
             if held.is_ripe(0) {
-                most = most.max(held.take().len());
+                most = most.max(held.take(&plan).len());
             }
             let text = format!("notice {number}");
             held.add(0, Said::of_host("note", Style::new(), &host, &text));

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use phalanx_plan::{Action, Gate, Plan, PlannedStage, PlannedTask, PutSource};
+use phalanx_plan::sentence::count;
+use phalanx_plan::{Action, Gate, PlannedStage, PlannedTask, PreparedPlan, PutSource};
 
 use crate::data::{FORMAT, PlanHostReport, PlanReport, PlanStageReport};
 use crate::duration::limit;
-use crate::folding::{count, host_list};
+use crate::folding::host_list;
 use crate::matrix::matrix;
 use crate::table::Charset;
 use crate::terminal_text::{harmless, pad};
@@ -18,7 +19,7 @@ const NAMED: usize = 8;
 const TITLE: Style = Style::new().bold();
 
 /// The plan as data.
-pub fn data(plan: &Plan) -> PlanReport {
+pub fn data(plan: &PreparedPlan) -> PlanReport {
     let hosts = plan.hosts.iter().map(|host| PlanHostReport {
         name: host.name.clone(),
         role: host.role.clone(),
@@ -28,33 +29,28 @@ pub fn data(plan: &Plan) -> PlanReport {
         user: host.ssh.user.clone(),
         labels: host.labels.clone(),
     });
-    let tasks = tasks_of_stages(plan);
-    let stages = plan
-        .stages
-        .iter()
-        .zip(&tasks)
-        .enumerate()
-        .map(|(at, (stage, tasks))| PlanStageReport {
+    let stages = plan.stage_ixs().map(|at| {
+        let stage = plan.stage(at);
+        let tasks = || plan.tasks_of_stage(at).map(|task| plan.task(task));
+        let skipped = tasks().filter(|task| plan.condition_now(at, task.host) == Some(false));
+        PlanStageReport {
             id: stage.id.clone(),
             roles: stage.roles.clone(),
-            hosts: tasks.iter().map(|task| task.id.host.clone()).collect(),
+            hosts: tasks().map(|task| task.id.host.clone()).collect(),
             action: stage.action.clone(),
             put: stage.put.clone(),
-            after: gates(stage, tasks),
+            after: gates(stage, tasks()),
             when: stage.when.clone(),
             decided_on_host: plan.condition_needs_facts(at),
-            skipped: tasks
-                .iter()
-                .filter(|task| plan.condition_now(at, task.host) == Some(false))
-                .map(|task| task.id.host.clone())
-                .collect(),
+            skipped: skipped.map(|task| task.id.host.clone()).collect(),
             within_ms: stage
                 .within
                 .map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
             at_once: stage.at_once,
             stop_after: stage.stop_after,
             retries: stage.retries,
-        });
+        }
+    });
     PlanReport {
         format: FORMAT,
         cluster: plan.cluster.clone(),
@@ -70,7 +66,7 @@ pub fn data(plan: &Plan) -> PlanReport {
 }
 
 /// The plan as text, with ANSI styles, ending in a line end.
-pub fn text(plan: &Plan, charset: Charset) -> String {
+pub fn text(plan: &PreparedPlan, charset: Charset) -> String {
     let report = data(plan);
     let mut text = String::new();
     // Writing to a string never fails: the results of `write!` and `writeln!` are dropped.
@@ -103,7 +99,7 @@ pub fn text(plan: &Plan, charset: Charset) -> String {
     text
 }
 
-fn roles(text: &mut String, plan: &Plan) {
+fn roles(text: &mut String, plan: &PreparedPlan) {
     let mut roles: Vec<(&str, Vec<_>)> = Vec::new();
     for host in &plan.hosts {
         match roles
@@ -131,7 +127,7 @@ fn roles(text: &mut String, plan: &Plan) {
     }
 }
 
-fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageReport) {
+fn stage_text(text: &mut String, plan: &PreparedPlan, number: usize, stage: &PlanStageReport) {
     let roles: Vec<&str> = stage.roles.iter().map(|role| role.as_str()).collect();
     let _ = writeln!(
         text,
@@ -180,7 +176,7 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
         line("when", format!("{when}{decided}"));
     }
     let mut limits = Vec::new();
-    if let Some(within) = plan.stage(&stage.id).and_then(|stage| stage.within) {
+    if let Some(within) = plan.stage_named(&stage.id).and_then(|stage| stage.within) {
         limits.push(format!("within {}", limit(within.as_secs_f64())));
     }
     if let Some(at_once) = stage.at_once {
@@ -190,10 +186,7 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
         limits.push(format!("stops after {}", count(stop_after, "failure")));
     }
     if stage.retries > 0 {
-        limits.push(match stage.retries {
-            1 => "1 retry".into(),
-            retries => format!("{retries} retries"),
-        });
+        limits.push(count(stage.retries, "retry"));
     }
     if !limits.is_empty() {
         line("limits", limits.join(", "));
@@ -201,7 +194,7 @@ fn stage_text(text: &mut String, plan: &Plan, number: usize, stage: &PlanStageRe
 }
 
 /// Which file of this machine is read: who reads a plan must see it.
-fn upload_words(plan: &Plan, setting: &str) -> String {
+fn upload_words(plan: &PreparedPlan, setting: &str) -> String {
     let path = match plan.settings.get(setting).and_then(|path| path.as_str()) {
         Some(path) => harmless(path),
         None => "no file".into(),
@@ -209,12 +202,7 @@ fn upload_words(plan: &Plan, setting: &str) -> String {
     let bytes = plan.uploads.get(setting);
     let bytes = bytes.and_then(|seen| seen.split_once(" bytes")?.0.parse::<u64>().ok());
     let size = bytes
-        .map(|bytes| {
-            format!(
-                ", {}",
-                count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte")
-            )
-        })
+        .map(|bytes| format!(", {}", count(bytes, "byte")))
         .unwrap_or_default();
     format!("{path} of this machine (setting {setting}{size})")
 }
@@ -233,19 +221,8 @@ fn gate_words(gates: &[Gate]) -> String {
     }
 }
 
-/// Each stage's tasks, in the plan's order. Looks at every task once, and not once for each stage.
-fn tasks_of_stages(plan: &Plan) -> Vec<Vec<&PlannedTask>> {
-    let mut of_stages = vec![Vec::new(); plan.stages.len()];
-    for task in &plan.tasks {
-        if let Some(of_stage) = of_stages.get_mut(task.stage) {
-            of_stage.push(task);
-        }
-    }
-    of_stages
-}
-
 /// What the stage says it waits for; where it says nothing, what its tasks wait for.
-fn gates(stage: &PlannedStage, tasks: &[&PlannedTask]) -> Vec<Gate> {
+fn gates<'a>(stage: &PlannedStage, tasks: impl Iterator<Item = &'a PlannedTask>) -> Vec<Gate> {
     if !stage.after.is_empty() {
         return stage.after.clone();
     }

@@ -10,12 +10,13 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome,
     RunResumed, TaskEnd,
 };
-use phalanx_plan::{Action, Changes, Gate, Plan, PlannedStage, StageId};
+use phalanx_plan::{Action, Changes, Gate, PlannedStage, PreparedPlan, StageId};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, ReportContext, RunReport, plan_view, summarize};
-use scenario::{Story, already, changed, hello, not_run, plain, plan, skipped, stage};
+use scenario::{Story, already, but_for, changed, hello, not_run, plain, plan, skipped, stage};
+use std::sync::Arc;
 
-fn report(plan: &Plan, events: &[Event]) -> RunReport {
+fn report(plan: &PreparedPlan, events: &[Event]) -> RunReport {
     let log = |task: &phalanx_plan::TaskId, _| {
         format!(".phalanx/runs/r1/logs/{}/{}.log", task.host, task.stage)
     };
@@ -52,7 +53,7 @@ fn script_failed(line: &str) -> TaskEnd {
     )
 }
 
-fn failed_run() -> (Plan, Vec<Event>) {
+fn failed_run() -> (Arc<PreparedPlan>, Vec<Event>) {
     let plan = hello();
     let mut story = Story::new(&plan);
     story.connected(300, &["s1", "w1", "w2"]);
@@ -186,9 +187,10 @@ fn a_host_lost_in_a_task_is_one_failure() {
 #[test]
 fn what_comes_next_goes_by_what_the_flow_changes() {
     let next = |flow: &str, changes: Option<Changes>, outcome: RunOutcome| {
-        let mut plan = hello();
-        plan.flow = flow.into();
-        plan.changes = changes;
+        let plan = but_for(&hello(), |plan| {
+            plan.flow = flow.into();
+            plan.changes = changes;
+        });
         let mut story = Story::new(&plan);
         story.over(1_000, outcome);
         let steps = report(&plan, &story.events).next.into_iter();
@@ -237,8 +239,7 @@ fn what_comes_next_goes_by_what_the_flow_changes() {
 
 #[test]
 fn problems_are_folded_with_their_fix_and_the_worst_comes_first() {
-    let mut plan = hello();
-    plan.flow = "check".into();
+    let plan = but_for(&hello(), |plan| plan.flow = "check".into());
     let mut story = Story::new(&plan);
     let hosts = ["s1", "w1", "w2", "w3"];
     story.connected(100, &hosts);
@@ -296,7 +297,7 @@ fn of_many_hosts_only_those_that_are_not_fine_are_listed() {
     assert!(text.contains("not ended"), "{text}");
 }
 
-fn path(plan: &Plan, story: &Story) -> Vec<(String, u64, u64)> {
+fn path(plan: &PreparedPlan, story: &Story) -> Vec<(String, u64, u64)> {
     let path = report(plan, &story.events).critical_path.unwrap();
     let sum: u64 = path
         .steps
@@ -410,7 +411,7 @@ fn a_plan_as_data() {
 
 #[test]
 fn the_recipe_says_what_a_failure_means() {
-    let (mut plan, events) = failed_run();
+    let (plan, events) = failed_run();
     assert!(!text(&report(&plan, &events), 100).contains("likely:"));
     let cause = |word: &str, says: &str| phalanx_plan::Cause {
         words: vec!["no such words".into(), word.into()],
@@ -418,11 +419,13 @@ fn the_recipe_says_what_a_failure_means() {
         fix: "mend it".into(),
     };
     // The first that fits, whatever the case of what was said.
-    plan.causes = vec![
-        cause("quorum", "not it"),
-        cause("resolving", "no name server"),
-        cause("e", "no"),
-    ];
+    let plan = but_for(&plan, |plan| {
+        plan.causes = vec![
+            cause("quorum", "not it"),
+            cause("resolving", "no name server"),
+            cause("e", "no"),
+        ];
+    });
     let report = report(&plan, &events);
     let told = text(&report, 100);
     assert!(
@@ -468,7 +471,7 @@ fn no_word_of_the_tables_is_broken() {
 }
 
 /// A task that failed after five seconds, waited two minutes for the run to be resumed, and then took one.
-fn resumed() -> (Plan, Vec<Event>) {
+fn resumed() -> (Arc<PreparedPlan>, Vec<Event>) {
     let both = ["a"];
     let plan = plan(
         &[("h1", "a"), ("h2", "a")],

@@ -1,18 +1,21 @@
 //! Every display of a run with all outcomes, of 8 and of 1000 hosts. (The page is tried in a browser.)
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 
 use std::sync::Arc;
 
 use phalanx_events::Event;
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, LineDisplay, LineOptions, Verbosity};
 use scenario::big::{big_plan, over};
 use scenario::{plain, report};
 
-fn closed(plan: &Plan, events: &[Event]) -> String {
+fn closed(plan: &Arc<PreparedPlan>, events: &[Event]) -> String {
     let options = ClosingOptions {
         width: 100,
         charset: Charset::Unicode,
@@ -22,14 +25,14 @@ fn closed(plan: &Plan, events: &[Event]) -> String {
     plain(closing(&report(plan, events), options).as_bytes())
 }
 
-fn lines(plan: &Plan, events: &[Event], verbosity: Verbosity) -> String {
+fn lines(plan: &Arc<PreparedPlan>, events: &[Event], verbosity: Verbosity) -> String {
     let mut out = Vec::new();
     let options = LineOptions {
         verbosity,
         width: Some(100),
         charset: Charset::Unicode,
     };
-    let mut display = LineDisplay::new(Arc::new(plan.clone()), &mut out, options);
+    let mut display = LineDisplay::new(Arc::clone(plan), &mut out, options);
     for event in events {
         display.event(event).unwrap();
     }

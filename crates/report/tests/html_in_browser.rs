@@ -1,6 +1,6 @@
 //! The page of a run in a real browser: what it shows, what it does, and what it does not let happen. Pictures of
 //! it are left in `target/tmp/html-report`.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test says what it expects by unwrapping"

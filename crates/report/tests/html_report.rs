@@ -10,11 +10,16 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, ReportedProblem, ReportedSeverity, RunOutcome,
     RunResumed, TaskEnd,
 };
-use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId, TaskId};
+use phalanx_plan::{Action, Gate, PlannedStage, PreparedPlan, StageId, TaskId};
 use phalanx_report::{HtmlContext, html};
 use scenario::{Story, already, changed, hello, plan, stage};
+use std::sync::Arc;
 
-fn page(plan: &Plan, events: &[Event], log: &dyn Fn(&TaskId, u32) -> Option<String>) -> String {
+fn page(
+    plan: &PreparedPlan,
+    events: &[Event],
+    log: &dyn Fn(&TaskId, u32) -> Option<String>,
+) -> String {
     let report = scenario::report(plan, events);
     html(plan, events, &report, &HtmlContext { log })
 }
@@ -23,7 +28,7 @@ fn page(plan: &Plan, events: &[Event], log: &dyn Fn(&TaskId, u32) -> Option<Stri
 const EVIL: &str =
     "</script><script>document.title='gone'</script>\"'><img src=x onerror=alert(1)>";
 
-fn evil_run() -> (Plan, Vec<Event>) {
+fn evil_run() -> (Arc<PreparedPlan>, Vec<Event>) {
     let plan = hello();
     let mut story = Story::new(&plan);
     story.connected(300, &["s1", "w1"]);

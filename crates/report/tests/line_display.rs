@@ -12,18 +12,18 @@ use phalanx_events::{
     Event, EventKind, Failure, FailureKind, RebootPhase, ReportedProblem, ReportedSeverity,
     RunOutcome, RunState, TaskEnd,
 };
-use phalanx_plan::{HostName, Plan, TaskId};
+use phalanx_plan::{HostName, PreparedPlan, TaskId};
 use phalanx_report::{Charset, LineDisplay, LineOptions, Verbosity, still_waiting};
 use proptest::prelude::*;
 use scenario::{Story, already, changed, hello, not_run, plain, skipped};
 
-fn shown(plan: Plan, verbosity: Verbosity, events: &[Event]) -> String {
+fn shown(plan: Arc<PreparedPlan>, verbosity: Verbosity, events: &[Event]) -> String {
     let mut out = Vec::new();
     let options = LineOptions {
         verbosity,
         ..LineOptions::default()
     };
-    let mut display = LineDisplay::new(Arc::new(plan), &mut out, options);
+    let mut display = LineDisplay::new(plan, &mut out, options);
     for event in events {
         display.event(event).unwrap();
     }
@@ -35,6 +35,17 @@ fn shown(plan: Plan, verbosity: Verbosity, events: &[Event]) -> String {
 fn eventful() -> Vec<Event> {
     let plan = hello();
     let mut story = Story::new(&plan);
+    hosts_are_connected(&mut story);
+    prepare(&mut story);
+    reboot(&mut story);
+    serve_fails_twice(&mut story);
+    w3_is_given_up(&mut story);
+    story.over(120_500, RunOutcome::Failed);
+    story.events
+}
+
+/// Three with keys that were new, one that does not answer.
+fn hosts_are_connected(story: &mut Story) {
     story.connected(310, &["s1", "w1"]);
     story.connected(320, &["w2"]);
     for host in ["s1", "w1", "w2"] {
@@ -65,6 +76,10 @@ fn eventful() -> Vec<Event> {
             },
         );
     }
+}
+
+/// Nothing to do on one, something on two.
+fn prepare(story: &mut Story) {
     for host in ["s1", "w1", "w2"] {
         story.started(6_000, "prepare", host);
     }
@@ -82,6 +97,10 @@ fn eventful() -> Vec<Event> {
             "w2",
             changed(&["installed docker-engine-1.11.2"]),
         );
+}
+
+/// Two reboot, one need not.
+fn reboot(story: &mut Story) {
     for host in ["w1", "w2"] {
         story.started(18_600, "reboot", host);
         for (ms, phase) in [
@@ -105,8 +124,12 @@ fn eventful() -> Vec<Event> {
     story
         .ended(31_210, "reboot", "w1", changed(&[]))
         .ended(31_230, "reboot", "w2", changed(&[]))
-        .ended(31_300, "reboot", "s1", skipped("reboot_needed is false"))
-        .started(31_400, "serve", "s1");
+        .ended(31_300, "reboot", "s1", skipped("reboot_needed is false"));
+}
+
+/// Its connection is lost and found; the second attempt names a problem, and others wait in vain.
+fn serve_fails_twice(story: &mut Story) {
+    story.started(31_400, "serve", "s1");
     let task = TaskId::new("serve", "s1");
     story
         .add(
@@ -156,6 +179,10 @@ fn eventful() -> Vec<Event> {
             not_run("it waits for serve on s1, which failed"),
         );
     }
+}
+
+/// It never answered.
+fn w3_is_given_up(story: &mut Story) {
     story.add(
         120_400,
         EventKind::HostFailed {
@@ -167,8 +194,6 @@ fn eventful() -> Vec<Event> {
     for stage in ["prepare", "reboot", "join"] {
         story.ended(120_410, stage, "w3", not_run("the host is missing"));
     }
-    story.over(120_500, RunOutcome::Failed);
-    story.events
 }
 
 #[test]
@@ -214,7 +239,7 @@ fn words_are_coloured_and_lines_fit_a_terminal() {
         "w1",
         changed(&["a very long word of what was changed here and there"]),
     );
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
+    let mut display = LineDisplay::new(hello(), &mut out, options);
     for event in &story.events {
         display.event(event).unwrap();
     }
@@ -234,7 +259,7 @@ fn host_output_comes_in_whole_prefixed_lines() {
         verbosity: Verbosity::Verbose,
         ..LineOptions::default()
     };
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
+    let mut display = LineDisplay::new(hello(), &mut out, options);
     let mut story = Story::new(&hello());
     story
         .started(10, "prepare", "w1")
@@ -274,7 +299,7 @@ fn host_output_comes_in_whole_prefixed_lines() {
 #[test]
 fn quiet_and_normal_pass_over_output() {
     let mut out = Vec::new();
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, LineOptions::default());
+    let mut display = LineDisplay::new(hello(), &mut out, LineOptions::default());
     display
         .output(&TaskId::new("prepare", "w1"), b"line\n")
         .unwrap();
@@ -376,7 +401,7 @@ fn nothing_left_is_nothing_to_wait_for() {
 #[test]
 fn ten_seconds_of_silence_end_with_a_line() {
     let mut out = Vec::new();
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, LineOptions::default());
+    let mut display = LineDisplay::new(hello(), &mut out, LineOptions::default());
     for event in &waiting_story().events {
         display.event(event).unwrap();
     }
@@ -483,7 +508,7 @@ proptest! {
         let plan = hello();
         let mut out = Vec::new();
         let options = LineOptions { verbosity: Verbosity::Verbose, ..LineOptions::default() };
-        let mut display = LineDisplay::new(Arc::new(plan.clone()), &mut out, options);
+        let mut display = LineDisplay::new(plan.clone(), &mut out, options);
         for event in &events {
             display.event(event).unwrap();
             display.output(&TaskId::new("prepare", "w1"), &output).unwrap();

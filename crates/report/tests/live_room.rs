@@ -1,17 +1,21 @@
 //! What the screen makes of its room: on a narrow one nothing that is compared or copied is cut, on a wide one the chosen
 //! host's log is there too.
-#![allow(clippy::unwrap_used)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 
 use phalanx_events::{Event, EventKind, Failure, FailureKind};
-use phalanx_plan::{Plan, TaskId};
+use phalanx_plan::{PreparedPlan, TaskId};
 use phalanx_report::live::{Key, Seat};
 use scenario::big::{Logs, big_plan, midway};
 use scenario::screen::{screen, view};
+use std::sync::Arc;
 
 /// Hosts whose keys were new, and one that shows another key than the known one.
-fn with_new_keys(hosts: usize) -> (Plan, Vec<Event>) {
+fn with_new_keys(hosts: usize) -> (Arc<PreparedPlan>, Vec<Event>) {
     let plan = big_plan(1, hosts);
     let (mut events, _) = midway(&plan);
     let mut add = |kind| {

@@ -1,9 +1,10 @@
 //! The live terminal's screens, as text, over generated runs.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
-
-use std::sync::Arc;
 
 use phalanx_events::{CancelLevel, Control, Event, EventKind, Failure, FailureKind, RunOutcome};
 use phalanx_plan::TaskId;
@@ -43,7 +44,7 @@ fn without_unicode_and_colours() {
         colour: false,
         charset: Charset::Ascii,
     };
-    let mut view = LiveView::new(Arc::new(plan), Seat::Working, plain);
+    let mut view = LiveView::new(plan, Seat::Working, plain);
     for event in &events {
         view.event(event);
     }
@@ -52,7 +53,7 @@ fn without_unicode_and_colours() {
         run_ms: 42_000,
         real_ms: 0,
     };
-    view.draw(&mut buffer, moment, &mut logs);
+    view.frame(buffer.area, moment, &mut logs).draw(&mut buffer);
     let shown = text(&buffer);
     assert!(shown.is_ascii(), "{shown}");
     assert!(
@@ -411,11 +412,11 @@ fn what_hosts_say_stays_text() {
     let mut view = view(&plan, &events, Seat::Working);
     let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
     let moment = Moment::default();
-    view.draw(&mut buffer, moment, &mut logs);
+    view.frame(buffer.area, moment, &mut logs).draw(&mut buffer);
     view.key(Key::Char('G'));
     view.key(Key::Enter);
     let mut log = Buffer::empty(Rect::new(0, 0, 80, 24));
-    view.draw(&mut log, moment, &mut logs);
+    view.frame(log.area, moment, &mut logs).draw(&mut log);
     for cell in buffer.content.iter().chain(&log.content) {
         assert!(
             !cell.symbol().chars().any(char::is_control),

@@ -6,8 +6,6 @@
 
 mod scenario;
 
-use std::sync::Arc;
-
 use phalanx_events::{Event, EventKind, Failure, FailureKind, RunOutcome, TaskEnd};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, LineDisplay, LineOptions};
@@ -52,7 +50,7 @@ fn lines_of(events: &[Event], width: u16) -> String {
         charset: Charset::Unicode,
         ..LineOptions::default()
     };
-    let mut display = LineDisplay::new(Arc::new(hello()), &mut out, options);
+    let mut display = LineDisplay::new(hello(), &mut out, options);
     for event in events {
         display.event(event).unwrap();
     }

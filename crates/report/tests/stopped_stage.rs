@@ -1,12 +1,15 @@
 //! A stage that stopped after a failure: what every display says of the hosts that it held back.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping"
+)]
 
 mod scenario;
 
 use std::sync::Arc;
 
 use phalanx_events::{Event, Failure, FailureKind, RunOutcome, TaskEnd};
-use phalanx_plan::{Action, Plan, PlannedStage};
+use phalanx_plan::{Action, PlannedStage, PreparedPlan};
 use phalanx_report::closing::{ClosingOptions, closing};
 use phalanx_report::{Charset, LineDisplay, LineOptions, Verbosity};
 use scenario::{Story, already, not_run, plain, plan, report, stage};
@@ -14,7 +17,7 @@ use scenario::{Story, already, not_run, plain, plan, report, stage};
 const WHY: &str = "the stage stopped after 1 failure, on e2";
 
 /// Five hosts, one after the other; the second one fails.
-fn stopped() -> (Plan, Vec<Event>) {
+fn stopped() -> (Arc<PreparedPlan>, Vec<Event>) {
     let names = ["e1", "e2", "e3", "e4", "e5"];
     let plan = plan(
         &names.map(|name| (name, "server")),
@@ -56,7 +59,7 @@ fn the_lines_and_the_closing_say_who_did_not_begin_and_why() {
         width: Some(100),
         charset: Charset::Unicode,
     };
-    let mut display = LineDisplay::new(Arc::new(plan.clone()), &mut out, options);
+    let mut display = LineDisplay::new(plan.clone(), &mut out, options);
     for event in &events {
         display.event(event).unwrap();
     }

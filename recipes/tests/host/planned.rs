@@ -3,10 +3,10 @@
 
 use phalanx_plan::cluster_yaml::read_yaml;
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
+use phalanx_plan::{PlanRequest, PreparedPlan, Recipe, RecipeFiles, SourceFile, build};
 
 /// A plan of the flow `install` for the cluster of this file.
-pub(crate) fn install(cluster: &str) -> Plan {
+pub(crate) fn install(cluster: &str) -> PreparedPlan {
     let (recipe, problems) = Recipe::read(&RecipeFiles::new(
         "dcos",
         phalanx_recipes::find("dcos").unwrap(),

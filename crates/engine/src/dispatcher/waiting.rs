@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use crate::control_call::{ControlCall, Said};
 use crate::message::Report;
-use crate::prepared::TaskIx;
 use crate::schedule::{Announcement, Input};
+use phalanx_plan::TaskIx;
 
 /// The ways back to them.
 #[derive(Default)]
@@ -29,18 +29,18 @@ impl Waiting {
                 self.for_disk.push(done);
                 Input::Progress(*kind)
             }
-            Report::Withdrawn { task } => Input::Withdrawn(task.into()),
-            Report::Taken { host } => Input::Taken(host.into()),
-            Report::Contended { host } => Input::Contended(host.into()),
-            Report::Away { host } => Input::Away(host.into()),
-            Report::Yields { host, failure } => Input::Yields(host.into(), failure),
+            Report::Withdrawn { task } => Input::Withdrawn(task),
+            Report::Taken { host } => Input::Taken(host),
+            Report::Contended { host } => Input::Contended(host),
+            Report::Away { host } => Input::Away(host),
+            Report::Yields { host, failure } => Input::Yields(host, failure),
             Report::OneMachine {
                 host,
                 other,
                 failure,
-            } => Input::OneMachine(host.into(), other.into(), failure),
-            Report::Ready { host } => Input::Ready(host.into()),
-            Report::Gone { host, failure } => Input::Gone(host.into(), failure),
+            } => Input::OneMachine(host, other, failure),
+            Report::Ready { host } => Input::Ready(host),
+            Report::Gone { host, failure } => Input::Gone(host, failure),
             Report::Announce {
                 task,
                 attempt,
@@ -48,7 +48,6 @@ impl Waiting {
                 step,
                 go,
             } => {
-                let task = TaskIx::from(task);
                 self.to_begin.insert((task, attempt), go);
                 Input::Announce(Announcement {
                     task,
@@ -57,7 +56,7 @@ impl Waiting {
                     step,
                 })
             }
-            Report::Ended { task, attempt, end } => Input::Ended(task.into(), attempt, end),
+            Report::Ended { task, attempt, end } => Input::Ended(task, attempt, end),
         }
     }
 

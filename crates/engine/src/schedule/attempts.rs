@@ -1,7 +1,7 @@
 //! Attempts: how they begin, how they are refused, and what follows from how they ended.
 
-use crate::prepared::TaskIx;
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, TaskEnd};
+use phalanx_plan::TaskIx;
 
 use super::Schedule;
 use super::begin::{self, Begin, Known, MadeFrom};

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::prepared::{HostIx, PreparedPlan, StageIx, Table, TaskIx};
 use phalanx_plan::{Allowance, RoleName};
+use phalanx_plan::{HostIx, PreparedPlan, StageIx, Table, TaskIx};
 
 use super::begin::Begin;
 use super::marks::Marks;
@@ -196,7 +196,7 @@ impl Board {
     }
 
     fn of_host(&self, host: HostIx, is_wanted: impl Fn(Place) -> bool) -> Vec<TaskIx> {
-        let tasks = self.plan.tasks_of_host(host);
+        let tasks = self.plan.tasks_of_host(host).iter().copied();
         tasks.filter(|task| is_wanted(self.place(*task))).collect()
     }
 
@@ -217,7 +217,7 @@ impl Board {
 
     /// The task that the host has in hand.
     pub(crate) fn running_on(&self, host: HostIx) -> Option<TaskIx> {
-        let mut tasks = self.plan.tasks_of_host(host);
+        let mut tasks = self.plan.tasks_of_host(host).iter().copied();
         tasks.find(|task| self.place(*task) == Place::Running)
     }
 

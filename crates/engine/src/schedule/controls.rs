@@ -1,7 +1,7 @@
 //! What the operator wants of the run while it goes on: pause, continue, retry, skip, drop.
 
-use crate::prepared::{HostIx, TaskIx};
 use phalanx_events::{CancelLevel, Control, EventKind, HostStatus, Outcome, TaskEnd, TaskState};
+use phalanx_plan::{HostIx, TaskIx};
 use phalanx_plan::{HostName, TaskId};
 
 use super::Schedule;

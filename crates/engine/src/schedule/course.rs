@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::PreparedPlan;
 use jiff::Timestamp;
 use phalanx_events::{EventKind, Outcome, RunOutcome, RunStarted, TaskEnd};
-use phalanx_plan::Plan;
+use phalanx_plan::{Plan, PreparedPlan};
 
 use super::{Announcement, Effect, Input, Now, Schedule};
 use crate::message::{Order, Step};
@@ -31,7 +30,7 @@ impl Course {
     /// Of this plan.
     pub fn new(plan: Plan) -> Self {
         Self {
-            plan: Arc::new(PreparedPlan::new(Arc::new(plan))),
+            plan: Arc::new(PreparedPlan::new(plan)),
         }
     }
 
@@ -56,7 +55,7 @@ impl Course {
                         coming.push_back(Input::Announce(Announcement {
                             task,
                             attempt: begin.attempt(),
-                            job: Some(format!("job.{}", usize::from(task))),
+                            job: Some(format!("job.{}", self.plan.task(task).id)),
                             step: Step::First,
                         }));
                     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::prepared::{HostIx, TaskIx};
 use phalanx_events::{CancelLevel, Event};
+use phalanx_plan::{HostIx, TaskIx};
 
 use crate::control_call::Said;
 use crate::message::Order;

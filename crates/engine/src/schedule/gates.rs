@@ -1,9 +1,13 @@
 //! Gates: what a task waits for, and what will never come.
 
-use crate::prepared::{HostIx, StageIx, TaskIx};
+use phalanx_plan::sentence::few;
 use phalanx_plan::{Gate, RoleName};
+use phalanx_plan::{HostIx, StageIx, TaskIx};
 
 use super::board::{Board, Part, Place, RoleCount, Verdict};
+
+/// So many hosts are named in a sentence; the rest is counted.
+pub(super) const FEW: usize = 4;
 
 impl Board {
     /// What a task's gates and its host say together.
@@ -73,10 +77,9 @@ impl Board {
         let missing = self.plan.tasks_of_stage(stage);
         let missing = missing.filter(|task| self.place(*task) == Place::Missing);
         let hosts = missing.map(|task| self.plan.host(self.plan.task(task).host));
-        let names: Vec<&str> = hosts
+        let names = hosts
             .filter(|host| host.role == *role)
-            .map(|host| host.name.as_str())
-            .collect();
+            .map(|host| host.name.as_str());
         let id = &self.plan.stage(stage).id;
         let allowed = match count.allowed {
             0 => "none may be missing".to_owned(),
@@ -84,7 +87,7 @@ impl Board {
         };
         format!(
             "{id} did not succeed on {} ({role}: {allowed})",
-            few_names(names)
+            few(names, FEW)
         )
     }
 
@@ -94,15 +97,5 @@ impl Board {
         let counts = &self.stages[stage];
         let nobody_left = counts.waiting + counts.running == 0;
         nobody_left || counts.never.is_some() || counts.failed >= counts.stop_after
-    }
-}
-
-/// At most four names, and how many more there are.
-pub(super) fn few_names(mut names: Vec<&str>) -> String {
-    let more = names.len().saturating_sub(4);
-    names.truncate(4);
-    match more {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
     }
 }

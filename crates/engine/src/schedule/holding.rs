@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan};
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, TaskEnd};
+use phalanx_plan::{HostIx, PreparedPlan};
 
 use super::Schedule;
 use super::effect::Effect;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::prepared::{HostIx, TaskIx};
 use jiff::Timestamp;
 use phalanx_events::{CancelLevel, Control, EventKind, Failure, TaskEnd};
+use phalanx_plan::{HostIx, TaskIx};
 
 use crate::message::Step;
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::prepared::{HostIx, TaskIx};
 use phalanx_events::{EventKind, Failure, FailureKind};
+use phalanx_plan::{HostIx, TaskIx};
 
 use super::Schedule;
 use crate::late;

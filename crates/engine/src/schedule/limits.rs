@@ -4,11 +4,12 @@
 //! is left out. As long as it is tried again, the others wait for how that ends; as soon as it is not, they are
 //! told that they will not begin. What was begun before is in the stage already, and no limit holds it.
 
-use crate::prepared::{StageIx, TaskIx};
+use phalanx_plan::sentence::{count, few};
+use phalanx_plan::{StageIx, TaskIx};
 
 use super::begin::Begin;
 use super::board::{Board, Place, Verdict};
-use super::gates::few_names;
+use super::gates::FEW;
 
 impl Board {
     /// Whether the end of one task in the stage may be what another host waits for.
@@ -69,11 +70,8 @@ impl Board {
         let names: Vec<&str> = failed
             .map(|task| self.plan.task(task).id.host.as_str())
             .collect();
-        let failures = match names.len() {
-            1 => "1 failure".to_owned(),
-            several => format!("{several} failures"),
-        };
-        let names = few_names(names);
+        let failures = count(names.len(), "failure");
+        let names = few(names, FEW);
         let text = format!("the stage stopped after {failures}, on {names}");
         self.stages[stage].stopped = Some(text.clone());
         text

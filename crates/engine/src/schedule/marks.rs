@@ -1,6 +1,6 @@
 //! Hosts that have to be looked at.
 
-use crate::prepared::{HostIx, PreparedPlan, Table};
+use phalanx_plan::{HostIx, PreparedPlan, Table};
 
 /// Which they are. All are marked often, so that is cheap, and costs nothing the second time.
 #[derive(Debug)]

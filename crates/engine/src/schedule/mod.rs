@@ -21,7 +21,7 @@
 //! | one task a host | here, when a task is ordered |
 //! | `at_once`, `stop_after` | here, [`limits`]; `stop_after` once more when the attempt is announced |
 //! | the pause, a wish to stop | here, and by the permits that executors wait for |
-//! | `--parallel` | by these permits (`permits.rs`): what was ordered waits for one before it is announced |
+//! | `--parallel` | by these permits (`executor/permits.rs`): what was ordered waits for one before it is announced |
 //! | `retries`, `within` | by the executor: attempts that follow are announced here |
 //!
 //! How a task begins again is one rule, [`begin`], for a resumed run as well as within one.
@@ -55,9 +55,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, Table, TaskIx};
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RunState, TaskEnd};
 use phalanx_plan::{Facts, TaskId};
+use phalanx_plan::{HostIx, PreparedPlan, Table, TaskIx};
 
 use crate::message::Order;
 use crate::resume::Resumption;

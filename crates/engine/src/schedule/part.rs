@@ -1,6 +1,6 @@
 //! Which hosts take part: stopped, left behind for now, left out by the operator, taken in again.
 
-use crate::prepared::{HostIx, StageIx, TaskIx};
+use phalanx_plan::{HostIx, StageIx, TaskIx};
 
 use super::board::{Board, Part, Place, Verdict};
 

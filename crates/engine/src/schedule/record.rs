@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, TaskIx};
 use jiff::Timestamp;
 use phalanx_events::{Event, EventKind, RunState, TaskState};
 use phalanx_plan::Facts;
+use phalanx_plan::{HostIx, PreparedPlan, TaskIx};
 
 use super::effect::Effect;
 use super::input::Now;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, Table};
+use phalanx_plan::{HostIx, PreparedPlan, Table};
 
 /// How long hosts that have not answered are waited for by a run that holds most of the others.
 const GRACE: Duration = Duration::from_secs(3);

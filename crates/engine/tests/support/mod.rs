@@ -20,14 +20,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use phalanx_engine::{ControlCall, Holder, Resume, RunId, RunRequest, Told, run};
 use phalanx_events::{CancelLevel, Control, Event, EventKind, Outcome, RunOutcome};
-pub(crate) use plan_maker::{PlanMaker, script, until};
+pub(crate) use plan_maker::{PlanMaker, changed, script, until};
 
-use phalanx_plan::Plan;
+use phalanx_plan::{Plan, PreparedPlan};
 use phalanx_remote::{
     BootIdentity, ConnectError, Connection, FenceError, FileToPut, Greeting, Hold, HolderWords,
-    JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob, LoginError, LostError,
-    OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, Said, Script, Stance, Transport,
-    UnsafeSpoolError,
+    HostFiles, HostHold, HostJobs, JobCall, JobEnd, JobError, JobId, JobState, JobWatch, LeftJob,
+    LoginError, LostError, OutputSink, ProbeEnd, ProbeError, PutError, PutOutcome, RequestError,
+    Said, Script, Stance, Transport, UnsafeSpoolError,
 };
 use scripted::Scripted;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -504,7 +504,7 @@ impl World {
             resume,
             hold_as: self.hold_as(),
             opened: None,
-            plan: Arc::new(plan),
+            plan: Arc::new(PreparedPlan::new(plan)),
             run: RunId::new(self.controller.as_deref().unwrap_or("r1")),
             home: home.to_owned(),
             secrets: BTreeMap::new(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use phalanx_plan::{
-    Action, Allowance, ClusterHost, FactKind, Gate, Plan, PlannedHost, PlannedStage, PlannedTask,
+    Action, Allowance, ClusterHost, FactKind, Gate, Plan, PlanData, PlannedHost, PlannedStage,
     SshSettings, TaskId,
 };
 
 /// A plan, made by hand: hosts as `name:role`, and stages.
 pub(crate) struct PlanMaker {
-    plan: Plan,
+    plan: PlanData,
 }
 
 impl PlanMaker {
@@ -29,7 +29,7 @@ impl PlanMaker {
             })
             .collect::<Vec<_>>();
         Self {
-            plan: Plan {
+            plan: PlanData {
                 cluster: "test".into(),
                 recipe: "test".into(),
                 release: None,
@@ -55,7 +55,6 @@ impl PlanMaker {
                 earlier_facts: BTreeMap::new(),
                 fact_kinds: BTreeMap::new(),
                 files: BTreeMap::from([("s.sh".to_owned(), "true".to_owned())]),
-                cache: Default::default(),
             },
         }
     }
@@ -91,7 +90,6 @@ impl PlanMaker {
                 None => Gate::Own((*gate).into()),
             })
             .collect();
-        let index = self.plan.stages.len();
         let takes_part = |host: &PlannedHost| role.is_empty() || host.role.as_str() == role;
         let mut stage = PlannedStage {
             id: id.into(),
@@ -115,22 +113,26 @@ impl PlanMaker {
         };
         change(&mut stage);
         self.plan.stages.push(stage);
-        for (host, planned) in self.plan.hosts.iter().enumerate() {
-            if takes_part(planned) {
-                self.plan.tasks.push(PlannedTask {
-                    id: TaskId::new(id, planned.name.as_str()),
-                    stage: index,
-                    host,
-                    gates: gates.clone(),
-                });
-            }
+        let hosts = self.plan.hosts.iter().filter(|host| takes_part(host));
+        let tasks: Vec<TaskId> = hosts
+            .map(|host| TaskId::new(id, host.name.as_str()))
+            .collect();
+        for task in tasks {
+            self.plan.add_task(task, gates.clone()).unwrap();
         }
         self
     }
 
     pub(crate) fn plan(self) -> Plan {
-        self.plan
+        Plan::new(self.plan).unwrap()
     }
+}
+
+/// The same plan, but for this.
+pub(crate) fn changed(plan: Plan, change: impl FnOnce(&mut PlanData)) -> Plan {
+    let mut data = plan.into_data();
+    change(&mut data);
+    Plan::new(data).unwrap()
 }
 
 /// The hosts as the others know them.

@@ -15,7 +15,7 @@ impl Scripted {
         let by = self.world.with(&self.host, |host| host.fence);
         match fence == 0 || fence == by {
             true => Ok(()),
-            false => Err(JobError::Fenced { by }),
+            false => Err(JobError::Request(RequestError::Fenced { by })),
         }
     }
 
@@ -72,51 +72,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Connection for Scripted {
-    fn greeting(&self) -> &Greeting {
-        &self.greeting
-    }
-
-    async fn probe(
-        &self,
-        script: &Script,
-        output: &mut dyn OutputSink,
-    ) -> Result<ProbeEnd, ProbeError> {
-        let given = |name| {
-            let mut env = script.env.iter();
-            env.find_map(|(given, value)| (given == name).then(|| value.clone()))
-        };
-        if let Some(mark) = given("PX_MARK") {
-            return self
-                .marked(mark, given("PX_MARKED").is_some(), output)
-                .await;
-        }
-        let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
-        let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
-        let answer = self.world.with(&self.host, |host| {
-            let answers = host.probes.entry(stage.clone()).or_default();
-            // The last answer stays: a probe may ask again and again.
-            if answers.len() > 1 {
-                answers.pop_front()
-            } else {
-                answers.front().cloned()
-            }
-        });
-        let Some((status, said, result)) = answer else {
-            self.world
-                .unexpected(format!("probe {stage:?} on {}", self.host));
-            return Err(ProbeError::Protocol("unexpected".into()));
-        };
-        output.output(said.as_bytes()).map_err(ProbeError::Output)?;
-        let boot = self.boot_identity().await?;
-        Ok(ProbeEnd {
-            status,
-            result,
-            boot,
-            took: None,
-        })
-    }
-
+impl HostJobs for Scripted {
     async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
         self.allowed(call.fence)?;
         if let Some(error) = self
@@ -148,7 +104,9 @@ impl Connection for Scripted {
                 return Err(JobError::Absent);
             }
             self.world.unexpected(format!("job {id} on {}", self.host));
-            return Err(JobError::Protocol("unexpected".into()));
+            return Err(JobError::Request(RequestError::Protocol(
+                "unexpected".into(),
+            )));
         };
         watch.accepted();
         // Half of its output comes at once.
@@ -177,7 +135,7 @@ impl Connection for Scripted {
         };
         let state = tokio::select! {
             state = over => state,
-            lost = self.gone() => return Err(JobError::Lost(lost)),
+            lost = self.gone() => return Err(JobError::Request(RequestError::Lost(lost))),
         };
         watch.output(&output[told..]).map_err(JobError::Output)?;
         Ok(JobEnd {
@@ -205,10 +163,28 @@ impl Connection for Scripted {
         });
         Ok(())
     }
+}
 
+#[async_trait]
+impl HostFiles for Scripted {
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        _: u64,
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        self.world
+            .with(&self.host, |host| host.puts.extend_from_slice(files));
+        done.extend(files.iter().map(|_| PutOutcome::Written));
+        Ok(Duration::from_millis(10))
+    }
+}
+
+#[async_trait]
+impl HostHold for Scripted {
     async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
         if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
-            return Err(JobError::Login(how));
+            return Err(JobError::Request(RequestError::Login(how)));
         }
         let me = self.world.words(me);
         self.world.lag(&self.host).await;
@@ -269,28 +245,65 @@ impl Connection for Scripted {
         self.world.with(&self.host, |host| host.holder = None);
         Ok(())
     }
+}
 
-    async fn put_all(
-        &self,
-        files: &[FileToPut],
-        _: u64,
-        done: &mut Vec<PutOutcome>,
-    ) -> Result<Duration, PutError> {
-        self.world
-            .with(&self.host, |host| host.puts.extend_from_slice(files));
-        done.extend(files.iter().map(|_| PutOutcome::Written));
-        Ok(Duration::from_millis(10))
+#[async_trait]
+impl Connection for Scripted {
+    fn greeting(&self) -> &Greeting {
+        &self.greeting
     }
 
-    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+    async fn probe(
+        &self,
+        script: &Script,
+        output: &mut dyn OutputSink,
+    ) -> Result<ProbeEnd, ProbeError> {
+        let given = |name| {
+            let mut env = script.env.iter();
+            env.find_map(|(given, value)| (given == name).then(|| value.clone()))
+        };
+        if let Some(mark) = given("PX_MARK") {
+            return self
+                .marked(mark, given("PX_MARKED").is_some(), output)
+                .await;
+        }
+        let stage = script.env.iter().find(|(name, _)| name == "PX_STAGE");
+        let stage = stage.map_or("", |(_, stage)| stage.as_str()).to_owned();
+        let answer = self.world.with(&self.host, |host| {
+            let answers = host.probes.entry(stage.clone()).or_default();
+            // The last answer stays: a probe may ask again and again.
+            if answers.len() > 1 {
+                answers.pop_front()
+            } else {
+                answers.front().cloned()
+            }
+        });
+        let Some((status, said, result)) = answer else {
+            self.world
+                .unexpected(format!("probe {stage:?} on {}", self.host));
+            return Err(ProbeError::Request(RequestError::Protocol(
+                "unexpected".into(),
+            )));
+        };
+        output.output(said.as_bytes()).map_err(ProbeError::Output)?;
+        let boot = self.boot_identity().await?;
+        Ok(ProbeEnd {
+            status,
+            result,
+            boot,
+            took: None,
+        })
+    }
+
+    async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
         if let Some(how) = self.world.with(&self.host, |host| host.disobeys.clone()) {
-            return Err(ProbeError::Login(how));
+            return Err(RequestError::Login(how));
         }
         let boot = self.world.with(&self.host, |host| host.boot);
         Ok(BootIdentity(format!("boot-{boot}")))
     }
 
-    async fn request_reboot(&self, _: u64) -> Result<(), ProbeError> {
+    async fn request_reboot(&self, _: u64) -> Result<(), RequestError> {
         self.world.reboot(&self.host);
         Ok(())
     }

@@ -4,10 +4,10 @@
 use std::fs;
 
 use phalanx_plan::read_context::{KeyFile, ReadContext};
-use phalanx_plan::{Plan, PlanRequest, Recipe, RecipeFiles, SourceFile, build};
+use phalanx_plan::{PlanRequest, PreparedPlan, Recipe, RecipeFiles, SourceFile, build};
 
 /// The hello recipe's install on one server and two workers.
-pub(crate) fn plan() -> Plan {
+pub(crate) fn plan() -> PreparedPlan {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hello");
     let mut files = std::collections::BTreeMap::new();
     for below in ["", "scripts", "templates", "settings"] {

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{RoleName, StageId, TaskId};
+use crate::ix::{HostIx, StageIx};
 use crate::plan::{PlannedHost, PlannedTask};
 use crate::recipe::Stage;
 use crate::stage_parts::Gate;
@@ -42,8 +43,8 @@ pub(super) fn tasks(stages: &[Stage], hosts: &[PlannedHost], lockstep: bool) -> 
                         stage: stage.id.value.clone(),
                         host: host.name.clone(),
                     },
-                    stage: at,
-                    host: number,
+                    stage: StageIx::new(at),
+                    host: HostIx::new(number),
                     gates: gates.clone(),
                 });
             }

@@ -8,6 +8,7 @@ use crate::ids::RoleName;
 use crate::plan::PlannedHost;
 use crate::problem::{Problem, Problems};
 use crate::recipe::{Flow, Recipe, Role, Stage};
+use crate::sentence::count;
 use crate::suggest::did_you_mean;
 
 /// So many of a role's hosts are marked in a problem; more would bury it.
@@ -118,10 +119,7 @@ impl Builder<'_> {
             code,
             format!("{have}: the recipe `{recipe}` allows {counts}"),
         );
-        let hosts_word = |count: usize| match count {
-            1 => "1 host".to_owned(),
-            count => format!("{count} hosts"),
-        };
+        let hosts_word = |number: usize| count(number, "host");
         let (below, above) = role.count.nearest(hosts);
         let more = above.map(|above| format!("add {}", hosts_word(above.saturating_sub(hosts))));
         let less = below

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::flow::Changes;
 use crate::ids::TaskId;
-use crate::index::PlanIndex;
 use crate::plan::PlannedTask;
 use crate::stage_parts::{Gate, Handing};
 use crate::testing::{check_places, cluster, files, recipe};
@@ -55,7 +54,7 @@ fn request() -> PlanRequest {
     }
 }
 
-fn plan_of(cluster_text: &str, request: &PlanRequest) -> Plan {
+fn plan_of(cluster_text: &str, request: &PlanRequest) -> PreparedPlan {
     match build(&cluster(cluster_text), &example(), request) {
         Ok((plan, problems)) => {
             assert_eq!(problems.to_plain_text(), "");
@@ -91,7 +90,7 @@ fn a_plan_says_whether_it_changes_hosts() {
     let (plan, _) = build(&cluster("hosts: { h: a }\n"), &recipe, &request).expect("a plan");
     assert_eq!(plan.changes(), Changes::Nothing);
     // It is kept with the plan, and a plan of before that goes by its flow's name.
-    let mut json = serde_json::to_value(&plan).expect("JSON");
+    let mut json = serde_json::to_value(&*plan).expect("JSON");
     assert_eq!(json["changes"], "nothing");
     let read =
         |json: &Value| serde_json::from_value::<Plan>(json.clone()).map(|plan| plan.changes());
@@ -356,7 +355,7 @@ fn what_a_plan_holds() {
     );
     assert_eq!(plan.release.as_deref(), Some("1.9.0"));
     assert_eq!(plan.settings["port"], 82);
-    let stage = |id: &str| plan.stage(&id.into()).expect(id);
+    let stage = |id: &str| plan.stage_named(&id.into()).expect(id);
     assert_eq!(
         stage("lead").secrets,
         [("password".to_owned(), Handing::Plain)].into()
@@ -364,9 +363,9 @@ fn what_a_plan_holds() {
     assert_eq!(stage("own").secrets, [].into());
     assert_eq!(stage("lead").retries, 2);
     assert_eq!(stage("join").at_once, Some(2));
-    let json = serde_json::to_string(&plan).expect("json");
+    let json = serde_json::to_string(&*plan).expect("json");
     assert!(!json.contains("geheim"), "a plan holds no secret");
-    assert_eq!(serde_json::from_str::<Plan>(&json).expect("plan"), plan);
+    assert_eq!(serde_json::from_str::<Plan>(&json).expect("plan"), *plan);
     assert_eq!(
         plan_of(CLUSTER, &request()).release.as_deref(),
         Some("1.8.8"),
@@ -553,23 +552,30 @@ flows: { install: [{ id: a, on: leader, run: scripts/x.sh }] }
 #[test]
 fn the_index_finds_what_a_search_finds() {
     let plan = plan_of(CLUSTER, &request());
-    let index = PlanIndex::new(&plan);
-    for (at, task) in plan.tasks.iter().enumerate() {
-        assert_eq!(index.task(&task.id), Some(at));
-        assert!(index.of_stage(task.stage).contains(&at));
-        assert!(index.of_host(task.host).contains(&at));
+    for at in plan.task_ixs() {
+        let task = plan.task(at);
+        assert_eq!(plan.task_ix(&task.id), Some(at));
+        assert_eq!(plan.task_at(task.stage, task.host), Some(at));
+        assert_eq!(
+            plan.stage_named(&task.id.stage),
+            Some(plan.stage(task.stage))
+        );
+        assert_eq!(plan.host_named(&task.id.host), Some(plan.host(task.host)));
+        assert!(
+            plan.tasks_of_stage(task.stage)
+                .any(|of_stage| of_stage == at)
+        );
+        assert!(plan.tasks_of_host(task.host).contains(&at));
     }
-    let of_hosts: usize = (0..plan.hosts.len())
-        .map(|host| index.of_host(host).len())
-        .sum();
-    let of_stages: usize = (0..plan.stages.len())
-        .map(|stage| index.of_stage(stage).len())
-        .sum();
-    assert_eq!((of_hosts, of_stages), (plan.tasks.len(), plan.tasks.len()));
-    assert_eq!(index.task(&TaskId::new("lead", "w1")), None);
-    assert_eq!(index.task(&TaskId::new("nothing", "w1")), None);
-    assert_eq!(index.of_stage(99), 0..0);
-    assert_eq!(index.of_host(99), [0_usize; 0]);
+    let of_hosts = plan.host_ixs().map(|host| plan.tasks_of_host(host).len());
+    let of_stages = plan
+        .stage_ixs()
+        .map(|stage| plan.tasks_of_stage(stage).len());
+    assert_eq!(of_hosts.sum::<usize>(), plan.tasks.len());
+    assert_eq!(of_stages.sum::<usize>(), plan.tasks.len());
+    assert_eq!(plan.task_ix(&TaskId::new("lead", "w1")), None);
+    assert_eq!(plan.task_ix(&TaskId::new("nothing", "w1")), None);
+    assert_eq!(plan.host_named(&"nobody".into()), None);
 }
 
 #[test]
@@ -647,19 +653,18 @@ proptest! {
         let recipe = recipe.expect("a recipe");
         let request = PlanRequest { lockstep, ..request() };
         let (plan, _) = build(&cluster(&hosts), &recipe, &request).expect("a plan");
-        let index = PlanIndex::new(&plan);
         for task in &plan.tasks {
-            prop_assert!(plan.stages[task.stage].roles.contains(&plan.hosts[task.host].role));
+            prop_assert!(plan.stage(task.stage).roles.contains(&plan.host(task.host).role));
             for gate in &task.gates {
                 let (Gate::Own(stage) | Gate::All(stage)) = gate;
-                let above = index.stage(stage).expect("a stage");
+                let above = plan.stage_ix(stage).expect("a stage");
                 prop_assert!(above < task.stage);
                 match gate {
                     Gate::Own(_) => {
                         prop_assert!(!lockstep);
-                        prop_assert!(index.task_at(above, task.host).is_some());
+                        prop_assert!(plan.task_at(above, task.host).is_some());
                     }
-                    Gate::All(_) => prop_assert!(!index.of_stage(above).is_empty()),
+                    Gate::All(_) => prop_assert!(plan.tasks_of_stage(above).len() > 0),
                 }
             }
         }
@@ -715,7 +720,7 @@ fn a_plan_of_before_takes_no_more_than_a_new_one() {
         ..PlanRequest::default()
     };
     let (plan, _) = build(&cluster("hosts: { l1: leader }\n"), &recipe, &request).expect("a plan");
-    let written = serde_json::to_string(&plan).expect("written");
+    let written = serde_json::to_string(&*plan).expect("written");
     for (evil, limit) in [
         ("[1]|tojson(indent=1000000000) == ''", "from 0 to 16"),
         ("'x' * 1000000000 == ''", "more than 1000000 steps"),
@@ -723,7 +728,10 @@ fn a_plan_of_before_takes_no_more_than_a_new_one() {
         let edited = written.replace("\"when\":\"true\"", &format!("\"when\":\"{evil}\""));
         assert_ne!(edited, written);
         let plan: Plan = serde_json::from_str(&edited).expect("read back");
-        let error = plan.condition(0, 0, &Facts::new()).expect_err("stopped");
+        let plan = PreparedPlan::new(plan);
+        let task = &plan.tasks[0];
+        let decided = plan.condition(task.stage, task.host, &Facts::new());
+        let error = decided.expect_err("stopped");
         assert!(error.to_string().contains(limit), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use crate::cluster::{Host, Spanned, SshSettings};
 use crate::cluster_checks::{ListedAddress, check_twice};
 use crate::ids::{HostName, RoleName};
 use crate::problem::Problem;
+use crate::sentence::count;
 use crate::source::Span;
 
 /// What the file says about one role.
@@ -209,14 +210,14 @@ impl<'m> ConfReader<'m> {
         let (reached, private) = (role.addresses.len(), role.private.len());
         let unreached = role.private.get(reached..).unwrap_or_default();
         let message = format!(
-            "{} {} {private} {} of the role `{}`, but `{list}` {}",
+            "{} {} {} of the role `{}`, but `{list}` {}",
             names(role),
             if private == 1 { "names" } else { "name" },
-            if private == 1 { "host" } else { "hosts" },
+            count(private, "host"),
             role.role,
             match reached {
                 0 => "is not set".to_owned(),
-                count => format!("lists only {count} {}", plural(count, "address")),
+                number => format!("lists only {}", count(number, "address")),
             }
         );
         let mut problem = Problem::error("cluster::address-count", message);
@@ -226,11 +227,7 @@ impl<'m> ConfReader<'m> {
             problem = problem.at(
                 self.source,
                 value,
-                format!(
-                    "{reached} {}: {}",
-                    plural(reached, "address"),
-                    joined(&covered)
-                ),
+                format!("{}: {}", count(reached, "address"), joined(&covered)),
             );
         }
         for (name, item) in unreached.iter().take(3) {
@@ -265,11 +262,11 @@ impl<'m> ConfReader<'m> {
         let list = &role.entry.name;
         let (reached, private) = (role.addresses.len(), role.private.len());
         let message = format!(
-            "`{list}` lists {reached} addresses for the role `{}`, but {} {} only {private} {}",
+            "`{list}` lists {reached} addresses for the role `{}`, but {} {} only {}",
             role.role,
             names(role),
             if private == 1 { "names" } else { "name" },
-            plural(private, "host"),
+            count(private, "host"),
         );
         let surplus = role.addresses.get(private..).unwrap_or_default();
         let mut problem = Problem::error("cluster::address-count", message);
@@ -431,14 +428,6 @@ fn joined(names: &[&str]) -> String {
         [one] => one.clone(),
         [first, .., last] if quoted.len() > 3 => format!("{first} to {last}"),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    match (count, word.ends_with('s')) {
-        (1, _) => word.to_owned(),
-        (_, true) => format!("{word}es"),
-        (_, false) => format!("{word}s"),
     }
 }
 

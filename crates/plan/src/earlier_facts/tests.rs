@@ -15,12 +15,12 @@ flows:
 ";
 
 /// A plan of only one of four hosts.
-fn plan(on: &str) -> Plan {
+fn plan(on: &str) -> PreparedPlan {
     plan_with(on, "fact os x\nfact ca false\n", "fact cert x\n")
 }
 
 /// The same, with these scripts to ask for facts and to make keys.
-fn plan_with(on: &str, facts: &str, key: &str) -> Plan {
+fn plan_with(on: &str, facts: &str, key: &str) -> PreparedPlan {
     let recipe = recipe(&[
         ("recipe.yaml", RECIPE),
         ("scripts/facts.sh", facts),
@@ -227,9 +227,9 @@ fn what_a_run_knew_of_others_is_handed_on() {
 fn nothing_is_looked_for_that_no_script_is_given() {
     // Nobody is left out; and no stage of this host is given anything.
     for plan in [plan("all"), {
-        let mut plan = plan("a1");
+        let mut plan = plan("a1").into_plan().into_data();
         plan.stages[2].all_facts.clear();
-        plan
+        PreparedPlan::new(Plan::new(plan).unwrap())
     }] {
         let search = FactSearch::new(&plan);
         assert!(!search.goes_on());

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::*;
 use crate::build::{PlanRequest, build};
-use crate::testing::{cluster, recipe};
+use crate::plan::Plan;
+use crate::testing::{cluster, host, recipe, stage};
 
 const RECIPE: &str = "\
 roles: { leader: {}, big-worker: {}, none: {} }
@@ -24,7 +25,7 @@ flows:
     - { id: h, on: all, run: scripts/x.sh }
 ";
 
-fn plan() -> Plan {
+fn plan() -> PreparedPlan {
     let recipe = recipe(&[
         ("recipe.yaml", RECIPE),
         (
@@ -63,7 +64,12 @@ fn facts(given: &[(&str, &str)]) -> Facts {
 #[test]
 fn the_environment_of_a_script() {
     let plan = plan();
-    let environment = plan.environment(1, Some(0), &facts(&[("os", "el"), ("cores", "2")]), "r7");
+    let environment = plan.environment(
+        host(1),
+        Some(stage(0)),
+        &facts(&[("os", "el"), ("cores", "2")]),
+        "r7",
+    );
     let told: String = environment
         .iter()
         .map(|(name, value)| format!("{name}={value}\n"))
@@ -94,17 +100,16 @@ fn the_environment_of_a_script() {
     PX_FACT_OS=el
     "#);
     assert!(
-        plan.environment(0, None, &Facts::new(), "r7")
+        plan.environment(host(0), None, &Facts::new(), "r7")
             .iter()
             .all(|(name, _)| name != "PX_STAGE")
     );
-    assert_eq!(plan.environment(9, None, &Facts::new(), "r7"), []);
 }
 
 /// The zone of an address is of the machine that this program runs on: no host can do anything with it.
 #[test]
 fn no_script_and_no_template_sees_a_zone() {
-    let mut plan = plan();
+    let mut plan = plan().into_plan().into_data();
     plan.hosts[1].address = "fe80::2%eth0".into();
     plan.hosts[1].private_address = Some("10.0.0.2".into());
     for host in &mut plan.roster {
@@ -115,9 +120,8 @@ fn no_script_and_no_template_sees_a_zone() {
     }
     plan.files
         .insert("templates/t".into(), "{{ host.address }}".into());
-    // What was worked out of the plan as it was is left behind.
-    let plan = plan.clone();
-    let environment = plan.environment(1, Some(0), &Facts::new(), "r7");
+    let plan = PreparedPlan::new(Plan::new(plan).expect("a plan"));
+    let environment = plan.environment(host(1), Some(stage(0)), &Facts::new(), "r7");
     let value = |name: &str| {
         let found = environment.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -127,19 +131,18 @@ fn no_script_and_no_template_sees_a_zone() {
     assert_eq!(value("PX_ADDRESSES_BIG_WORKER"), Some("10.0.0.2 10.0.0.3"));
     assert!(environment.iter().all(|(_, value)| !value.contains('%')));
     let put = plan.stages[4].put[0].clone();
-    let rendered = plan.render_put(&put, 1, &Facts::new()).expect("fine");
+    let rendered = plan.render_put(&put, host(1), &Facts::new()).expect("fine");
     assert_eq!(rendered.content.text(), Some("fe80::2"));
 }
 
 #[test]
 fn what_all_hosts_told_is_lines_of_hosts() {
-    let mut plan = plan();
-    let stage = &mut plan.stages[0];
-    stage.all_facts = ["os".to_owned(), "cores".to_owned()].into();
-    let names: Vec<_> = plan.all_facts(0).collect();
+    let mut plan = plan().into_plan().into_data();
+    plan.stages[0].all_facts = ["os".to_owned(), "cores".to_owned()].into();
+    let plan = PreparedPlan::new(Plan::new(plan).expect("a plan"));
+    let names: Vec<_> = plan.all_facts(stage(0)).collect();
     let expected = [("cores", "PX_FACTS_CORES"), ("os", "PX_FACTS_OS")];
     assert_eq!(names, expected.map(|(fact, name)| (fact, name.to_owned())));
-    assert_eq!(plan.all_facts(9).count(), 0);
     let told = [(2, "two\nlines".to_owned()), (0, "el 7".to_owned())];
     assert_eq!(plan.facts_of_all(&told.into()), "l1 el 7\nw2 two lines\n");
     assert_eq!(plan.facts_of_all(&BTreeMap::new()), "");
@@ -168,49 +171,54 @@ fn settings_as_text() {
 fn conditions() {
     let plan = plan();
     let all = facts(&[("reboot_needed", "true"), ("cores", "4"), ("os", "el")]);
-    assert_eq!(plan.condition(0, 0, &all), Ok(true));
+    assert_eq!(plan.condition(stage(0), host(0), &all), Ok(true));
     assert_eq!(
-        plan.condition(0, 0, &facts(&[("reboot_needed", "false")])),
+        plan.condition(stage(0), host(0), &facts(&[("reboot_needed", "false")])),
         Ok(false)
     );
-    assert_eq!(plan.condition(1, 0, &all), Ok(true));
-    assert_eq!(plan.condition(2, 0, &Facts::new()), Ok(true));
-    assert_eq!(plan.condition(2, 1, &Facts::new()), Ok(false));
-    assert_eq!(plan.condition(3, 0, &Facts::new()), Ok(true), "a default");
+    assert_eq!(plan.condition(stage(1), host(0), &all), Ok(true));
+    assert_eq!(plan.condition(stage(2), host(0), &Facts::new()), Ok(true));
+    assert_eq!(plan.condition(stage(2), host(1), &Facts::new()), Ok(false));
     assert_eq!(
-        plan.condition(7, 0, &Facts::new()),
+        plan.condition(stage(3), host(0), &Facts::new()),
+        Ok(true),
+        "a default"
+    );
+    assert_eq!(
+        plan.condition(stage(7), host(0), &Facts::new()),
         Ok(true),
         "no condition"
     );
     let needs: Vec<bool> = (0..8)
-        .map(|stage| plan.condition_needs_facts(stage))
+        .map(|at| plan.condition_needs_facts(stage(at)))
         .collect();
     assert_eq!(needs, [true, true, false, true, false, false, true, false]);
-    assert_eq!(plan.condition_now(0, 0), None);
-    assert_eq!(plan.condition_now(2, 1), Some(false));
-    assert_eq!(plan.condition_now(7, 1), Some(true));
+    assert_eq!(plan.condition_now(stage(0), host(0)), None);
+    assert_eq!(plan.condition_now(stage(2), host(1)), Some(false));
+    assert_eq!(plan.condition_now(stage(7), host(1)), Some(true));
 }
 
 #[test]
 fn conditions_that_have_no_value() {
     let plan = plan();
-    let told = |stage, given: &[(&str, &str)]| match plan.condition(stage, 0, &facts(given)) {
+    let told = |stage, given: &[(&str, &str)]| match plan.condition(stage, host(0), &facts(given)) {
         Ok(value) => panic!("{value}"),
         Err(error) => error.to_string(),
     };
-    assert_snapshot!(told(0, &[]), @"stage `a` needs the fact `reboot_needed`, which the host has not told");
-    assert_snapshot!(told(1, &[("cores", "1")]), @"stage `b` needs the fact `os`, which the host has not told");
-    assert_snapshot!(told(0, &[("reboot_needed", "yes")]), @"the host told `yes` as the fact `reboot_needed`, which must be `true` or `false`");
-    assert_snapshot!(told(1, &[("cores", "two"), ("os", "el")]), @"the host told `two` as the fact `cores`, which must be a whole number");
-    assert_snapshot!(told(6, &[("cores", "2")]), @"the condition of stage `g` must be true or false, and is the number 3");
-    assert_snapshot!(told(99, &[]), @"the plan has no stage number 100");
+    assert_snapshot!(told(stage(0), &[]), @"stage `a` needs the fact `reboot_needed`, which the host has not told");
+    assert_snapshot!(told(stage(1), &[("cores", "1")]), @"stage `b` needs the fact `os`, which the host has not told");
+    assert_snapshot!(told(stage(0), &[("reboot_needed", "yes")]), @"the host told `yes` as the fact `reboot_needed`, which must be `true` or `false`");
+    assert_snapshot!(told(stage(1), &[("cores", "two"), ("os", "el")]), @"the host told `two` as the fact `cores`, which must be a whole number");
+    assert_snapshot!(told(stage(6), &[("cores", "2")]), @"the condition of stage `g` must be true or false, and is the number 3");
 }
 
 #[test]
 fn files_to_put() {
     let plan = plan();
     let put = &plan.stages[4].put;
-    let rendered = plan.render_put(&put[0], 1, &Facts::new()).expect("fine");
+    let rendered = plan
+        .render_put(&put[0], host(1), &Facts::new())
+        .expect("fine");
     assert_eq!(rendered.path, "/etc/w1.conf");
     assert_eq!(rendered.mode, 0o600);
     assert_eq!(rendered.owner.as_deref(), Some("root:root"));
@@ -221,22 +229,24 @@ fn files_to_put() {
     port=80
     name=w1&
     ");
-    let file = plan.render_put(&put[1], 1, &Facts::new()).expect("fine");
+    let file = plan
+        .render_put(&put[1], host(1), &Facts::new())
+        .expect("fine");
     assert_eq!(file.content.text(), Some("{{ as it stands }}\n"));
     assert!(!plan.put_needs_facts(&put[0]));
     let put = &plan.stages[5].put[0];
     assert!(plan.put_needs_facts(put));
     let given = facts(&[("os", "el"), ("cores", "2")]);
-    let rendered = plan.render_put(put, 0, &given).expect("fine");
+    let rendered = plan.render_put(put, host(0), &given).expect("fine");
     assert_eq!(
         (rendered.path.as_str(), rendered.content.text()),
         ("/el", Some("2\n"))
     );
     let error = plan
-        .render_put(put, 0, &facts(&[("os", "el")]))
+        .render_put(put, host(0), &facts(&[("os", "el")]))
         .expect_err("cores");
     assert_snapshot!(error.to_string(), @"stage `f` needs the fact `cores`, which the host has not told");
-    let error = plan.render_put(put, 0, &facts(&[("os", "a\nb"), ("cores", "1")]));
+    let error = plan.render_put(put, host(0), &facts(&[("os", "a\nb"), ("cores", "1")]));
     assert_snapshot!(error.expect_err("a line feed").to_string(), @r#"the path of `templates/facts` of stage `f` cannot be worked out: `/a\nb` is no absolute path"#);
 }
 
@@ -282,13 +292,13 @@ proptest! {
         let plan = plan();
         for name in ["os", "reboot_needed", "cores", "unknown"] {
             let facts = facts(&[(name, &value)]);
-            for stage in 0..8 {
-                let _ = plan.condition(stage, 0, &facts);
-                for put in &plan.stages[stage].put {
-                    let _ = plan.render_put(put, 0, &facts);
+            for stage in plan.stage_ixs() {
+                let _ = plan.condition(stage, host(0), &facts);
+                for put in &plan.stage(stage).put {
+                    let _ = plan.render_put(put, host(0), &facts);
                 }
             }
-            let environment = plan.environment(0, Some(0), &facts, "r");
+            let environment = plan.environment(host(0), Some(stage(0)), &facts, "r");
             prop_assert!(environment.iter().all(|(_, value)| !value.contains('\0')));
         }
     }

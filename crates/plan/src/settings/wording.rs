@@ -4,6 +4,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
+use crate::sentence::count;
 use crate::shown_settings::looks_like_a_name;
 use crate::suggest::did_you_mean;
 
@@ -114,11 +115,6 @@ fn expectation(kind: &ValidationErrorKind) -> (Option<String>, String) {
         let label = format!("must {text}");
         (Some(format!("must {text}")), label)
     };
-    let many = |limit: u64, one: &str| match limit {
-        1 => format!("1 {one}"),
-        limit if one == "entry" => format!("{limit} entries"),
-        limit => format!("{limit} {one}s"),
-    };
     match kind {
         Kind::Type { kind } => must(format!("be {}", types(kind))),
         Kind::Enum { options } => must(format!("be {}", choices(options))),
@@ -128,10 +124,10 @@ fn expectation(kind: &ValidationErrorKind) -> (Option<String>, String) {
         Kind::ExclusiveMinimum { limit } => must(format!("be more than {limit}")),
         Kind::ExclusiveMaximum { limit } => must(format!("be less than {limit}")),
         Kind::MinLength { limit: 1 } => must("not be empty".to_owned()),
-        Kind::MinLength { limit } => must(format!("have at least {}", many(*limit, "character"))),
-        Kind::MaxLength { limit } => must(format!("have at most {}", many(*limit, "character"))),
-        Kind::MinItems { limit } => must(format!("have at least {}", many(*limit, "entry"))),
-        Kind::MaxItems { limit } => must(format!("have at most {}", many(*limit, "entry"))),
+        Kind::MinLength { limit } => must(format!("have at least {}", count(*limit, "character"))),
+        Kind::MaxLength { limit } => must(format!("have at most {}", count(*limit, "character"))),
+        Kind::MinItems { limit } => must(format!("have at least {}", count(*limit, "entry"))),
+        Kind::MaxItems { limit } => must(format!("have at most {}", count(*limit, "entry"))),
         Kind::UniqueItems => must("name nothing twice".to_owned()),
         Kind::Pattern { pattern } => must(format!("match `{pattern}`")),
         Kind::Format { format } => must(format!("be of the form `{format}`")),

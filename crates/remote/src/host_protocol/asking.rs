@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::request::{Request, quoted};
-use super::talk::{Talk, TalkError, no_processes, wants_processes};
+use super::talk::{Talk, no_processes, wants_processes};
 use super::{HostProtocol, PIECE, unexpected};
 use crate::answer::Answer;
-use crate::error::LostError;
+use crate::error::{LostError, RequestError};
 use crate::exec::FromHost;
 use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError, wants_password};
 
@@ -28,10 +28,12 @@ impl HostProtocol {
         &self,
         request: &Request,
         eager: &[u8],
-    ) -> Result<(Talk, Answer), TalkError> {
+    ) -> Result<(Talk, Answer), RequestError> {
         let tty = self.tty.load(Ordering::Relaxed);
         let asked = match self.ask_with(request, eager, tty).await {
-            Err(TalkError::Stalled(within)) => return Err(self.why_stalled(request, within).await),
+            Err(RequestError::Stalled(within)) => {
+                return Err(self.why_stalled(request, within).await);
+            }
             asked => asked?,
         };
         let (status, said) = match asked {
@@ -54,17 +56,17 @@ impl HostProtocol {
         request: &Request,
         talk: Talk,
         answer: Answer,
-    ) -> Result<(Talk, Answer), TalkError> {
+    ) -> Result<(Talk, Answer), RequestError> {
         if let Answer::Fail(why) = &answer {
             let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
             match (word, rest.trim().parse()) {
                 ("notroot", Ok(uid)) => {
                     let sudo = self.options.sudo;
-                    return Err(TalkError::Login(LoginError::NotRoot { uid, sudo }));
+                    return Err(RequestError::Login(LoginError::NotRoot { uid, sudo }));
                 }
-                ("taken", _) => return Err(TalkError::Login(LoginError::TakesInput)),
+                ("taken", _) => return Err(RequestError::Login(LoginError::TakesInput)),
                 ("foreign", _) => {
-                    return Err(TalkError::UnsafeSpool(UnsafeSpoolError {
+                    return Err(RequestError::UnsafeSpool(UnsafeSpoolError {
                         spool: self.options.spool.clone(),
                         reason: rest.to_owned(),
                     }));
@@ -83,7 +85,7 @@ impl HostProtocol {
         request: &Request,
         eager: &[u8],
         tty: bool,
-    ) -> Result<Asked, TalkError> {
+    ) -> Result<Asked, RequestError> {
         let stall = self.options.stall_timeout;
         // A terminal is no place to read commands from: it echoes, and it has no end.
         let (command, code) = if request.alone && !tty {
@@ -96,7 +98,7 @@ impl HostProtocol {
         };
         let channel = tokio::time::timeout(stall, self.exec.open(&command, tty))
             .await
-            .map_err(|_| TalkError::Stalled(stall))??;
+            .map_err(|_| RequestError::Stalled(stall))??;
         let mut talk = Talk::new(channel, &request.nonce);
         let bytes = [code.as_bytes(), eager].concat();
         let mut sent = Ok(());
@@ -106,7 +108,7 @@ impl HostProtocol {
             sent = talk.send(piece, stall).await;
             match sent {
                 Ok(()) => {}
-                Err(TalkError::Stalled(within)) => return Err(TalkError::Stalled(within)),
+                Err(RequestError::Stalled(within)) => return Err(RequestError::Stalled(within)),
                 // A refusing sudo does not read: what it said is worth more than that.
                 Err(_) => break,
             }
@@ -133,9 +135,9 @@ impl HostProtocol {
                     Err(error) => Err(error),
                     // What was heard of it goes along.
                     Ok(()) if talk.exit().is_some() || said.is_empty() => {
-                        Err(TalkError::Lost(talk.cut_short()))
+                        Err(talk.cut_short().into())
                     }
-                    Ok(()) => Err(TalkError::Lost(LostError {
+                    Ok(()) => Err(RequestError::Lost(LostError {
                         reason: format!("{}; it {}", talk.cut_short().reason, Said::new(&said)),
                     })),
                 },
@@ -144,51 +146,51 @@ impl HostProtocol {
     }
 
     /// Why a request ended with this status instead of an answer.
-    async fn why_ended(&self, request: &Request, status: i32, said: &str) -> TalkError {
+    async fn why_ended(&self, request: &Request, status: i32, said: &str) -> RequestError {
         if wants_processes(said) {
-            return TalkError::Lost(no_processes(said));
+            return RequestError::Lost(no_processes(said));
         }
         let words = Said::new(said);
-        let runs_nothing = |said| TalkError::Login(LoginError::RunsNothing { status, said });
+        let runs_nothing = |said| RequestError::Login(LoginError::RunsNothing { status, said });
         if status >= 128 {
             // A forced command that tells which login to use takes its time: once is enough.
             return runs_nothing(words);
         }
         if self.options.sudo && status == 1 && wants_password(said) {
-            return TalkError::Sudo(SudoError::new(&words));
+            return RequestError::Sudo(SudoError::new(&words));
         }
         match self.try_login(request).await {
             Ok(Trial::Obeys) if !self.options.sudo => {}
             Ok(Trial::Obeys) => match status {
-                1 => return TalkError::Sudo(SudoError::new(&words)),
-                126 | 127 => return TalkError::Login(LoginError::NoSudo { said: words }),
+                1 => return RequestError::Sudo(SudoError::new(&words)),
+                126 | 127 => return RequestError::Login(LoginError::NoSudo { said: words }),
                 _ => {}
             },
-            Ok(Trial::Takes) => return TalkError::Login(LoginError::TakesInput),
+            Ok(Trial::Takes) => return RequestError::Login(LoginError::TakesInput),
             Ok(Trial::Disobeys) => return runs_nothing(words),
             Err(error) => return error,
         }
-        TalkError::Protocol(format!(
+        RequestError::Protocol(format!(
             "exit status {status} without an answer; it {words}"
         ))
     }
 
     /// Why a request was not answered for so long.
-    async fn why_stalled(&self, request: &Request, within: Duration) -> TalkError {
+    async fn why_stalled(&self, request: &Request, within: Duration) -> RequestError {
         if !self.answered.load(Ordering::Relaxed)
             && matches!(
                 self.try_login(request).await,
                 Ok(Trial::Takes | Trial::Disobeys)
             )
         {
-            return TalkError::Login(LoginError::TakesInput);
+            return RequestError::Login(LoginError::TakesInput);
         }
-        TalkError::Stalled(within)
+        RequestError::Stalled(within)
     }
 
     /// Whether the login runs commands at all, and lets them read what is sent: two lines have to come
     /// back. No sudo and no shell of ours has a part in it.
-    async fn try_login(&self, request: &Request) -> Result<Trial, TalkError> {
+    async fn try_login(&self, request: &Request) -> Result<Trial, RequestError> {
         let within = self.options.stall_timeout.min(TRIAL);
         let lines = ["one", "two"].map(|line| format!("@{} {line}\n", request.nonce));
         let trial = async {
@@ -201,7 +203,7 @@ impl HostProtocol {
             while let Some(next) = channel.next().await? {
                 // That is no login's doing: nothing is known by it.
                 if matches!(next, FromHost::Flood) {
-                    return Err(TalkError::Stalled(within));
+                    return Err(RequestError::Stalled(within));
                 }
                 if let FromHost::Stdout(bytes) = next
                     && back.len() < PIECE
@@ -220,7 +222,7 @@ impl HostProtocol {
         };
         tokio::time::timeout(within, trial)
             .await
-            .unwrap_or(Err(TalkError::Stalled(within)))
+            .unwrap_or(Err(RequestError::Stalled(within)))
     }
 
     /// The command that is run: a shell that takes shell text from stdin. Nothing else ever stands

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use crate::answer::field;
-use crate::error::JobError;
+use crate::error::{JobError, RequestError};
 use crate::port::{Hold, HolderWords, JobId, LeftJob, Stance};
 
 use super::job::UNIT_PREFIX;
@@ -15,7 +15,7 @@ use super::{HostProtocol, JobKeeper, numbers, taken};
 const WORD: usize = 200;
 
 impl HostProtocol {
-    /// Takes the host for a run. See [`crate::Connection::hold`].
+    /// Takes the host for a run. See [`crate::HostHold::hold`].
     ///
     /// # Errors
     /// See [`JobError`].
@@ -34,13 +34,13 @@ impl HostProtocol {
             .set("keeper", if session { "session" } else { "systemd" })
             .piece(&PIECES.holder);
         let words = self.holder_answer(&request).await?;
-        hold_of(&words).ok_or(JobError::Protocol(words))
+        Ok(hold_of(&words).ok_or(RequestError::Protocol(words))?)
     }
 
-    /// Gives a sign of life. See [`crate::Connection::beat`].
+    /// Gives a sign of life. See [`crate::HostHold::beat`].
     ///
     /// # Errors
-    /// [`JobError::Fenced`] where somebody else has taken over.
+    /// [`RequestError::Fenced`] where somebody else has taken over.
     pub async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
         let request = self
             .holder_request("beat", me, fence)?
@@ -48,10 +48,10 @@ impl HostProtocol {
         self.holder_answer(&request).await.map(drop)
     }
 
-    /// Lets the host go. See [`crate::Connection::release`].
+    /// Lets the host go. See [`crate::HostHold::release`].
     ///
     /// # Errors
-    /// [`JobError::Fenced`] where somebody else has taken over.
+    /// [`RequestError::Fenced`] where somebody else has taken over.
     pub async fn release(&self, fence: u64) -> Result<(), JobError> {
         let request = self
             .holder_request("release", &HolderWords::default(), fence)?

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::answer::{Answer, field};
-use crate::error::JobError;
+use crate::error::{JobError, RequestError};
 use crate::port::{JobCall, JobEnd, JobId, JobStart, JobState, JobWatch, is_plain_name};
 use crate::refusal::Said;
 
@@ -19,10 +19,10 @@ const TICK: Duration = Duration::from_millis(50);
 const KILLED_WITHIN: Duration = Duration::from_secs(20);
 
 impl HostProtocol {
-    /// Starts a job, or attaches to it, and follows it to its end. See [`crate::Connection::job`].
+    /// Starts a job, or attaches to it, and follows it to its end. See [`crate::HostJobs::job`].
     ///
     /// # Errors
-    /// See [`JobError`]; [`JobError::Protocol`] also where the id is not a plain name of at most
+    /// See [`JobError`]; [`RequestError::Protocol`] also where the id is not a plain name of at most
     /// 200 characters, or the script or its environment cannot be one.
     pub async fn job(
         &self,
@@ -33,7 +33,7 @@ impl HostProtocol {
         let start = match &call.start {
             Some(start) => Some((
                 start,
-                Environment::of(start.script).map_err(JobError::Protocol)?,
+                Environment::of(start.script).map_err(RequestError::Protocol)?,
             )),
             None => None,
         };
@@ -53,7 +53,7 @@ impl HostProtocol {
             .set("unit", &self.unit(id))
             .set("shell", &self.shell);
         if let Some((start, environment)) = &start {
-            request = with_start(request, start, environment).map_err(JobError::Protocol)?;
+            request = with_start(request, start, environment).map_err(RequestError::Protocol)?;
         }
         let (mut talk, head) = self.ask(&request.piece(&PIECES.job), &[]).await?;
         taken(head).map_err(|why| self.refusal(&why, call.offset))?;
@@ -67,18 +67,18 @@ impl HostProtocol {
                 }
                 Some(Answer::End { words, result }) => break job_end(&words, result, size)?,
                 Some(other) => return Err(unexpected(&other).into()),
-                None => return Err(talk.cut_short().into()),
+                None => return Err(RequestError::Lost(talk.cut_short()).into()),
             }
         };
         talk.close().await;
         Ok(end)
     }
 
-    /// Ends a job's process tree. See [`crate::Connection::cancel_job`]. A job that has not run yet
+    /// Ends a job's process tree. See [`crate::HostJobs::cancel_job`]. A job that has not run yet
     /// will not.
     ///
     /// # Errors
-    /// See [`JobError`]; [`JobError::Protocol`] also where a process cannot be killed.
+    /// See [`JobError`]; [`RequestError::Protocol`] also where a process cannot be killed.
     pub async fn cancel_job(
         &self,
         id: &JobId,
@@ -103,15 +103,15 @@ impl HostProtocol {
             let within = self.options.stall_timeout + grace + KILLED_WITHIN;
             match talk.end_within(within).await? {
                 Ended::Well => {}
-                Ended::Refused(why) => return Err(JobError::Protocol(why)),
-                Ended::CutShort => return Err(talk.cut_short().into()),
+                Ended::Refused(why) => return Err(RequestError::Protocol(why).into()),
+                Ended::CutShort => return Err(RequestError::Lost(talk.cut_short()).into()),
             }
         }
         talk.close().await;
         Ok(())
     }
 
-    /// Removes what the ended jobs of a run left. See [`crate::Connection::collect_jobs`].
+    /// Removes what the ended jobs of a run left. See [`crate::HostJobs::collect_jobs`].
     ///
     /// # Errors
     /// See [`JobError`].
@@ -132,7 +132,7 @@ impl HostProtocol {
     }
 
     /// What every request that touches the spool begins with.
-    pub(super) fn spool_request(&self, id: &str, fence: u64) -> Result<Request, JobError> {
+    pub(super) fn spool_request(&self, id: &str, fence: u64) -> Result<Request, RequestError> {
         self.spool_request_after(Request::new(), id, fence)
     }
 
@@ -141,11 +141,10 @@ impl HostProtocol {
         request: Request,
         id: &str,
         fence: u64,
-    ) -> Result<Request, JobError> {
+    ) -> Result<Request, RequestError> {
         if i64::try_from(fence).is_err() {
-            return Err(JobError::Protocol(format!(
-                "{fence} is too high for a fence"
-            )));
+            let why = format!("{fence} is too high for a fence");
+            return Err(RequestError::Protocol(why));
         }
         Ok(self
             .with_spool(request, true)
@@ -167,11 +166,11 @@ impl HostProtocol {
         let spool = || self.options.spool.clone();
         let (word, rest) = why.split_once(' ').unwrap_or((why, ""));
         match (word, numbers::natural(rest.trim())) {
-            ("fenced", Some(by)) => JobError::Fenced { by },
+            ("fenced", Some(by)) => JobError::Request(RequestError::Fenced { by }),
             ("shrank", Some(has)) => JobError::OutputShrank { held, has },
             ("removed" | "damaged", _) => match self.fence_error(why) {
-                Some(error) => JobError::Fence(error),
-                None => JobError::Protocol(why.to_owned()),
+                Some(error) => JobError::Request(RequestError::Fence(error)),
+                None => JobError::Request(RequestError::Protocol(why.to_owned())),
             },
             ("absent", _) => JobError::Absent,
             ("nosystemd", _) => JobError::NoSystemd,
@@ -183,7 +182,7 @@ impl HostProtocol {
                 spool: spool(),
                 reason: rest.to_owned(),
             },
-            _ => JobError::Protocol(why.to_owned()),
+            _ => JobError::Request(RequestError::Protocol(why.to_owned())),
         }
     }
 }
@@ -216,14 +215,16 @@ fn with_start(
         .piece("\n"))
 }
 
-pub(super) fn plain_name(name: &str) -> Result<&str, JobError> {
+pub(super) fn plain_name(name: &str) -> Result<&str, RequestError> {
     match is_plain_name(name) {
         true => Ok(name),
-        false => Err(JobError::Protocol(format!("{name:?} is not a plain name"))),
+        false => Err(RequestError::Protocol(format!(
+            "{name:?} is not a plain name"
+        ))),
     }
 }
 
-pub(super) fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, JobError> {
+pub(super) fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, RequestError> {
     let (state, rest) = words.split_once(' ').unwrap_or((words, ""));
     let flag = |name| field(rest, name) == Some("1");
     let state = match state {
@@ -231,14 +232,14 @@ pub(super) fn job_end(words: &str, result: String, size: u64) -> Result<JobEnd, 
         "ended" if flag("term") => JobState::Interrupted,
         "ended" => {
             let status = field(rest, "rc").and_then(numbers::status);
-            JobState::Ended(status.ok_or_else(|| JobError::Protocol(words.to_owned()))?)
+            JobState::Ended(status.ok_or_else(|| RequestError::Protocol(words.to_owned()))?)
         }
         "cancelled" => JobState::Cancelled,
         "rebooted" => JobState::Interrupted,
         "died" => JobState::Died,
         "staged" if rest.is_empty() => JobState::NotStarted("it has not run yet".into()),
         "staged" => JobState::NotStarted(rest.to_owned()),
-        _ => return Err(JobError::Protocol(words.to_owned())),
+        _ => return Err(RequestError::Protocol(words.to_owned())),
     };
     let took = clock::between(rest);
     let left = field(rest, "left")

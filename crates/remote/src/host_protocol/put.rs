@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::answer::Answer;
-use crate::error::PutError;
+use crate::error::{PutError, RequestError};
 use crate::port::{FileToPut, PutOutcome};
 
 use super::content::{EAGER, Outgoing, eager_size};
 use super::request::PIECES;
 use super::talk::Talk;
-use super::{HostProtocol, clock, fenced, taken, unexpected};
+use super::{HostProtocol, clock, taken, unexpected};
 
 /// So many small files are brought by one request at most.
 const TOGETHER: usize = 64;
@@ -28,11 +28,11 @@ impl HostProtocol {
         let _took = self
             .put_all(std::slice::from_ref(file), 0, &mut done)
             .await?;
-        let nothing = || PutError::Protocol("no answer for the file".into());
+        let nothing = || PutError::Request(RequestError::Protocol("no answer for the file".into()));
         done.pop().ok_or_else(nothing)
     }
 
-    /// Brings files to the host. See [`crate::Connection::put_all`]. Symbolic links, folders and devices
+    /// Brings files to the host. See [`crate::HostFiles::put_all`]. Symbolic links, folders and devices
     /// are not replaced. Small ones go together, in one request.
     ///
     /// # Errors
@@ -83,11 +83,7 @@ impl HostProtocol {
         }
         let request = request.piece("finish\n");
         let (mut talk, head) = self.ask(&request, &sent_along).await?;
-        taken(head).map_err(|why| match (fenced(&why), self.fence_error(&why)) {
-            (Some(by), _) => PutError::Fenced { by },
-            (None, Some(error)) => PutError::Fence(error),
-            (None, None) => PutError::Protocol(why),
-        })?;
+        taken(head).map_err(|why| self.unfit(why))?;
         let mut files = files.iter().zip(&mut outgoing);
         let mut current = files.next();
         let mut early = None;
@@ -113,7 +109,7 @@ impl HostProtocol {
                         "have" => PutOutcome::Already,
                         "mended" => PutOutcome::Mended,
                         "written" => PutOutcome::Written,
-                        _ => return Err(PutError::Protocol(words)),
+                        _ => return Err(PutError::Request(RequestError::Protocol(words))),
                     });
                     current = files.next();
                     is_sent = false;
@@ -124,7 +120,7 @@ impl HostProtocol {
                 }
                 (Some(Answer::End { words, .. }), None) => break clock::between(&words),
                 (Some(other), _) => return Err(unexpected(&other).into()),
-                (None, _) => return Err(talk.cut_short().into()),
+                (None, _) => return Err(RequestError::Lost(talk.cut_short()).into()),
             }
         };
         talk.close().await;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::answer::{Answer, AnswerReader};
-use crate::error::{JobError, LostError, ProbeError, PutError};
+use crate::error::{LostError, RequestError};
 use crate::exec::{ExecChannel, FromHost};
-use crate::refusal::{LoginError, Said, SudoError, UnsafeSpoolError};
+use crate::refusal::Said;
 
 use super::pace::Pace;
 use super::unexpected;
@@ -51,42 +51,6 @@ pub(super) fn no_processes(said: &str) -> LostError {
     }
 }
 
-/// Why a request was not answered as it should be.
-#[derive(Debug)]
-pub(super) enum TalkError {
-    Lost(LostError),
-    Sudo(SudoError),
-    Login(LoginError),
-    UnsafeSpool(UnsafeSpoolError),
-    Stalled(Duration),
-    Protocol(String),
-}
-
-/// The errors of the port have these in common.
-macro_rules! from_talk_error {
-    ($($error:ident),*) => {$(
-        impl From<TalkError> for $error {
-            fn from(error: TalkError) -> Self {
-                match error {
-                    TalkError::Lost(lost) => Self::Lost(lost),
-                    TalkError::Sudo(sudo) => Self::Sudo(sudo),
-                    TalkError::Login(login) => Self::Login(login),
-                    TalkError::UnsafeSpool(spool) => Self::UnsafeSpool(spool),
-                    TalkError::Stalled(within) => Self::Stalled(within),
-                    TalkError::Protocol(said) => Self::Protocol(said),
-                }
-            }
-        }
-    )*};
-}
-from_talk_error!(ProbeError, JobError, PutError);
-
-impl From<LostError> for TalkError {
-    fn from(lost: LostError) -> Self {
-        Self::Lost(lost)
-    }
-}
-
 /// How a request ended that has no more to tell.
 pub(super) enum Ended {
     /// The host is through with it.
@@ -123,15 +87,19 @@ impl Talk {
     }
 
     /// Sends bytes; each piece must get away within the limit.
-    pub(super) async fn send(&mut self, bytes: &[u8], within: Duration) -> Result<(), TalkError> {
+    pub(super) async fn send(
+        &mut self,
+        bytes: &[u8],
+        within: Duration,
+    ) -> Result<(), RequestError> {
         match timeout(within, self.channel.send(bytes)).await {
             Ok(sent) => Ok(sent?),
-            Err(_) => Err(TalkError::Stalled(within)),
+            Err(_) => Err(RequestError::Stalled(within)),
         }
     }
 
     /// The next answer; `None` once the channel is closed. May be dropped while it waits.
-    pub(super) async fn next(&mut self) -> Result<Option<Answer>, TalkError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Answer>, RequestError> {
         loop {
             if let Some(answer) = self.answers.pop_front() {
                 return Ok(Some(answer));
@@ -140,7 +108,7 @@ impl Talk {
                 Some(FromHost::Stdout(bytes)) => {
                     self.reader
                         .push(&bytes, &mut self.answers)
-                        .map_err(|error| TalkError::Protocol(error.to_string()))?;
+                        .map_err(|error| RequestError::Protocol(error.to_string()))?;
                     self.pace.take(bytes.len()).await;
                 }
                 Some(FromHost::Stderr(bytes)) => {
@@ -152,7 +120,7 @@ impl Talk {
                 Some(FromHost::Exit(status)) => self.exit = Some(status),
                 Some(FromHost::Flood) => {
                     let said = "it writes without end where it should read";
-                    return Err(TalkError::Protocol(said.into()));
+                    return Err(RequestError::Protocol(said.into()));
                 }
                 Some(FromHost::Killed(signal)) => {
                     self.exit = Some(128 + signal);
@@ -168,15 +136,15 @@ impl Talk {
     pub(super) async fn next_within(
         &mut self,
         within: Duration,
-    ) -> Result<Option<Answer>, TalkError> {
+    ) -> Result<Option<Answer>, RequestError> {
         match timeout(within, self.next()).await {
             Ok(answer) => answer,
-            Err(_) => Err(TalkError::Stalled(within)),
+            Err(_) => Err(RequestError::Stalled(within)),
         }
     }
 
     /// The host's `end`, which must come within the limit; output in front of it is passed over.
-    pub(super) async fn end_within(&mut self, within: Duration) -> Result<Ended, TalkError> {
+    pub(super) async fn end_within(&mut self, within: Duration) -> Result<Ended, RequestError> {
         let ended = async {
             loop {
                 match self.next().await? {
@@ -190,12 +158,12 @@ impl Talk {
         };
         match timeout(within, ended).await {
             Ok(ended) => ended,
-            Err(_) => Err(TalkError::Stalled(within)),
+            Err(_) => Err(RequestError::Stalled(within)),
         }
     }
 
     /// An answer that is there already.
-    pub(super) async fn next_at_once(&mut self) -> Result<Option<Answer>, TalkError> {
+    pub(super) async fn next_at_once(&mut self) -> Result<Option<Answer>, RequestError> {
         // A timeout looks at its future before it looks at the clock.
         timeout(Duration::ZERO, self.next())
             .await
@@ -229,18 +197,17 @@ impl Talk {
         if wants_processes(&said) {
             return no_processes(&said);
         }
-        LostError {
-            reason: match self.exit {
-                Some(status) if said.is_empty() => {
-                    format!("the host's shell ended early, with status {status}")
-                }
-                Some(status) => {
-                    let said = Said::new(&said);
-                    format!("the host's shell ended early, with status {status}; it {said}")
-                }
-                None => "the channel was closed early".into(),
-            },
-        }
+        let reason = match self.exit {
+            Some(status) if said.is_empty() => {
+                format!("the host's shell ended early, with status {status}")
+            }
+            Some(status) => {
+                let said = Said::new(&said);
+                format!("the host's shell ended early, with status {status}; it {said}")
+            }
+            None => "the channel was closed early".into(),
+        };
+        LostError { reason }
     }
 
     /// Nobody listens any more.

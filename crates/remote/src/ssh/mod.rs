@@ -31,11 +31,12 @@ pub use keys::is_public_key;
 pub use session::SshSession;
 pub use target::{HostKeyPolicy, SshOptions, SshTarget};
 
-use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError};
+use crate::error::{ConnectError, JobError, LostError, ProbeError, PutError, RequestError};
 use crate::host_protocol::{HostOptions, HostProtocol};
 use crate::port::{
-    BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, JobCall, JobEnd, JobId,
-    JobWatch, OutputSink, ProbeEnd, PutOutcome, Script, Transport,
+    BootIdentity, Connection, FileToPut, Greeting, Hold, HolderWords, HostFiles, HostHold,
+    HostJobs, JobCall, JobEnd, JobId, JobWatch, OutputSink, ProbeEnd, PutOutcome, Script,
+    Transport,
 };
 use handshake_limit::HandshakeLimit;
 use keys::KeyFiles;
@@ -113,6 +114,48 @@ struct SshConnection {
 }
 
 #[async_trait]
+impl HostJobs for SshConnection {
+    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
+        self.protocol.job(call, watch).await
+    }
+
+    async fn cancel_job(&self, id: &JobId, fence: u64, grace: Duration) -> Result<(), JobError> {
+        self.protocol.cancel_job(id, fence, grace).await
+    }
+
+    async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
+        self.protocol.collect_jobs(run, fence).await
+    }
+}
+
+#[async_trait]
+impl HostFiles for SshConnection {
+    async fn put_all(
+        &self,
+        files: &[FileToPut],
+        fence: u64,
+        done: &mut Vec<PutOutcome>,
+    ) -> Result<Duration, PutError> {
+        self.protocol.put_all(files, fence, done).await
+    }
+}
+
+#[async_trait]
+impl HostHold for SshConnection {
+    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
+        self.protocol.hold(me, seen).await
+    }
+
+    async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
+        self.protocol.beat(me, fence).await
+    }
+
+    async fn release(&self, fence: u64) -> Result<(), JobError> {
+        self.protocol.release(fence).await
+    }
+}
+
+#[async_trait]
 impl Connection for SshConnection {
     fn greeting(&self) -> &Greeting {
         self.session.greeting()
@@ -126,44 +169,11 @@ impl Connection for SshConnection {
         self.protocol.probe(script, output).await
     }
 
-    async fn job(&self, call: JobCall<'_>, watch: &mut dyn JobWatch) -> Result<JobEnd, JobError> {
-        self.protocol.job(call, watch).await
-    }
-
-    async fn cancel_job(&self, id: &JobId, fence: u64, grace: Duration) -> Result<(), JobError> {
-        self.protocol.cancel_job(id, fence, grace).await
-    }
-
-    async fn collect_jobs(&self, run: &str, fence: u64) -> Result<(), JobError> {
-        self.protocol.collect_jobs(run, fence).await
-    }
-
-    async fn hold(&self, me: &HolderWords, seen: Option<&HolderWords>) -> Result<Hold, JobError> {
-        self.protocol.hold(me, seen).await
-    }
-
-    async fn beat(&self, me: &HolderWords, fence: u64) -> Result<(), JobError> {
-        self.protocol.beat(me, fence).await
-    }
-
-    async fn release(&self, fence: u64) -> Result<(), JobError> {
-        self.protocol.release(fence).await
-    }
-
-    async fn put_all(
-        &self,
-        files: &[FileToPut],
-        fence: u64,
-        done: &mut Vec<PutOutcome>,
-    ) -> Result<Duration, PutError> {
-        self.protocol.put_all(files, fence, done).await
-    }
-
-    async fn boot_identity(&self) -> Result<BootIdentity, ProbeError> {
+    async fn boot_identity(&self) -> Result<BootIdentity, RequestError> {
         self.protocol.boot_identity().await
     }
 
-    async fn request_reboot(&self, fence: u64) -> Result<(), ProbeError> {
+    async fn request_reboot(&self, fence: u64) -> Result<(), RequestError> {
         self.protocol.request_reboot(fence).await
     }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use phalanx_events::{Outcome, ReportedSeverity, RunOutcome};
+use phalanx_plan::sentence::few;
 use phalanx_plan::{HostName, TaskId};
 
-use super::Page;
 use super::markup::Markup;
+use super::page::Page;
 use super::timeline_rows::{state_of, word_of};
 use crate::data::Counts;
 use crate::duration::took;
@@ -420,15 +421,7 @@ fn hosts_line(markup: &mut Markup, hosts: &[HostName]) {
 }
 
 fn named(hosts: &[HostName]) -> String {
-    let names: Vec<&str> = hosts
-        .iter()
-        .map(HostName::as_str)
-        .take(HOSTS_NAMED)
-        .collect();
-    match hosts.len().saturating_sub(HOSTS_NAMED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
+    few(hosts.iter().map(HostName::as_str), HOSTS_NAMED)
 }
 
 fn counted(counts: &Counts) -> [(&'static str, usize); 7] {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use phalanx_events::Outcome;
 use phalanx_plan::{Action, HostName, PlannedStage, StageId, TaskId};
 
-use super::Page;
 use super::markup::Markup;
+use super::page::Page;
 use crate::data::{HostEnd, HostReport};
 use crate::duration::took;
 use crate::stage_colour::StageColour;

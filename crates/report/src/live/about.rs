@@ -1,22 +1,15 @@
 //! What there is to know of a host beyond its row, whole: nothing of it is cut, it goes on in the next row.
 
-use std::collections::HashMap;
-
-use phalanx_plan::HostName;
+use phalanx_plan::HostIx;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-use super::host_rows::{HostNow, Rank};
+use super::host_now::{HostNow, Rank};
+use super::model::Model;
+use super::now::Now;
 use super::paint::Paint;
-use super::{LiveView, Now};
-use crate::folding::host_list;
 use crate::terminal_text::{harmless, wrap};
-
-/// So many hosts are named at one note; the rest is counted.
-const NAMED: usize = 4;
-/// No more notes than this are looked through for equal ones.
-const MOST: usize = 200;
 
 /// One thing to know.
 pub(super) struct About {
@@ -25,55 +18,28 @@ pub(super) struct About {
 }
 
 /// Of one host. Its row's own text only where that is wanted.
-pub(super) fn of_host(view: &LiveView, now: &Now, host: usize, with_text: bool) -> Vec<About> {
+pub(super) fn of_host(view: &Model, now: &Now, host: HostIx, with_text: bool) -> Vec<About> {
     let paint = Paint::new(view.options);
     let mut about = Vec::new();
     let mut add = |text: String, style| about.push(About { text, style });
-    if let Some(host) = now.hosts.get(host) {
-        let HostNow {
-            rank, text, advice, ..
-        } = host;
-        let style = match rank {
-            Rank::Failed => paint.bad(),
-            _ => paint.dim(),
-        };
-        if let Some(text) = text.as_ref().filter(|_| with_text && *rank != Rank::Done) {
-            add(text.clone(), style);
-        }
-        for advice in advice {
-            add(format!("help: {advice}"), paint.plain());
-        }
+    let HostNow {
+        rank, text, advice, ..
+    } = &now.hosts[host];
+    let style = match rank {
+        Rank::Failed => paint.bad(),
+        _ => paint.dim(),
+    };
+    if let Some(text) = text.as_ref().filter(|_| with_text && *rank != Rank::Done) {
+        add(text.clone(), style);
     }
-    let known = view.plan.hosts.get(host);
-    let known = known.and_then(|host| view.state.hosts.get(&host.name));
+    for advice in advice {
+        add(format!("help: {advice}"), paint.plain());
+    }
+    let known = view.state.hosts.get(&view.plan.host(host).name);
     for notice in known.iter().flat_map(|known| &known.notices) {
         add(format!("note: {}", harmless(notice)), paint.working());
     }
     about
-}
-
-/// What is to be known of all hosts, what several say alike once.
-pub(super) fn notes(view: &LiveView) -> Vec<String> {
-    let mut notes: Vec<(Vec<HostName>, String, String)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let said = view.plan.hosts.iter().flat_map(|host| {
-        let known = view.state.hosts.get(&host.name);
-        let notices = known.into_iter().flat_map(|known| &known.notices);
-        notices.map(|notice| (&host.name, notice))
-    });
-    for (host, notice) in said.take(MOST) {
-        let neutral = view.folding.neutral(host, notice);
-        let place = *places.entry(neutral.clone()).or_insert(notes.len());
-        match notes.get_mut(place) {
-            Some((hosts, _, _)) => hosts.push(host.clone()),
-            None => notes.push((vec![host.clone()], notice.clone(), neutral)),
-        }
-    }
-    let words = |(hosts, own, neutral): (Vec<HostName>, String, String)| {
-        let text = if hosts.len() == 1 { own } else { neutral };
-        format!("note: {}: {}", host_list(&hosts, NAMED), harmless(&text))
-    };
-    notes.into_iter().map(words).collect()
 }
 
 /// The rows that this takes.
@@ -105,7 +71,7 @@ pub(super) fn draw(
 }
 
 /// Notes of all hosts in the rows that are left, each of them whole.
-pub(super) fn draw_notes(view: &LiveView, notes: &[String], buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw_notes(view: &Model, notes: &[String], buffer: &mut Buffer, area: Rect) {
     let paint = Paint::new(view.options);
     let mut rows: Vec<(String, Style)> = Vec::new();
     let mut shown = 0;

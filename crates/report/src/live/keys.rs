@@ -1,19 +1,16 @@
 //! What keys do.
 
 use phalanx_events::{CancelLevel, Control};
-use phalanx_plan::{Gate, HostName, TaskId};
-use ratatui_core::buffer::Buffer;
-use ratatui_core::layout::Rect;
-use ratatui_core::style::Style;
+use phalanx_plan::{Gate, HostIx, TaskId, TaskIx};
 
-use super::host_rows::Rank;
-use super::log_pane::LogPane;
-use super::paint::Paint;
-use super::{Key, LiveView, Mode, Now, Seat, Wish};
-use crate::terminal_text::wrap;
+use super::host_now::Rank;
+use super::interface::{Key, Seat, Wish};
+use super::log_choice::log_of;
+use super::model::{Filter, Mode, Model};
+use super::now::Now;
 
 /// Takes a key; gives what the operator wants, if that is more than another view.
-pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
+pub(super) fn press(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     if key == Key::Interrupt {
         return Some(match view.seat {
             Seat::Working if !view.is_over() => Wish::Interrupt,
@@ -42,13 +39,8 @@ pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
         }
         Mode::Help => None,
         Mode::Log(mut pane) => {
-            let tasks = view
-                .index
-                .of_host
-                .get(pane.host)
-                .cloned()
-                .unwrap_or_default();
-            if !pane.key(key, &tasks) && matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
+            let tasks = view.plan.tasks_of_host(pane.host);
+            if !pane.key(key, tasks) && matches!(key, Key::Escape | Key::Enter | Key::Char('q')) {
                 return None;
             }
             view.mode = Mode::Log(pane);
@@ -56,50 +48,46 @@ pub(super) fn press(view: &mut LiveView, key: Key) -> Option<Wish> {
         }
         Mode::Overview => {
             view.message = None;
-            overview(view, key)
+            overview(view, now, key)
         }
     }
 }
 
 /// Types a part of a host's name.
-fn search(view: &mut LiveView, key: Key) {
+fn search(view: &mut Model, key: Key) {
     match key {
         Key::Char(c) => {
-            view.search.push(c);
+            view.filter.search.push(c);
             view.mode = Mode::Searching;
         }
         Key::Backspace => {
-            view.search.pop();
+            view.filter.search.pop();
             view.mode = Mode::Searching;
         }
-        Key::Escape => view.search.clear(),
+        Key::Escape => view.filter.search.clear(),
         _ => {}
     }
     view.top = 0;
-    view.now = None;
 }
 
-fn overview(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn overview(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     match key {
-        Key::Up | Key::Char('k') => move_by(view, -1),
-        Key::Down | Key::Char('j') => move_by(view, 1),
-        Key::PageUp => move_by(view, -(view.page as isize)),
-        Key::PageDown => move_by(view, view.page as isize),
-        Key::Home | Key::Char('g') => move_by(view, isize::MIN / 2),
-        Key::End | Key::Char('G') => move_by(view, isize::MAX / 2),
-        Key::Enter | Key::Right | Key::Char('l') => open_log(view),
+        Key::Up | Key::Char('k') => move_by(view, now, -1),
+        Key::Down | Key::Char('j') => move_by(view, now, 1),
+        Key::PageUp => move_by(view, now, -(view.page as isize)),
+        Key::PageDown => move_by(view, now, view.page as isize),
+        Key::Home | Key::Char('g') => move_by(view, now, isize::MIN / 2),
+        Key::End | Key::Char('G') => move_by(view, now, isize::MAX / 2),
+        Key::Enter | Key::Right | Key::Char('l') => open_log(view, now),
         Key::Char('f') => {
-            view.only_failed = !view.only_failed;
+            view.filter.only_failed = !view.filter.only_failed;
             view.top = 0;
-            view.now = None;
         }
         Key::Char('/') => view.mode = Mode::Searching,
         Key::Escape => {
             view.selected = None;
-            view.search.clear();
-            view.only_failed = false;
+            view.filter = Filter::default();
             view.top = 0;
-            view.now = None;
         }
         Key::Char('?') => view.mode = Mode::Help,
         Key::Char('q') => return quit(view),
@@ -110,14 +98,14 @@ fn overview(view: &mut LiveView, key: Key) -> Option<Wish> {
                     view.say("the run is over; q closes this screen");
                     None
                 }
-                _ => control(view, key),
+                _ => control(view, now, key),
             };
         }
     }
     None
 }
 
-fn quit(view: &mut LiveView) -> Option<Wish> {
+fn quit(view: &mut Model) -> Option<Wish> {
     if view.seat != Seat::Working || view.is_over() {
         return Some(Wish::Close);
     }
@@ -126,7 +114,7 @@ fn quit(view: &mut LiveView) -> Option<Wish> {
     None
 }
 
-fn replay(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn replay(view: &mut Model, key: Key) -> Option<Wish> {
     match key {
         Key::Char('+' | '=') => Some(Wish::Faster(2.0)),
         Key::Char('-') => Some(Wish::Faster(0.5)),
@@ -139,7 +127,7 @@ fn replay(view: &mut LiveView, key: Key) -> Option<Wish> {
     }
 }
 
-fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
+fn control(view: &mut Model, now: &Now, key: Key) -> Option<Wish> {
     match key {
         Key::Char('p') if view.state.paused => Some(Wish::Say(Control::Continue)),
         Key::Char('p') => Some(Wish::Say(Control::Pause)),
@@ -162,10 +150,10 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
                 view.say("which host? Choose one with the arrow keys first");
                 return None;
             };
-            let host = view.plan.hosts.get(at)?.name.clone();
+            let host = view.plan.host(at).name.clone();
             match key {
                 'r' => return Some(Wish::Say(Control::Retry { host })),
-                's' => match task_in_question(view, at) {
+                's' => match task_in_question(view, now, at) {
                     Some(task) => {
                         let question =
                             format!("count {} on {host} as done without doing it?", task.stage);
@@ -174,7 +162,7 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
                     None => view.say(&format!("{host} has nothing that could be skipped")),
                 },
                 _ => {
-                    let question = drop_question(view, at, &host);
+                    let question = drop_question(view, at);
                     view.mode = Mode::Asking(question, Wish::Say(Control::Drop { host }));
                 }
             }
@@ -185,31 +173,22 @@ fn control(view: &mut LiveView, key: Key) -> Option<Wish> {
 }
 
 /// What leaving a host out means for the others.
-fn drop_question(view: &LiveView, at: usize, host: &HostName) -> String {
-    let open = |task: &usize| {
-        let id = view.plan.tasks.get(*task).map(|task| &task.id);
-        let known = id.and_then(|id| view.state.tasks.get(id));
+fn drop_question(view: &Model, host: HostIx) -> String {
+    let plan = &view.plan;
+    let is_open = |task: &TaskIx| {
+        let known = view.state.tasks.get(&plan.task(*task).id);
         known.is_none_or(|known| known.end().is_none_or(|end| !end.outcome.is_done()))
     };
-    let tasks = view.index.of_host.get(at).into_iter().flatten();
-    let mut stages = tasks
-        .filter(|task| open(task))
-        .filter_map(|task| Some(&view.plan.tasks.get(*task)?.id.stage));
+    let open = plan.tasks_of_host(host).iter().copied().filter(is_open);
     // A gate that this host alone can open is opened by its absence.
+    let mut stages = open.map(|task| plan.task(task).stage);
     let alone = stages.find(|stage| {
-        let mut of_stage = view
-            .plan
-            .tasks
-            .iter()
-            .filter(|task| task.id.stage == **stage);
-        let gate = Gate::All((*stage).clone());
-        let is_gate = view
-            .plan
-            .tasks
-            .iter()
-            .any(|task| task.gates.contains(&gate));
-        is_gate && of_stage.all(|task| task.host == at)
+        let gate = Gate::All(plan.stage(*stage).id.clone());
+        let is_gate = plan.tasks.iter().any(|task| task.gates.contains(&gate));
+        is_gate && plan.tasks_of_stage(*stage).len() == 1
     });
+    let alone = alone.map(|stage| &plan.stage(stage).id);
+    let host = &plan.host(host).name;
     match alone {
         Some(stage) => format!("drop {host}? Others NEED its {stage}, and begin without it"),
         None => format!("drop {host}? What runs there is stopped, nobody waits for it"),
@@ -217,15 +196,14 @@ fn drop_question(view: &LiveView, at: usize, host: &HostName) -> String {
 }
 
 /// The task of a host that its row is about.
-fn task_in_question(view: &LiveView, host: usize) -> Option<TaskId> {
-    let now = view.now.as_ref()?.hosts.get(host)?;
-    let task = now.task.and_then(|task| view.plan.tasks.get(task))?;
-    (now.rank != Rank::Done).then(|| task.id.clone())
+fn task_in_question(view: &Model, now: &Now, host: HostIx) -> Option<TaskId> {
+    let host = &now.hosts[host];
+    let task = view.plan.task(host.task?);
+    (host.rank != Rank::Done).then(|| task.id.clone())
 }
 
 /// Chooses another host, and brings it into sight.
-fn move_by(view: &mut LiveView, by: isize) {
-    let Some(now) = &view.now else { return };
+fn move_by(view: &mut Model, now: &Now, by: isize) {
     let Some(last) = now.order.len().checked_sub(1) else {
         return;
     };
@@ -237,8 +215,7 @@ fn move_by(view: &mut LiveView, by: isize) {
         None => 0,
     };
     let row = now.order.get(to);
-    let host = row.and_then(|row| view.plan.hosts.get(row.host));
-    view.selected = host.map(|host| host.name.clone());
+    view.selected = row.map(|row| view.plan.host(row.host).name.clone());
     if to < view.top {
         view.top = to;
     } else if to >= view.top + view.page {
@@ -246,158 +223,10 @@ fn move_by(view: &mut LiveView, by: isize) {
     }
 }
 
-fn open_log(view: &mut LiveView) {
-    let Some(pane) = view.now.as_ref().and_then(|now| log_of(view, now)) else {
+fn open_log(view: &mut Model, now: &Now) {
+    let Some(pane) = log_of(view, now) else {
         return;
     };
-    if let Some(planned) = view.plan.hosts.get(pane.host) {
-        view.selected = Some(planned.name.clone());
-    }
+    view.selected = Some(view.plan.host(pane.host).name.clone());
     view.mode = Mode::Log(pane);
-}
-
-/// The log of the chosen host, else of the first that is seen.
-pub(super) fn log_of(view: &LiveView, now: &Now) -> Option<LogPane> {
-    let first = now.order.get(view.top).map(|row| row.host);
-    let host = view.selected_host().or(first)?;
-    let tasks = view.index.of_host.get(host).map_or(&[][..], Vec::as_slice);
-    // One that is done shows what it did last.
-    let begun = |task: &&usize| {
-        let id = view.plan.tasks.get(**task).map(|task| &task.id);
-        id.and_then(|id| view.state.tasks.get(id))
-            .is_some_and(|known| known.attempt > 0)
-    };
-    let current = now.hosts.get(host).and_then(|host| host.task);
-    let current = current.filter(|task| begun(&task));
-    let task = current.or_else(|| tasks.iter().rev().find(begun).copied());
-    Some(LogPane::new(host, task.or_else(|| tasks.first().copied())))
-}
-
-/// What the last rows say: a question, a message, or the keys. Of these alone the end is cut.
-fn footer(view: &LiveView, width: u16) -> (Vec<String>, Style) {
-    let paint = Paint::new(view.options);
-    let whole = |text: &str| (wrap(text, width.into()), paint.warn());
-    let keys = match (&view.mode, &view.message, view.seat) {
-        (Mode::Asking(question, _), ..) => return whole(&format!("[y/n] {question}")),
-        (Mode::Searching, ..) => {
-            "type a part of a host's name, Enter keeps it, Esc takes it back".to_owned()
-        }
-        (Mode::Log(_), ..) => {
-            "Esc back  ↑↓ PgUp PgDn scroll  End follow  ←→ stage  [ ] attempt".to_owned()
-        }
-        (_, Some((message, _)), _) => return whole(message),
-        (_, None, Seat::Picture) => return (Vec::new(), paint.plain()),
-        (_, None, Seat::Replaying { speed, held }) => {
-            let how = if held {
-                "held".to_owned()
-            } else {
-                format!("{speed}x")
-            };
-            format!("replay {how}: + - speed  space hold  ? help  Enter log  q close")
-        }
-        (_, None, _) if view.is_over() => {
-            "? help  Enter log  f failed only  / find  q close".to_owned()
-        }
-        (_, None, seat) => {
-            let leave = match seat {
-                Seat::Working => "leave",
-                _ => "close",
-            };
-            format!(
-                "? help  q {leave}  Enter log  p pause  r retry  s skip  d drop  x stop  f / find"
-            )
-        }
-    };
-    (vec![arrows(paint, &keys)], paint.dim())
-}
-
-/// How many rows the footer takes, up to `most`.
-pub(super) fn footer_height(view: &LiveView, width: u16, most: u16) -> u16 {
-    let (rows, _) = footer(view, width);
-    u16::try_from(rows.len()).unwrap_or(most).min(most)
-}
-
-/// The last rows: a question, a message, or the keys.
-pub(super) fn draw_footer(view: &LiveView, buffer: &mut Buffer, area: Rect) {
-    let paint = Paint::new(view.options);
-    let (lines, style) = footer(view, area.width);
-    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
-        paint.put(buffer, (area.x, y), area.width, line, style);
-    }
-}
-
-/// The same without what the terminal has no character for.
-fn arrows(paint: Paint, text: &str) -> String {
-    match paint.pick("u", "a") {
-        "u" => text.to_owned(),
-        _ => text.replace("↑↓", "Up/Down").replace("←→", "Left/Right"),
-    }
-}
-
-/// All keys.
-pub(super) fn draw_help(view: &LiveView, buffer: &mut Buffer, area: Rect) {
-    let paint = Paint::new(view.options);
-    let mut lines = vec![
-        ("up, down, j, k", "choose a host"),
-        (
-            "Enter",
-            "its output; left, right: other stages; [ ]: other attempts",
-        ),
-        ("f", "failed hosts only, or all"),
-        ("/", "only hosts with this in their name; Esc: all again"),
-    ];
-    match view.seat {
-        Seat::Replaying { .. } => lines.extend([
-            ("+ -", "twice, or half as fast"),
-            ("space", "stand still, or go on"),
-            ("q", "close"),
-        ]),
-        seat => {
-            lines.extend([
-                ("p", "pause: nothing new begins; again: go on"),
-                ("r", "try what failed on the host again, now"),
-                ("s", "skip: its task counts as done, though it is not"),
-                (
-                    "d",
-                    "drop: leave the host out of this run, nobody waits for it",
-                ),
-                (
-                    "x",
-                    "stop: nothing new begins; again: what runs is stopped too",
-                ),
-            ]);
-            match seat {
-                Seat::Working => lines.extend([
-                    (
-                        "q",
-                        "leave: jobs go on on their hosts; `phalanx resume` goes on",
-                    ),
-                    ("Ctrl-C", "once: nothing new; twice: stop; thrice: leave"),
-                ]),
-                _ => lines.push(("q, Ctrl-C", "close this screen; the run goes on")),
-            }
-        }
-    }
-    paint.put(buffer, (area.x, area.y), area.width, "keys", paint.strong());
-    for (row, (key, does)) in lines.into_iter().enumerate() {
-        let y = area.y + 2 + u16::try_from(row).unwrap_or(0);
-        paint.put(buffer, (area.x + 2, y), 15, key, paint.working());
-        paint.put(
-            buffer,
-            (area.x + 18, y),
-            area.width.saturating_sub(18),
-            does,
-            paint.plain(),
-        );
-    }
-    let last = area.bottom() - 1;
-    let blank = " ".repeat(area.width.into());
-    paint.put(buffer, (area.x, last), area.width, &blank, paint.plain());
-    paint.put(
-        buffer,
-        (area.x, last),
-        area.width,
-        "any key: back",
-        paint.dim(),
-    );
 }

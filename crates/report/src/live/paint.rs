@@ -1,9 +1,10 @@
 //! Putting text on the screen: cut to its place, in the colours that there are.
 
 use ratatui_core::buffer::Buffer;
+use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 
-use super::LiveOptions;
+use super::interface::LiveOptions;
 use crate::table::Charset;
 use crate::terminal_text::cut;
 
@@ -144,4 +145,14 @@ fn scaled(part: usize, whole: usize, width: u16) -> u16 {
 /// A terminal's idea of tabs depends on the column: here each is two spaces.
 fn tabs(text: &str) -> String {
     text.replace('\t', "  ")
+}
+
+/// A part of the screen.
+pub(super) fn rows(area: Rect, from: u16, height: u16) -> Rect {
+    let y = area.y.saturating_add(from).min(area.bottom());
+    Rect {
+        y,
+        height: height.min(area.bottom() - y),
+        ..area
+    }
 }

@@ -1,98 +1,26 @@
-//! Stages as rows: how many of their tasks wait, run, are done, skipped, failed.
+//! Stages as rows, with a bar where there is room.
 
-use phalanx_events::{Outcome, RunState, TaskStatus};
-use phalanx_plan::{Plan, StageId};
+use phalanx_plan::{StageId, StageIx, Table};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 
+use super::model::Model;
 use super::paint::Paint;
-use super::{LiveView, Moment};
+use super::stage_now::StageNow;
 use crate::duration::clock;
-use crate::timeline::{Timeline, Try, WorkTime};
 
 /// From so many columns on there is a bar.
 const BAR_FROM: u16 = 72;
 const LONGEST_NAME: usize = 20;
 
-/// How a stage stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct StageNow {
-    pub(super) tasks: usize,
-    pub(super) running: usize,
-    pub(super) done: usize,
-    pub(super) skipped: usize,
-    pub(super) failed: usize,
-    pub(super) not_run: usize,
-    work: Option<WorkTime>,
-}
-
-impl StageNow {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.tasks += other.tasks;
-        self.running += other.running;
-        self.done += other.done;
-        self.skipped += other.skipped;
-        self.failed += other.failed;
-        self.not_run += other.not_run;
-    }
-
-    fn waiting(&self) -> usize {
-        self.tasks - self.running - self.over()
-    }
-
-    /// How many are over, whatever came of them.
-    pub(super) fn over(&self) -> usize {
-        self.done + self.skipped + self.failed + self.not_run
-    }
-
-    /// How long it has been worked on.
-    fn wall(&self, now_ms: u64) -> Option<u64> {
-        Some(self.work?.until(now_ms))
-    }
-}
-
-/// Counts every stage's tasks, in the plan's order.
-pub(super) fn count(plan: &Plan, state: &RunState, timeline: &Timeline) -> Vec<StageNow> {
-    let mut stages = vec![StageNow::default(); plan.stages.len()];
-    let mut tries: Vec<Vec<&Try>> = vec![Vec::new(); plan.stages.len()];
-    for task in &plan.tasks {
-        let Some(stage) = stages.get_mut(task.stage) else {
-            continue;
-        };
-        stage.tasks += 1;
-        let Some(known) = state.tasks.get(&task.id) else {
-            continue;
-        };
-        if let Some(times) = timeline.tasks.get(&task.id)
-            && let Some(tries) = tries.get_mut(task.stage)
-        {
-            tries.extend(&times.tries);
-        }
-        match &known.status {
-            TaskStatus::Pending => {}
-            TaskStatus::Running | TaskStatus::Detached | TaskStatus::Again(_) => stage.running += 1,
-            TaskStatus::Ended(end) => match end.outcome {
-                Outcome::Changed | Outcome::Already => stage.done += 1,
-                Outcome::Skipped { .. } => stage.skipped += 1,
-                Outcome::Failed | Outcome::Cancelled => stage.failed += 1,
-                Outcome::NotRun { .. } => stage.not_run += 1,
-            },
-        }
-    }
-    for (stage, tries) in stages.iter_mut().zip(tries) {
-        stage.work = WorkTime::of(tries.into_iter());
-    }
-    stages
-}
-
 /// Which stages are shown where not all have room: those where something happens.
-pub(super) fn window(stages: &[StageNow], room: usize) -> std::ops::Range<usize> {
+pub(super) fn window(stages: &Table<StageIx, StageNow>, room: usize) -> std::ops::Range<usize> {
     let all = stages.len();
     if all <= room {
         return 0..all;
     }
     let active = stages
-        .iter()
+        .values()
         .position(|stage| stage.over() < stage.tasks)
         .unwrap_or(all);
     let from = active.saturating_sub(1).min(all - room);
@@ -101,12 +29,12 @@ pub(super) fn window(stages: &[StageNow], room: usize) -> std::ops::Range<usize>
 
 /// Paints the heading and the rows of these stages.
 pub(super) fn draw(
-    view: &LiveView,
+    view: &Model,
     buffer: &mut Buffer,
     area: Rect,
     shown: std::ops::Range<usize>,
-    stages: &[StageNow],
-    moment: Moment,
+    stages: &Table<StageIx, StageNow>,
+    run_ms: u64,
 ) {
     let paint = Paint::new(view.options);
     let columns = Columns::of(view, area.width);
@@ -133,10 +61,9 @@ pub(super) fn draw(
         };
         paint.put_right(buffer, (x, y), width, text, paint.dim());
     }
-    for (row, at) in shown.enumerate() {
-        let (Some(stage), Some(planned)) = (stages.get(at), view.plan.stages.get(at)) else {
-            continue;
-        };
+    let shown = stages.iter().skip(shown.start).take(shown.len());
+    for (row, (at, stage)) in shown.enumerate() {
+        let planned = view.plan.stage(at);
         let y = area.y + 1 + u16::try_from(row).unwrap_or(u16::MAX - area.y - 1);
         if y < area.bottom() {
             draw_row(
@@ -146,20 +73,20 @@ pub(super) fn draw(
                 &columns,
                 stage,
                 &planned.id,
-                moment,
+                run_ms,
             );
         }
     }
 }
 
 fn draw_row(
-    view: &LiveView,
+    view: &Model,
     buffer: &mut Buffer,
     (x, y): (u16, u16),
     columns: &Columns,
     stage: &StageNow,
     id: &StageId,
-    moment: Moment,
+    run_ms: u64,
 ) {
     let paint = Paint::new(view.options);
     let is_over = stage.over() == stage.tasks;
@@ -189,7 +116,7 @@ fn draw_row(
         bar(paint, buffer, (x, y), width, stage);
     }
     if let Some((x, width)) = columns.time {
-        let text = match (stage.not_run, stage.wall(moment.run_ms)) {
+        let text = match (stage.not_run, stage.wall(run_ms)) {
             (not_run @ 1.., _) => format!("{not_run} not run"),
             (0, None) if is_over => String::new(),
             (0, None) => view.expected_wall(id).map_or_else(String::new, |wall| {
@@ -232,7 +159,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(view: &LiveView, width: u16) -> Self {
+    fn of(view: &Model, width: u16) -> Self {
         let names = view.plan.stages.iter().map(|stage| stage.id.as_str().len());
         let longest = names.max().unwrap_or(5).clamp(9, LONGEST_NAME);
         let counts_width = 25;
@@ -257,12 +184,5 @@ impl Columns {
 
     fn count_at(&self, at: usize) -> u16 {
         self.counts + u16::try_from(at).unwrap_or(0) * 5
-    }
-}
-
-impl LiveView {
-    /// How long earlier runs took over a stage.
-    fn expected_wall(&self, stage: &StageId) -> Option<u64> {
-        self.learned.as_ref()?.wall(stage)
     }
 }

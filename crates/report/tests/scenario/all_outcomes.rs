@@ -4,7 +4,8 @@ use phalanx_events::{
     EventKind, Failure, FailureKind, Outcome, ReportedProblem, ReportedSeverity, RunOutcome,
     TaskEnd,
 };
-use phalanx_plan::{Action, Gate, HostName, Plan, PlannedStage, StageId};
+use phalanx_plan::{Action, Gate, HostName, PlannedStage, PreparedPlan, StageId};
+use std::sync::Arc;
 
 use super::{Story, already, changed, not_run, plan, skipped, stage};
 
@@ -76,7 +77,7 @@ fn failure(text: &str) -> TaskEnd {
 }
 
 /// Each step takes ten seconds at most; the last one ends as the host's fate is.
-pub(crate) fn run(hosts: usize, steps: usize) -> (Plan, Story) {
+pub(crate) fn run(hosts: usize, steps: usize) -> (Arc<PreparedPlan>, Story) {
     let names = names(hosts);
     let role = |index| if index == 0 { "server" } else { "worker" };
     let roles: Vec<(&str, &str)> = names
@@ -143,7 +144,7 @@ pub(crate) fn run(hosts: usize, steps: usize) -> (Plan, Story) {
     (plan, story)
 }
 
-fn never_seen(story: &mut Story, plan: &Plan, name: &str, over: u64, text: &str) {
+fn never_seen(story: &mut Story, plan: &PreparedPlan, name: &str, over: u64, text: &str) {
     let failure = Failure::new(FailureKind::Unreachable, text);
     let host = HostName::from(name);
     story.add(5_000, EventKind::HostFailed { host, failure });

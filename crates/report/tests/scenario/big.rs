@@ -2,11 +2,12 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use phalanx_events::{
     Event, EventKind, Failure, FailureKind, Outcome, RebootPhase, RunOutcome, TaskEnd,
 };
-use phalanx_plan::{Action, Gate, Plan, PlannedStage, StageId, TaskId};
+use phalanx_plan::{Action, Gate, PlannedStage, PreparedPlan, StageId, TaskId};
 use phalanx_report::live::LogPort;
 
 use super::{Story, already, changed, plan, stage};
@@ -27,7 +28,7 @@ impl LogPort for Logs {
     }
 }
 
-pub(crate) fn big_plan(servers: usize, workers: usize) -> Plan {
+pub(crate) fn big_plan(servers: usize, workers: usize) -> Arc<PreparedPlan> {
     let names: Vec<(String, &str)> = (1..=servers)
         .map(|at| (format!("server{at}"), "server"))
         .chain((1..=workers).map(|at| (format!("worker{at}"), "worker")))
@@ -70,7 +71,7 @@ fn no_reboot() -> TaskEnd {
 }
 
 /// In the middle of it: something of everything.
-pub(crate) fn midway(plan: &Plan) -> (Vec<Event>, Logs) {
+pub(crate) fn midway(plan: &PreparedPlan) -> (Vec<Event>, Logs) {
     let mut story = Story::new(plan);
     let mut logs = Logs::default();
     let names: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
@@ -166,7 +167,7 @@ pub(crate) fn midway(plan: &Plan) -> (Vec<Event>, Logs) {
 }
 
 /// The same to its end: hosts that were at work are stopped, or nobody knows what became of them.
-pub(crate) fn over(plan: &Plan) -> Vec<Event> {
+pub(crate) fn over(plan: &PreparedPlan) -> Vec<Event> {
     let (events, _) = midway(plan);
     let mut story = Story { events };
     for (at, host) in plan.hosts.iter().enumerate() {

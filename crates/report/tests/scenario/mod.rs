@@ -8,13 +8,14 @@ pub(crate) mod big;
 pub(crate) mod screen;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use phalanx_events::{Event, EventKind, Origin, Outcome, RunOutcome, RunStarted, TaskEnd};
 use phalanx_plan::{
-    Action, Allowance, Cache, FactKind, Gate, HostName, Plan, PlannedHost, PlannedStage,
-    PlannedTask, RoleName, SshSettings, StageId, TaskId,
+    Action, Allowance, FactKind, Gate, HostName, Plan, PlanData, PlannedHost, PlannedStage,
+    PreparedPlan, RoleName, SshSettings, StageId, TaskId,
 };
 use phalanx_report::{ReportContext, RunReport, summarize};
 
@@ -36,7 +37,7 @@ pub(crate) fn stage(id: &str, roles: &[&str], action: Action) -> PlannedStage {
 }
 
 /// Every stage follows the host's stage before it; `after` of a stage comes on top.
-pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
+pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Arc<PreparedPlan> {
     let hosts: Vec<PlannedHost> = hosts
         .iter()
         .enumerate()
@@ -49,27 +50,7 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
             ssh: SshSettings::default(),
         })
         .collect();
-    let mut tasks = Vec::new();
-    for (stage_index, stage) in stages.iter().enumerate() {
-        for (host_index, host) in hosts.iter().enumerate() {
-            if !stage.roles.contains(&host.role) {
-                continue;
-            }
-            let before = stages[..stage_index]
-                .iter()
-                .rev()
-                .find(|before| before.roles.contains(&host.role));
-            let mut gates: Vec<Gate> = stage.after.clone();
-            gates.extend(before.map(|before| Gate::Own(before.id.clone())));
-            tasks.push(PlannedTask {
-                id: TaskId::new(stage.id.as_str(), host.name.as_str()),
-                stage: stage_index,
-                host: host_index,
-                gates,
-            });
-        }
-    }
-    Plan {
+    let mut plan = PlanData {
         cluster: "example".into(),
         recipe: "hello".into(),
         release: Some("1.0".into()),
@@ -84,10 +65,9 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         manual_reboot: false,
         roles: vec!["server".into(), "worker".into()],
         roster: Vec::new(),
-        cache: Cache::default(),
         hosts,
         stages,
-        tasks,
+        tasks: Vec::new(),
         may_miss: BTreeMap::from([("worker".into(), Allowance::Percent(34))]),
         settings: BTreeMap::new(),
         uploads: BTreeMap::new(),
@@ -96,11 +76,46 @@ pub(crate) fn plan(hosts: &[(&str, &str)], stages: Vec<PlannedStage>) -> Plan {
         earlier_facts: BTreeMap::new(),
         fact_kinds: BTreeMap::from([("reboot_needed".into(), FactKind::Bool)]),
         files: BTreeMap::new(),
+    };
+    add_tasks(&mut plan);
+    prepared(plan)
+}
+
+fn prepared(data: PlanData) -> Arc<PreparedPlan> {
+    Arc::new(PreparedPlan::new(Plan::new(data).unwrap()))
+}
+
+/// The same plan, but for this.
+pub(crate) fn but_for(
+    plan: &PreparedPlan,
+    change: impl FnOnce(&mut PlanData),
+) -> Arc<PreparedPlan> {
+    let mut data = Plan::clone(plan).into_data();
+    change(&mut data);
+    prepared(data)
+}
+
+fn add_tasks(plan: &mut PlanData) {
+    let mut tasks = Vec::new();
+    for (index, stage) in plan.stages.iter().enumerate() {
+        for host in &plan.hosts {
+            if !stage.roles.contains(&host.role) {
+                continue;
+            }
+            let before = plan.stages[..index].iter().rev();
+            let before = before.filter(|before| before.roles.contains(&host.role));
+            let mut gates: Vec<Gate> = stage.after.clone();
+            gates.extend(before.take(1).map(|before| Gate::Own(before.id.clone())));
+            tasks.push((TaskId::new(stage.id.as_str(), host.name.as_str()), gates));
+        }
+    }
+    for (task, gates) in tasks {
+        plan.add_task(task, gates).unwrap();
     }
 }
 
 /// prepare and reboot everywhere, serve on s1, join on the workers once s1 serves.
-pub(crate) fn hello() -> Plan {
+pub(crate) fn hello() -> Arc<PreparedPlan> {
     let all = ["server", "worker"];
     plan(
         &[
@@ -139,7 +154,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &PreparedPlan) -> Self {
         let mut story = Self::default();
         story.add(
             0,
@@ -278,7 +293,7 @@ pub(crate) fn not_run(reason: &str) -> TaskEnd {
 }
 
 /// The report of a run `r1`, whose logs are named for their tasks.
-pub(crate) fn report(plan: &Plan, events: &[Event]) -> RunReport {
+pub(crate) fn report(plan: &PreparedPlan, events: &[Event]) -> RunReport {
     let context = ReportContext {
         run: "r1",
         command: "phalanx",

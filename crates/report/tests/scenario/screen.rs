@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use phalanx_events::Event;
-use phalanx_plan::Plan;
+use phalanx_plan::PreparedPlan;
 use phalanx_report::Charset;
 use phalanx_report::live::{LiveOptions, LiveView, Moment, Seat};
 use ratatui_core::buffer::Buffer;
@@ -18,8 +18,8 @@ fn options(charset: Charset) -> LiveOptions {
     }
 }
 
-pub(crate) fn view(plan: &Plan, events: &[Event], seat: Seat) -> LiveView {
-    let mut view = LiveView::new(Arc::new(plan.clone()), seat, options(Charset::Unicode));
+pub(crate) fn view(plan: &Arc<PreparedPlan>, events: &[Event], seat: Seat) -> LiveView {
+    let mut view = LiveView::new(Arc::clone(plan), seat, options(Charset::Unicode));
     for event in events {
         view.event(event);
     }
@@ -37,7 +37,7 @@ pub(crate) fn screen(
         run_ms,
         real_ms: run_ms,
     };
-    view.draw(&mut buffer, moment, logs);
+    view.frame(buffer.area, moment, logs).draw(&mut buffer);
     text(&buffer)
 }
 

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, StageIx, TaskIx};
 use phalanx_events::{
     CancelLevel, Control, Event, EventKind, Failure, FailureKind, Outcome, RunState, TaskEnd,
 };
-use phalanx_plan::{HostName, TaskId};
+use phalanx_plan::{HostIx, HostName, PreparedPlan, StageIx, TaskId, TaskIx};
 
 use super::super::{Effect, Input};
 use super::claims::Claims;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan};
 use phalanx_events::FailureKind;
-use phalanx_plan::HostName;
+use phalanx_plan::{HostIx, HostName, PreparedPlan};
 
 use super::super::Input;
 

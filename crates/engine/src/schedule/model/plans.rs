@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::prepared::PreparedPlan;
+use phalanx_plan::PreparedPlan;
 use phalanx_plan::{Action, Allowance};
 use proptest::prelude::*;
 
@@ -105,5 +105,5 @@ pub(in super::super) fn plan_in_turn(hosts: usize) -> Arc<PreparedPlan> {
 }
 
 fn prepared(maker: PlanMaker) -> Arc<PreparedPlan> {
-    Arc::new(PreparedPlan::new(Arc::new(maker.plan())))
+    Arc::new(PreparedPlan::new(maker.plan()))
 }

@@ -1,12 +1,12 @@
 //! What must hold for every plan and every course of things.
 
 use phalanx_events::{EventKind, HostStatus, RunOutcome, RunState};
+use phalanx_plan::PreparedPlan;
 use proptest::prelude::*;
 
 use super::checker::Checker;
 use super::plans::{PlanCase, plan_cases};
 use super::world::World;
-use crate::prepared::PreparedPlan;
 
 /// More steps than any run of the plans here takes that takes its course.
 const MANY: usize = 2_000;

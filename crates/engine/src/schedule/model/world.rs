@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::prepared::{HostIx, PreparedPlan, TaskIx};
 use jiff::Timestamp;
 use phalanx_events::{
     CancelLevel, Control, EventKind, Failure, FailureKind, Outcome, RebootPhase, RunOutcome,
     RunStarted, RunState, TaskEnd,
 };
-use phalanx_plan::{Action, Plan};
+use phalanx_plan::{Action, HostIx, PreparedPlan, TaskIx};
 
 use super::super::board::Place;
 use super::super::{Announcement, Begin, Effect, Input, Now, Schedule};
@@ -101,8 +100,8 @@ impl World {
     /// The process is killed, and another goes on with what it has written down.
     pub(super) fn kill_and_resume(&mut self) {
         let state = RunState::of(&self.checker.events);
-        let plans = (1..=state.plan).map(|number| (number, Plan::clone(&self.plan)));
-        let plans: BTreeMap<u32, Plan> = plans.collect();
+        let plans = (1..=state.plan).map(|number| (number, Arc::clone(&self.plan)));
+        let plans: BTreeMap<u32, _> = plans.collect();
         let resumption = Resumption::of(&self.plan, &plans, &state);
         let first = EventKind::RunResumed(phalanx_events::RunResumed {
             plan: state.plan + 1,

@@ -21,7 +21,7 @@ fn a_secret_is_handed_as_its_hash_and_only_where_it_is_of_use() {
     assert_eq!(problems.to_plain_text(), "");
     let salt = "salt".to_owned();
     assert_eq!(
-        plan.stage(&"lead".into()).expect("lead").secrets,
+        plan.stage_named(&"lead".into()).expect("lead").secrets,
         [("password".to_owned(), Handing::Hashed { salt })].into()
     );
     let (plan, problems) = planned(80);

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::prepared::{PreparedTask, TaskIx};
 use phalanx_events::Outcome;
-use phalanx_plan::{Action, Gate, HostName, StageId, TaskId};
+use phalanx_plan::{Action, Gate, HostName, PlannedTask, StageId, TaskId, TaskIx};
 
 use super::Checker;
 use crate::schedule::Begin;
@@ -105,17 +104,17 @@ impl Checker {
         is_job && self.open.contains_key(&planned.id)
     }
 
-    fn of_stage(&self, stage: &StageId) -> Vec<&PreparedTask> {
+    fn of_stage(&self, stage: &StageId) -> Vec<&PlannedTask> {
         let tasks = self.plan.task_ixs().map(|task| self.plan.task(task));
         tasks.filter(|task| task.id.stage == *stage).collect()
     }
 
-    fn is_left_out(&self, task: &PreparedTask) -> bool {
+    fn is_left_out(&self, task: &PlannedTask) -> bool {
         self.left_out.contains(&task.id.host)
     }
 
     /// Whether nothing comes of the task any more, as things stand: it has ended, or its host takes no part.
-    fn is_missing(&self, task: &PreparedTask) -> bool {
+    fn is_missing(&self, task: &PlannedTask) -> bool {
         let is_over = self.ended.contains_key(&task.id) && !self.done.contains(&task.id);
         is_over || self.gone.contains(&task.id.host) || self.has_failed(&task.id.host)
     }
@@ -131,13 +130,13 @@ impl Checker {
     fn too_many_missing(
         &self,
         stage: &StageId,
-        counts: impl Fn(&PreparedTask) -> bool,
+        counts: impl Fn(&PlannedTask) -> bool,
     ) -> Option<&'static str> {
         let of_stage = self.of_stage(stage);
         ["m", "w"].into_iter().find(|role| {
-            let of_role = |task: &&&PreparedTask| self.plan.host(task.host).role.as_str() == *role;
+            let of_role = |task: &&&PlannedTask| self.plan.host(task.host).role.as_str() == *role;
             let hosts = of_stage.iter().filter(of_role);
-            let lacks = |task: &&&PreparedTask| !self.done.contains(&task.id) && counts(task);
+            let lacks = |task: &&&PlannedTask| !self.done.contains(&task.id) && counts(task);
             let missing = hosts.clone().filter(lacks).count();
             let mut allowances = self.plan.may_miss.iter();
             let allowance = allowances.find(|(name, _)| name.as_str() == *role);
@@ -149,7 +148,7 @@ impl Checker {
     pub(super) fn note_never(&mut self) {
         let plan = Arc::clone(&self.plan);
         for stage in plan.stage_ixs() {
-            let counts = |task: &PreparedTask| !self.is_left_out(task) && self.is_missing(task);
+            let counts = |task: &PlannedTask| !self.is_left_out(task) && self.is_missing(task);
             let missing = self.too_many_missing(&plan.stage(stage).id, counts);
             if missing.is_some() {
                 self.never.insert(stage);
