@@ -39,9 +39,9 @@ struct Case {
 }
 
 /// The packages that have a bench.
-const PACKAGES: [&str; 2] = ["phalanx-plan", "phalanx-events"];
+const PACKAGES: [&str; 3] = ["phalanx-plan", "phalanx-events", "phalanx-engine"];
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case {
         what: "read a cluster file, by hosts",
         bench: "plan",
@@ -57,6 +57,14 @@ const CASES: [Case; 4] = [
         small: 1_000,
         large: 10_000,
         goal_seconds: Some(0.15),
+    },
+    Case {
+        what: "schedule ten stages, by hosts",
+        bench: "schedule",
+        case: "schedule",
+        small: 1_000,
+        large: 10_000,
+        goal_seconds: None,
     },
     Case {
         what: "read a journal's lines, by events",

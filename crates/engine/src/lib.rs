@@ -33,4 +33,6 @@ pub use resume::{Begin, Decision, Reason, Resumption};
 pub use run::{EngineError, Resume, RunRequest, run};
 pub use run_folder::{RunFolder, RunFolderError};
 pub use run_id::RunId;
+#[doc(hidden)] // for the bench, which is a crate of its own
+pub use schedule::{Course, CourseEnd};
 pub use telling::Told;

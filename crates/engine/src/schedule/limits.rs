@@ -77,3 +77,51 @@ impl Board {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use phalanx_events::{Control, Failure, FailureKind, TaskEnd};
+
+    use super::super::model::plan_in_turn;
+    use super::super::{Announcement, Effect, Input, Now, Schedule};
+    use crate::message::{Order, Step};
+
+    /// Whether the second host begins after this, while the first is at work.
+    fn second_begins_after(end: Vec<Input>) -> bool {
+        let plan = plan_in_turn(2);
+        let mut schedule = Schedule::new(Arc::clone(&plan), false);
+        let now = Now {
+            wall: Timestamp::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+        };
+        schedule.on(plan.host_ixs().map(Input::Ready), now);
+        let first = plan.task_ixs().next().expect("a task");
+        let announcement = Announcement {
+            task: first,
+            attempt: 1,
+            job: None,
+            step: Step::First,
+        };
+        schedule.on([Input::Announce(announcement)], now);
+        let begins = |effect: &Effect| matches!(effect, Effect::Order(_, Order::Task(..)));
+        let mut effects = end.into_iter().flat_map(|input| schedule.on([input], now));
+        effects.any(|effect| begins(&effect))
+    }
+
+    #[test]
+    fn one_left_out_while_at_work_says_nothing_of_its_stage_however_that_ends() {
+        let plan = plan_in_turn(2);
+        let first = plan.task_ixs().next().expect("a task");
+        let host = plan.task(first).id.host.clone();
+        let end = TaskEnd::failed(Failure::new(FailureKind::Problems, "so it is"));
+        let ended = Input::Ended(first, 1, Box::new(end));
+        let dropped = Input::Control(Control::Drop { host });
+        assert!(!second_begins_after(vec![ended.clone()]));
+        assert!(second_begins_after(vec![dropped.clone(), ended.clone()]));
+        assert!(second_begins_after(vec![ended, dropped]));
+    }
+}

@@ -7,6 +7,8 @@ use phalanx_plan::{HostIx, PreparedPlan, Table};
 pub(super) struct Marks {
     hosts: Vec<HostIx>,
     is_marked: Table<HostIx, bool>,
+    /// How many are. When none is left, the others need not be looked through.
+    count: usize,
     /// No host before this one, by its place in `hosts`, is marked.
     from: usize,
     /// Whether all are.
@@ -19,6 +21,7 @@ impl Marks {
         Self {
             hosts: plan.host_ixs().collect(),
             is_marked: Table::of_hosts(plan, |_| false),
+            count: 0,
             from: plan.hosts.len(),
             is_full: false,
         }
@@ -26,7 +29,8 @@ impl Marks {
 
     /// Marks one.
     pub(super) fn mark(&mut self, host: HostIx) {
-        self.is_marked[host] = true;
+        let was_marked = std::mem::replace(&mut self.is_marked[host], true);
+        self.count += usize::from(!was_marked);
         self.from = self.from.min(host.into());
     }
 
@@ -38,6 +42,7 @@ impl Marks {
         for host in &self.hosts {
             self.is_marked[*host] = true;
         }
+        self.count = self.hosts.len();
         self.from = 0;
         self.is_full = true;
     }
@@ -50,8 +55,12 @@ impl Marks {
     /// The first marked host, whose mark is gone then.
     pub(super) fn take(&mut self) -> Option<HostIx> {
         self.is_full = false;
+        if self.count == 0 {
+            self.from = self.hosts.len();
+        }
         while let Some(host) = self.hosts.get(self.from).copied() {
             if std::mem::take(&mut self.is_marked[host]) {
+                self.count -= 1;
                 return Some(host);
             }
             self.from += 1;

@@ -30,6 +30,7 @@ mod attempts;
 mod begin;
 mod board;
 mod controls;
+mod course;
 mod effect;
 mod gates;
 mod holding;
@@ -46,6 +47,7 @@ mod settling;
 
 pub use begin::{Begin, Reason};
 pub(crate) use begin::{Known, MadeFrom, next};
+pub use course::{Course, CourseEnd};
 pub(crate) use effect::Effect;
 pub(crate) use input::{Announcement, Input, Now};
 

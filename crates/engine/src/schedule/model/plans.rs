@@ -93,6 +93,17 @@ pub(in super::super) fn plan_of(hosts: usize) -> Arc<PreparedPlan> {
     prepared(PlanMaker::new(&hosts))
 }
 
+/// A plan of so many hosts that take turns in its one stage, which stops after a failure.
+pub(in super::super) fn plan_in_turn(hosts: usize) -> Arc<PreparedPlan> {
+    let hosts: Vec<String> = (0..hosts).map(|host| format!("h{host}:w")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let maker = PlanMaker::new(&hosts);
+    prepared(maker.stage_with("s0", "", script(), &[], |planned| {
+        planned.at_once = Some(1);
+        planned.stop_after = Some(1);
+    }))
+}
+
 fn prepared(maker: PlanMaker) -> Arc<PreparedPlan> {
     Arc::new(PreparedPlan::new(maker.plan()))
 }

@@ -1,8 +1,10 @@
 //! What must hold for every plan and every course of things.
 
-use phalanx_events::RunOutcome;
+use phalanx_events::{EventKind, HostStatus, RunOutcome, RunState};
+use phalanx_plan::PreparedPlan;
 use proptest::prelude::*;
 
+use super::checker::Checker;
 use super::plans::{PlanCase, plan_cases};
 use super::world::World;
 
@@ -54,15 +56,24 @@ fn carry_out(course: &Course) {
     if !was_cancelled {
         world.checker.everything_has_ended();
     }
-    let all_done = world.checker.done.len() == plan.tasks.len();
+    assert_that_it_is_true(outcome, &world.checker, &plan);
+}
+
+/// How the run is said to have ended is what has happened.
+fn assert_that_it_is_true(outcome: RunOutcome, checker: &Checker, plan: &PreparedPlan) {
+    let all_done = checker.done.len() == plan.tasks.len();
+    let state = RunState::of(&checker.events);
+    let mut hosts = state.hosts.values();
+    let is_host_gone = hosts.any(|host| matches!(host.status, HostStatus::Failed(_)));
+    let is_clean = all_done && !is_host_gone && checker.left_out.is_empty();
+    assert!(is_clean || outcome != RunOutcome::Done, "not all is done");
+    let mut ends = checker.events.iter().filter_map(|event| match &event.kind {
+        EventKind::TaskEnded { end, .. } => Some(end),
+        _ => None,
+    });
     assert!(
-        all_done || outcome != RunOutcome::Done,
-        "not everything is done"
-    );
-    let is_clean = world.checker.left_out.is_empty();
-    assert!(
-        is_clean || outcome != RunOutcome::Done,
-        "a host is left out"
+        outcome != RunOutcome::ProblemsFound || ends.all(|end| end.changed.is_empty()),
+        "something was changed"
     );
 }
 

@@ -60,8 +60,8 @@ pub(super) struct World {
     paused: bool,
     now: Duration,
     pub(super) checker: Checker,
-    /// All that went in so far of this process, and what came out.
-    pub(super) replay: Vec<(Vec<Input>, Now, String)>,
+    /// All that went in so far of this process, what came out, and when it was to go on by itself.
+    replay: Vec<(Vec<Input>, Now, String, Option<Duration>)>,
     resumed: Option<(RunState, Resumption)>,
 }
 
@@ -136,10 +136,13 @@ impl World {
                 Schedule::going_on(plan, self.holds, state.clone(), resumption)
             }
         };
-        for (inputs, now, expected) in &self.replay {
+        for (inputs, now, expected, due) in &self.replay {
             let effects = schedule.on(inputs.clone(), *now);
             assert_eq!(&format!("{effects:?}"), expected, "a replay differs");
+            assert_eq!(schedule.due(), *due, "a replay is due at another time");
         }
+        assert_eq!(schedule.is_over(), self.schedule.is_over());
+        assert_eq!(schedule.outcome(), self.schedule.outcome());
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -149,6 +152,9 @@ impl World {
     /// The end of the run.
     pub(super) fn close(&mut self) -> RunOutcome {
         let was = self.schedule.cancel();
+        if was.is_none() {
+            self.checker.all_were_heard_of();
+        }
         self.on(vec![Input::Close]);
         if was != Some(CancelLevel::Leave) {
             self.checker.nothing_is_open();
@@ -165,8 +171,10 @@ impl World {
             wall: Timestamp::UNIX_EPOCH,
             elapsed: self.now,
         };
+        self.checker.inputs(&inputs, self.now);
         let effects = self.schedule.on(inputs.clone(), now);
-        self.replay.push((inputs, now, format!("{effects:?}")));
+        let due = self.schedule.due();
+        self.replay.push((inputs, now, format!("{effects:?}"), due));
         let mut replies = 0;
         for effect in &effects {
             self.checker.effect(effect);
@@ -177,8 +185,9 @@ impl World {
             replies, controls,
             "every control is answered at once, and once"
         );
+        self.checker.input_is_over();
         self.books_agree();
-        let due = self.schedule.due();
+        self.who_is_to_stop_is_told();
         assert!(due.is_none_or(|due| due > self.now), "what is due is done");
     }
 
@@ -240,6 +249,25 @@ impl World {
             (self.schedule.board.open(), self.schedule.board.running()),
             (open, running)
         );
+    }
+
+    /// Who works on what is not wanted any more is to stop, and nobody else is.
+    fn who_is_to_stop_is_told(&self) {
+        for (host, executor) in &self.executors {
+            let name = &self.plan.host(*host).name;
+            let cancel = self.checker.cancel;
+            assert!(executor.stop >= cancel, "{name} is not told to stop");
+            let Doing::Works(attempt) = &executor.doing else {
+                continue;
+            };
+            let is_unwanted = self.checker.is_unwanted(attempt.task);
+            let stop = executor.stop >= Some(CancelLevel::StopJobs);
+            assert!(stop || !is_unwanted, "{name} works on what is not wanted");
+            assert!(
+                is_unwanted || executor.stop == cancel,
+                "{name} is to stop, and nobody wants it"
+            );
+        }
     }
 
     /// Executors that may do something, in the plan's order.
@@ -328,12 +356,6 @@ impl World {
         let deaf = self.executors.iter();
         let deaf = deaf.filter(|(_, executor)| matches!(executor.doing, Doing::Broken));
         let mut inputs: Vec<Input> = deaf.map(|(host, _)| Input::Deaf(*host)).collect();
-        if let (Control::Drop { host }, Some(claims)) = (&control, &mut self.checker.claims) {
-            // Whoever has it: it is no matter of the run's any more.
-            claims.contended.remove(host);
-            claims.held.remove(host);
-            claims.out.insert(host.clone());
-        }
         inputs.push(Input::Control(control));
         self.on(inputs);
     }
@@ -396,22 +418,6 @@ impl World {
         Vec::new()
     }
 
-    fn claim(&mut self, host: HostIx, claim: Input) -> Vec<Input> {
-        let name = self.plan.host(host).name.clone();
-        let is_left_out = self.checker.left_out.contains(&name);
-        if let Some(claims) = &mut self.checker.claims {
-            claims.held.remove(&name);
-            claims.contended.remove(&name);
-            claims.out.remove(&name);
-            match claim {
-                Input::Taken(_) => claims.held.insert(name),
-                Input::Contended(_) if !is_left_out => claims.contended.insert(name),
-                _ => claims.out.insert(name),
-            };
-        }
-        vec![claim]
-    }
-
     fn connects(&mut self, host: HostIx, first: bool, choice: u32) -> Vec<Input> {
         let holds = self.holds;
         let executor = self.executor(host);
@@ -423,7 +429,7 @@ impl World {
         match choice % 16 {
             8 | 9 if first => {
                 executor.doing = Doing::Away { again: true };
-                self.claim(host, gone(FailureKind::Unreachable))
+                vec![gone(FailureKind::Unreachable)]
             }
             8 | 9 => {
                 executor.doing = Doing::Away { again: true };
@@ -431,15 +437,15 @@ impl World {
             }
             10 => {
                 executor.doing = Doing::Away { again: false };
-                self.claim(host, gone(FailureKind::Login))
+                vec![gone(FailureKind::Login)]
             }
-            11 if holds => self.claim(host, Input::Contended(host)),
+            11 if holds => vec![Input::Contended(host)],
             12 if holds && choice.is_multiple_of(3) => {
                 executor.doing = Doing::Away { again: false };
-                self.claim(host, gone(FailureKind::Held))
+                vec![gone(FailureKind::Held)]
             }
             13 if holds && choice.is_multiple_of(3) => {
-                self.claim(host, Input::Yields(host, failure(FailureKind::Held)))
+                vec![Input::Yields(host, failure(FailureKind::Held))]
             }
             14 if choice.is_multiple_of(5) => {
                 let other = self.plan.host_ixs().find(|other| *other != host);
@@ -448,23 +454,28 @@ impl World {
                 match other {
                     Some(other) => {
                         let failure = failure(FailureKind::Protocol);
-                        self.claim(host, Input::OneMachine(host, other, failure))
+                        vec![Input::OneMachine(host, other, failure)]
                     }
-                    None => self.claim(host, gone(FailureKind::Sudo)),
+                    None => vec![gone(FailureKind::Sudo)],
                 }
             }
             _ => {
                 executor.doing = Doing::Idle;
-                let mut inputs = self.claim(host, Input::Taken(host));
-                inputs.push(Input::Ready(host));
-                inputs
+                let connected = EventKind::HostConnected {
+                    host: self.plan.host(host).name.clone(),
+                    boot: None,
+                    server: String::new(),
+                    took_ms: 1,
+                };
+                let connected = Input::Progress(connected);
+                vec![connected, Input::Taken(host), Input::Ready(host)]
             }
         }
     }
 
     fn breaks(&mut self, host: HostIx) -> Vec<Input> {
         self.executor(host).doing = Doing::Broken;
-        self.claim(host, Input::Gone(host, failure(FailureKind::Protocol)))
+        vec![Input::Gone(host, failure(FailureKind::Protocol))]
     }
 
     fn has_permit(&mut self, host: HostIx, attempt: Attempt, choice: u32) -> Vec<Input> {
@@ -513,6 +524,10 @@ impl World {
             1 if is_job => return vec![Input::Progress(EventKind::TaskAccepted { task: id })],
             2 | 3 => failed(FailureKind::Script),
             4 => failed(FailureKind::Problems),
+            12 if choice.is_multiple_of(3) => TaskEnd::failed(Failure {
+                lasts: true,
+                ..failure(FailureKind::Script)
+            }),
             5 | 6 => TaskEnd {
                 again: attempt.number < attempt.first + 2,
                 ..failed(FailureKind::Script)
@@ -531,13 +546,6 @@ impl World {
         };
         let may_run = end.failure.as_ref().is_some_and(|failure| failure.may_run);
         end.again |= attempt.then_again && !may_run && end.outcome != Outcome::Cancelled;
-        if end
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.kind == FailureKind::Fenced)
-        {
-            self.claim(host, Input::Close);
-        }
         self.executor(host).doing = match end.again {
             false => Doing::Idle,
             true => Doing::WaitsForPermit(Attempt {
