@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::control_call::ControlCall;
 use crate::journal::JournalWriter;
-use crate::message::{Order, Report};
+use crate::message::Report;
+use crate::schedule::Order;
 use crate::schedule::{Effect, Input, Now, Schedule};
 use crate::telling::{Telling, Told};
 use waiting::Waiting;

@@ -1,10 +1,10 @@
-//! What dispatcher and executors say to each other.
+//! What executors say to the dispatcher.
 
 use phalanx_events::{EventKind, Failure, TaskEnd};
 use phalanx_plan::{HostIx, TaskIx};
 use tokio::sync::oneshot;
 
-use crate::resume::Begin;
+use crate::schedule::Step;
 
 /// An executor to the dispatcher.
 pub(crate) enum Report {
@@ -50,30 +50,5 @@ pub(crate) enum Report {
         task: TaskIx,
         attempt: u32,
         end: Box<TaskEnd>,
-    },
-}
-
-/// Where an attempt stands among its task's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// The first that this process makes.
-    First,
-    /// Another one, after one that failed.
-    Next,
-    /// One that an earlier process has begun.
-    GoOn,
-}
-
-/// The dispatcher to an executor.
-#[derive(Clone, Debug)]
-pub(crate) enum Order {
-    /// Do this task, and begin it so.
-    Task(TaskIx, Begin),
-    /// Try to reach the host once more, now.
-    Contact,
-    /// The run is over: clear up on the host where `collect` says so, and say goodbye.
-    Finish {
-        /// Whether the run ended well, so that the spool has served its purpose.
-        collect: bool,
     },
 }

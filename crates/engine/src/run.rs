@@ -23,9 +23,9 @@ use crate::executor::{Executor, HostContext, RunContext, Shared};
 use crate::journal::JournalWriter;
 use crate::message::Report;
 use crate::process_token;
-use crate::resume::Resumption;
 use crate::run_folder::{RunFolder, RunFolderError};
 use crate::run_id::RunId;
+use crate::schedule::Resumption;
 use crate::schedule::Schedule;
 use crate::telling::{Told, telling};
 

@@ -14,7 +14,7 @@ use super::cut::Cut;
 use super::failure::HostError as _;
 use super::link::{FailedConnect, Identify};
 use super::over::{Break, Call, Patience};
-use crate::resume::Begin;
+use crate::schedule::Begin;
 
 /// How long a reboot may take where its stage does not say so.
 pub(super) const WITHIN: Duration = Duration::from_secs(10 * 60);

@@ -18,7 +18,7 @@ use super::job_watch::{Follow, Watch};
 use super::over::{Break, Call, CallError, Patience};
 use super::password_hash;
 use super::stop::may_run;
-use crate::resume::Begin;
+use crate::schedule::Begin;
 
 /// How often a job is started anew that the host took and could not start.
 const STARTS: u32 = 2;

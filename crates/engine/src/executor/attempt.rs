@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Executor;
 use super::cut::Cut;
 use super::log_file::LogFile;
-use crate::resume::Begin;
+use crate::schedule::Begin;
 
 /// A task under way.
 pub(super) struct Attempt {

@@ -7,7 +7,7 @@ use phalanx_remote::{JobEnd, JobState, ResultLines, parse_result};
 use super::Executor;
 use super::attempt::{Attempt, done};
 use super::reported::errors_among;
-use crate::resume::Begin;
+use crate::schedule::Begin;
 
 impl Executor {
     /// What the end of the job means for the task.

@@ -57,7 +57,8 @@ use phalanx_remote::JobId;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::late;
-use crate::message::{Order, Report};
+use crate::message::Report;
+use crate::schedule::Order;
 use link::Link;
 use notices::Notices;
 

@@ -11,8 +11,9 @@ use tokio::time::{Instant, sleep};
 use super::Executor;
 use super::cancel::at_least;
 use super::{action_reboot, action_until};
-use crate::message::{Report, Step};
-use crate::resume::Begin;
+use crate::message::Report;
+use crate::schedule::Begin;
+use crate::schedule::Step;
 
 /// A job that a reboot cut short is begun again this often, whatever its stage's `retries`.
 const INTERRUPTIONS_FORGIVEN: u32 = 2;

@@ -9,8 +9,8 @@ use super::board::{Place, Verdict};
 use super::controls::{left_out, skipped};
 use super::effect::Effect;
 use super::input::Announcement;
+use super::input::Step;
 use super::late;
-use crate::message::Step;
 
 impl Schedule {
     /// How a task begins once it may, by the decision table: what was begun and has no known end comes first.

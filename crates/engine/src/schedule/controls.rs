@@ -7,8 +7,8 @@ use phalanx_plan::{HostName, TaskId};
 use super::Schedule;
 use super::board::Place;
 use super::effect::Effect;
+use super::effect::Order;
 use crate::control_call::Said;
-use crate::message::Order;
 
 impl Schedule {
     /// Does what the operator wants, and answers.

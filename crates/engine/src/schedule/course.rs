@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use phalanx_events::{EventKind, Outcome, RunOutcome, RunStarted, TaskEnd};
 use phalanx_plan::{Plan, PreparedPlan};
 
+use super::effect::Order;
+use super::input::Step;
 use super::{Announcement, Effect, Input, Now, Schedule};
-use crate::message::{Order, Step};
 
 /// A plan whose hosts all answer, and on which every task succeeds at its first attempt.
 #[derive(Debug)]

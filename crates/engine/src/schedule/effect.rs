@@ -5,8 +5,8 @@ use std::sync::Arc;
 use phalanx_events::{CancelLevel, Event};
 use phalanx_plan::{HostIx, TaskIx};
 
+use super::begin::Begin;
 use crate::control_call::Said;
-use crate::message::Order;
 
 /// One thing to be done, in this order, but that the journal comes first: see [`Effect::waits_for_disk`].
 #[derive(Clone, Debug)]
@@ -42,4 +42,18 @@ impl Effect {
             Self::Stop(..) | Self::StopAll(_) | Self::Pause(_) | Self::Work => false,
         }
     }
+}
+
+/// What an executor is to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// Do this task, and begin it so.
+    Task(TaskIx, Begin),
+    /// Try to reach the host once more, now.
+    Contact,
+    /// The run is over: clear up on the host where `collect` says so, and say goodbye.
+    Finish {
+        /// Whether the run ended well, so that the spool has served its purpose.
+        collect: bool,
+    },
 }

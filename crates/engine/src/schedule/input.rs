@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use phalanx_events::{CancelLevel, Control, EventKind, Failure, TaskEnd};
 use phalanx_plan::{HostIx, TaskIx};
 
-use crate::message::Step;
-
 /// The time of an input. The schedule has no clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
@@ -15,6 +13,17 @@ pub(crate) struct Now {
     pub(crate) wall: Timestamp,
     /// Since this process began to work on the run, by a clock that never jumps.
     pub(crate) elapsed: Duration,
+}
+
+/// Where an attempt stands among its task's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The first that this process makes.
+    First,
+    /// Another one, after one that failed.
+    Next,
+    /// One that an earlier process has begun.
+    GoOn,
 }
 
 /// An attempt that wants to begin. Task and attempt name it.

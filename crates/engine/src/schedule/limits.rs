@@ -88,7 +88,7 @@ mod tests {
 
     use super::super::model::plan_in_turn;
     use super::super::{Announcement, Effect, Input, Now, Schedule};
-    use crate::message::{Order, Step};
+    use super::super::{Order, Step};
 
     /// Whether the second host begins after this, while the first is at work.
     fn second_begins_after(end: Vec<Input>) -> bool {

@@ -43,13 +43,14 @@ mod model;
 mod outcome;
 mod part;
 mod record;
+mod resume;
 mod settling;
 
 pub use begin::{Begin, Reason};
-pub(crate) use begin::{Known, MadeFrom, next};
 pub use course::{Course, CourseEnd};
-pub(crate) use effect::Effect;
-pub(crate) use input::{Announcement, Input, Now};
+pub(crate) use effect::{Effect, Order};
+pub(crate) use input::{Announcement, Input, Now, Step};
+pub use resume::{Decision, Resumption};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -59,8 +60,6 @@ use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RunS
 use phalanx_plan::{Facts, TaskId};
 use phalanx_plan::{HostIx, PreparedPlan, Table, TaskIx};
 
-use crate::message::Order;
-use crate::resume::Resumption;
 use board::{Board, Verdict};
 use holding::Holding;
 use late::Late;

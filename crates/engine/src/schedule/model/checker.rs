@@ -9,9 +9,9 @@ use phalanx_events::{
 };
 use phalanx_plan::{HostIx, HostName, PreparedPlan, StageIx, TaskId, TaskIx};
 
+use super::super::Order;
 use super::super::{Effect, Input};
 use super::claims::Claims;
-use crate::message::Order;
 
 mod gates;
 

@@ -11,11 +11,11 @@ use phalanx_events::{
 };
 use phalanx_plan::{Action, HostIx, PreparedPlan, TaskIx};
 
+use super::super::Resumption;
 use super::super::board::Place;
 use super::super::{Announcement, Begin, Effect, Input, Now, Schedule};
+use super::super::{Order, Step};
 use super::checker::Checker;
-use crate::message::{Order, Step};
-use crate::resume::Resumption;
 
 /// What an executor is at.
 #[derive(Clone, Debug)]

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use phalanx_events::{RunState, TaskState, TaskStatus};
 use phalanx_plan::{Facts, HostName, PlannedTask, PreparedPlan, TaskId, differences};
 
-pub use crate::schedule::{Begin, Reason};
-use crate::schedule::{Known, MadeFrom, next};
+use super::begin::{Begin, Known, MadeFrom, Reason, next};
 
 /// One task and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
