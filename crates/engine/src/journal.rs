@@ -170,7 +170,7 @@ fn durability(kind: &EventKind) -> Durability {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "a test says what it expects")]
 mod tests {
     use std::fs;
 

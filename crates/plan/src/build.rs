@@ -141,7 +141,7 @@ impl<'a> Builder<'a> {
                 planned_stage(stage, after, line, &resolved)
             })
             .collect();
-        let mut plan = PlanData {
+        let plan = PlanData {
             cluster: self.cluster.name.value.clone(),
             recipe: self.recipe.name.clone(),
             release_values: release
@@ -195,8 +195,19 @@ impl<'a> Builder<'a> {
             let problem = Problem::warning("plan::nothing-to-do", text);
             self.problems.push(problem.in_file(&self.cluster.source));
         }
+        self.finish(plan, stages, line, &resolved)
+    }
+
+    /// Checks what needs the whole plan, and takes secrets away from where they are of no use.
+    fn finish(
+        &mut self,
+        mut plan: PlanData,
+        stages: &[Stage],
+        line: Option<&SettingsLine>,
+        resolved: &Resolved,
+    ) -> Option<PreparedPlan> {
         let shared = Arc::new(Shared::new(&plan));
-        self.check_rules(&shared, line, &resolved);
+        self.check_rules(&shared, line, resolved);
         self.withhold(&mut plan, &shared, line);
         let plan = match Plan::new(plan) {
             Ok(plan) => PreparedPlan::new(plan),

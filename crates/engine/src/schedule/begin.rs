@@ -235,6 +235,7 @@ mod tests {
         [(Option<Begin>, Reason); 2],
     );
 
+    #[expect(clippy::too_many_lines, reason = "one table, a row for each case")]
     fn rows() -> Vec<Row> {
         use Reason::{Done, Failed, NotBegun, Rebooting, Skipped, UnderWay};
         let other = || vec!["the role".to_owned()];
