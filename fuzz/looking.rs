@@ -81,6 +81,7 @@ pub fn look(plan: &Arc<PreparedPlan>, events: &[Event]) {
             run_ms: view.state().ms,
             real_ms: 0,
         };
-        view.draw(&mut buffer, moment, &mut Nothing);
+        let frame = view.frame(buffer.area, moment, &mut Nothing);
+        frame.draw(&mut buffer);
     }
 }

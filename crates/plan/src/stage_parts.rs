@@ -33,9 +33,9 @@ impl Handing {
 pub enum Action {
     /// Nothing more: the files were all.
     Put,
-    /// Runs a script as a job; the path in [`Plan::files`](crate::Plan::files).
+    /// Runs a script as a job; the path in [`PlanData::files`](crate::PlanData::files).
     Run(String),
-    /// Asks a probe until it says yes; the path in [`Plan::files`](crate::Plan::files).
+    /// Asks a probe until it says yes; the path in [`PlanData::files`](crate::PlanData::files).
     Until(String),
     /// Reboots the host and proves that it did.
     Reboot,
@@ -54,7 +54,7 @@ pub struct PutStep {
     pub owner: Option<String>,
 }
 
-/// Where a file's content comes from; the paths are those in [`Plan::files`](crate::Plan::files).
+/// Where a file's content comes from; the paths are those in [`PlanData::files`](crate::PlanData::files).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PutSource {
