@@ -62,7 +62,8 @@ impl Schedule {
         let is_first = announcement.step == Step::First;
         // The stage may have stopped since this was ordered.
         if is_first && self.board.brake(task) != Verdict::Open {
-            self.board.mark(self.plan.task(task).host);
+            // The room that it had may be another's, whom no failure holds back.
+            self.board.mark_all();
             return self.refuse(announcement);
         }
         let Announcement { attempt, job, .. } = announcement;

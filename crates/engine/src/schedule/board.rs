@@ -295,8 +295,8 @@ impl Board {
         if place == Place::Missing {
             self.decide_never(stage);
         }
-        // Whoever waits for this host, this stage, or room in it has to be looked at. One that only waits
-        // again gives nobody room that could use it: its stage has stopped, or the run is to stop.
+        // Whoever waits for this host, this stage, or room in it has to be looked at. For one that only waits
+        // again, whoever has put it back sees to that.
         if !place.is_open() {
             self.marks.mark(host);
             if self.is_limited(stage) || self.is_decided(stage) {

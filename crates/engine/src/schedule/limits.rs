@@ -84,9 +84,9 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
-    use phalanx_events::{Control, Failure, FailureKind, TaskEnd};
+    use phalanx_events::{Control, EventKind, Failure, FailureKind, TaskEnd};
 
-    use super::super::model::plan_in_turn;
+    use super::super::model::{plan_in_turn, plan_in_turn_where_up};
     use super::super::{Announcement, Effect, Input, Now, Schedule};
     use super::super::{Order, Step};
 
@@ -123,5 +123,54 @@ mod tests {
         assert!(!second_begins_after(vec![ended.clone()]));
         assert!(second_begins_after(vec![dropped.clone(), ended.clone()]));
         assert!(second_begins_after(vec![ended, dropped]));
+    }
+
+    /// What may not begin after all leaves its room to one that may, though nothing has ended.
+    #[test]
+    fn the_room_of_one_that_is_refused_goes_to_one_that_failed_before() {
+        let plan = plan_in_turn_where_up(3);
+        let mut schedule = Schedule::new(Arc::clone(&plan), false);
+        let now = Now {
+            wall: Timestamp::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+        };
+        let hosts: Vec<_> = plan.host_ixs().collect();
+        let tasks: Vec<_> = plan.task_ixs().collect();
+        let mut on = |input: Input| {
+            let effects = schedule.on([input], now);
+            let ordered = effects.into_iter().filter_map(|effect| match effect {
+                Effect::Order(host, Order::Task(..)) => Some(host),
+                _ => None,
+            });
+            ordered.collect::<Vec<_>>()
+        };
+        let announced = |task, attempt| {
+            Input::Announce(Announcement {
+                task,
+                attempt,
+                job: None,
+                step: Step::First,
+            })
+        };
+        for host in &hosts[..2] {
+            on(Input::Progress(EventKind::FactsRead {
+                host: plan.host(*host).name.clone(),
+                facts: [("up".to_owned(), "true".to_owned())].into(),
+                boot: None,
+                host_ms: None,
+            }));
+        }
+        // The first fails, and is to be tried again once there is room.
+        assert_eq!(on(Input::Ready(hosts[0])), [hosts[0]]);
+        on(announced(tasks[0], 1));
+        let end = TaskEnd::failed(Failure::new(FailureKind::Script, "so it is"));
+        on(Input::Ended(tasks[0], 1, Box::new(end)));
+        assert_eq!(on(Input::Ready(hosts[1])), [hosts[1]]);
+        let host = plan.host(hosts[0]).name.clone();
+        assert_eq!(on(Input::Control(Control::Retry { host })), []);
+        // The condition of the third can't be answered: that is the last failure that the stage bears, if the
+        // first one's stands. The second, which was ordered, may not begin; the first may.
+        assert_eq!(on(Input::Ready(hosts[2])), []);
+        assert_eq!(on(announced(tasks[1], 1)), [hosts[0]]);
     }
 }

@@ -10,4 +10,4 @@ mod plans;
 mod properties;
 mod world;
 
-pub(super) use plans::{plan_in_turn, plan_of};
+pub(super) use plans::{plan_in_turn, plan_in_turn_where_up, plan_of};

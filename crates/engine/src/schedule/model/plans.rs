@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use phalanx_plan::PreparedPlan;
-use phalanx_plan::{Action, Allowance};
+use phalanx_plan::{Action, Allowance, FactKind};
 use proptest::prelude::*;
 
 #[path = "../../../tests/support/plan_maker.rs"]
@@ -101,6 +101,18 @@ pub(in super::super) fn plan_in_turn(hosts: usize) -> Arc<PreparedPlan> {
     prepared(maker.stage_with("s0", "", script(), &[], |planned| {
         planned.at_once = Some(1);
         planned.stop_after = Some(1);
+    }))
+}
+
+/// The same, but the stage stops after two failures, and its condition reads the fact `up`.
+pub(in super::super) fn plan_in_turn_where_up(hosts: usize) -> Arc<PreparedPlan> {
+    let hosts: Vec<String> = (0..hosts).map(|host| format!("h{host}:w")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let maker = PlanMaker::new(&hosts).fact("up", FactKind::Bool);
+    prepared(maker.stage_with("s0", "", script(), &[], |planned| {
+        planned.at_once = Some(1);
+        planned.stop_after = Some(2);
+        planned.when = Some("up".into());
     }))
 }
 
