@@ -170,7 +170,6 @@ fn durability(kind: &EventKind) -> Durability {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says what it expects")]
 mod tests {
     use std::fs;
 
