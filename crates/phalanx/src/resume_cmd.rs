@@ -98,7 +98,9 @@ pub(crate) fn resume(
         terminal.remark(&format!("nothing remains of the run {}", folder.id()));
         return Ok(Exit::Done);
     }
-    if plan.changes() == Changes::Hosts && !global.yes {
+    // What it has begun may have changed hosts, whatever the recipe says of the flow by now.
+    let changes_hosts = [old.changes(), plan.changes()].contains(&Changes::Hosts);
+    if changes_hosts && !global.yes {
         let file = &loaded.origin.cluster_file;
         ask::go_on(&question(&folder, &plan, &resumption, file))?;
     }

@@ -211,9 +211,11 @@ impl<'a> Builder<'a> {
         self.withhold(&mut plan, &shared, line);
         let plan = match Plan::new(plan) {
             Ok(plan) => PreparedPlan::new(plan),
-            // Names that stand twice were told with their places before.
+            // Names that stand twice were told with their places before; those that a recipe's mapping makes are not
+            // written anywhere.
             Err(broken) => {
-                let problem = Problem::error("plan::broken", broken.to_string());
+                let problem = Problem::error("plan::broken", broken.to_string())
+                    .help("give each host and each stage a name of its own");
                 self.problems.push(problem.in_file(&self.cluster.source));
                 return None;
             }

@@ -192,7 +192,7 @@ fn labels(reader: &mut Reader<'_>, node: &Node) -> BTreeSet<String> {
     labels
 }
 
-/// Gives names to the hosts that have none: their role and number in it.
+/// Gives names to the hosts that have none: their role and number in it, or the next number that makes a new name.
 fn name(reader: &mut Reader<'_>, entries: Vec<Entry>) -> Vec<Host> {
     let mut seen: HashMap<String, Span> = HashMap::new();
     for name in entries.iter().filter_map(|entry| entry.name.as_ref()) {
@@ -212,7 +212,7 @@ fn name(reader: &mut Reader<'_>, entries: Vec<Entry>) -> Vec<Host> {
             }
         }
     }
-    let taken: HashSet<String> = seen.into_keys().collect();
+    let mut taken: HashSet<String> = seen.into_keys().collect();
     let mut numbers: HashMap<RoleName, usize> = HashMap::new();
     entries
         .into_iter()
@@ -231,7 +231,9 @@ fn name(reader: &mut Reader<'_>, entries: Vec<Entry>) -> Vec<Host> {
                     while taken.contains(&format!("{role}{number}")) {
                         *number += 1;
                     }
-                    host.name.value = HostName::new(format!("{role}{number}"));
+                    let name = format!("{role}{number}");
+                    host.name.value = HostName::new(name.clone());
+                    taken.insert(name);
                 }
             }
             host

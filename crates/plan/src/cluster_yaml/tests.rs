@@ -157,6 +157,20 @@ fn the_shortest_file() {
 }
 
 #[test]
+fn names_that_are_made_are_all_different() {
+    let mut text = "cluster: x\nrecipe: r\nhosts:\n".to_owned();
+    for number in 1..=11 {
+        text.push_str(&format!("  - {{ role: a, address: 10.0.0.{number} }}\n"));
+    }
+    text.push_str("  - { role: a1, address: 10.0.0.12 }\n  - { role: a1, address: 10.0.0.13 }\n");
+    let (cluster, problems) = read_with(&text, None);
+    assert!(!problems.has_errors(), "{}", problems.to_plain_text());
+    let hosts = cluster.expect("a cluster").hosts;
+    let names: Vec<&str> = hosts.iter().map(|host| host.name.value.as_str()).collect();
+    assert_eq!(names[10..], ["a11", "a12", "a13"]);
+}
+
+#[test]
 fn a_public_key_names_one_of_the_agents() {
     let cluster =
         good("cluster: lab\nssh: {key: ~/.ssh/agents.pub}\nhosts: [{role: a, address: h}]\n");
