@@ -25,12 +25,6 @@ macro_rules! place {
             }
         }
 
-        impl From<$name> for usize {
-            fn from(place: $name) -> Self {
-                place.0
-            }
-        }
-
         impl<T> Index<$name> for Table<$name, T> {
             type Output = T;
 
@@ -81,11 +75,6 @@ impl<I, T> Table<I, T> {
     /// The values, in the plan's order.
     pub fn values(&self) -> std::slice::Iter<'_, T> {
         self.values.iter()
-    }
-
-    /// The values, in the plan's order, to be changed.
-    pub fn values_mut(&mut self) -> std::slice::IterMut<'_, T> {
-        self.values.iter_mut()
     }
 
     /// How many there are.

@@ -132,6 +132,12 @@ impl PreparedPlan {
         self.index.of_stage(stage).map(TaskIx::new)
     }
 
+    /// The tasks of the stage with this name, in the hosts' order; none where there is no such stage.
+    pub fn tasks_of_stage_named(&self, id: &StageId) -> &[PlannedTask] {
+        let stage = self.stage_ix(id);
+        stage.map_or(&[], |stage| &self.plan.tasks[self.index.of_stage(stage)])
+    }
+
     /// A host's tasks, in the stages' order.
     pub fn tasks_of_host(&self, host: HostIx) -> &[TaskIx] {
         self.index.of_host(host)

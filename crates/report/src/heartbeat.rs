@@ -155,12 +155,9 @@ fn held_back(state: &RunState, plan: &PreparedPlan) -> Vec<String> {
         let mut holding = Vec::new();
         for gate in &task.gates {
             if let Gate::All(stage) = gate {
-                let missing: Vec<&HostName> = plan
-                    .tasks
-                    .iter()
-                    .filter(|other| other.id.stage == *stage && !is_over(&other.id))
-                    .map(|other| &other.id.host)
-                    .collect();
+                let others = plan.tasks_of_stage_named(stage).iter();
+                let missing = others.filter(|other| !is_over(&other.id));
+                let missing: Vec<&HostName> = missing.map(|other| &other.id.host).collect();
                 if !missing.is_empty() {
                     holding.push(format!("{stage} on {}", host_list(missing, NAMED)));
                 }

@@ -415,10 +415,8 @@ impl<W: Write> LineDisplay<W> {
 
     fn stage_over(&mut self, now: u64, stage: &StageId) -> io::Result<()> {
         let mut counts = Counts::default();
-        let tasks = || {
-            let tasks = self.plan.tasks.iter().map(|task| &task.id);
-            tasks.filter(|task| task.stage == *stage)
-        };
+        let of_stage = self.plan.tasks_of_stage_named(stage);
+        let tasks = || of_stage.iter().map(|task| &task.id);
         for known in tasks().filter_map(|task| self.state.tasks.get(task)) {
             if let Some(end) = known.end() {
                 counts.add_outcome(&end.outcome);

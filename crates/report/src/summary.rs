@@ -7,7 +7,7 @@ mod notices;
 mod problems;
 
 use phalanx_events::{Event, Outcome};
-use phalanx_plan::{PlannedHost, PlannedStage, PreparedPlan};
+use phalanx_plan::{HostIx, PreparedPlan, StageIx};
 
 use crate::critical_path::critical_path;
 use crate::data::{Counts, FORMAT, HostEnd, HostReport, RunReport, Slowest, StageReport};
@@ -25,14 +25,12 @@ use problems::problems;
 pub fn summarize(plan: &PreparedPlan, events: &[Event], context: &ReportContext<'_>) -> RunReport {
     let timeline = Timeline::new(events);
     let folding = Folding::new(plan);
-    let stages: Vec<StageReport> = plan
-        .stages
-        .iter()
+    let stages = plan.stage_ixs();
+    let stages: Vec<StageReport> = stages
         .map(|stage| stage_report(plan, stage, &timeline))
         .collect();
-    let hosts: Vec<HostReport> = plan
-        .hosts
-        .iter()
+    let hosts = plan.host_ixs();
+    let hosts: Vec<HostReport> = hosts
         .map(|host| host_report(plan, host, &timeline))
         .collect();
     let mut total = Counts::default();
@@ -94,19 +92,16 @@ fn wall<'a>(tasks: impl Iterator<Item = &'a TaskTimes>) -> Option<(u64, u64)> {
         .reduce(|(from, to), (started, ended)| (from.min(started), to.max(ended)))
 }
 
-fn stage_report(plan: &PreparedPlan, stage: &PlannedStage, timeline: &Timeline) -> StageReport {
+fn stage_report(plan: &PreparedPlan, stage: StageIx, timeline: &Timeline) -> StageReport {
     let mut counts = Counts::default();
-    let tasks = || {
-        let tasks = plan.tasks.iter().map(|task| &task.id);
-        tasks.filter(|task| task.stage == stage.id)
-    };
+    let tasks = || plan.tasks_of_stage(stage).map(|task| &plan.task(task).id);
     for task in tasks() {
         counts.add(timeline.tasks.get(task));
     }
     let slowest = timeline.slowest(tasks());
     StageReport {
-        id: stage.id.clone(),
-        hosts: tasks().count(),
+        id: plan.stage(stage).id.clone(),
+        hosts: tasks().len(),
         counts,
         wall_ms: timeline.work_time(tasks()),
         slowest: slowest.first().map(|(took_ms, host)| Slowest {
@@ -116,11 +111,11 @@ fn stage_report(plan: &PreparedPlan, stage: &PlannedStage, timeline: &Timeline) 
     }
 }
 
-fn host_report(plan: &PreparedPlan, host: &PlannedHost, timeline: &Timeline) -> HostReport {
+fn host_report(plan: &PreparedPlan, host: HostIx, timeline: &Timeline) -> HostReport {
     let mut counts = Counts::default();
     let mut busy_ms = 0u64;
     let mut failed_at = None;
-    let tasks = || plan.tasks.iter().filter(|task| task.id.host == host.name);
+    let tasks = || plan.tasks_of_host(host).iter().map(|task| plan.task(*task));
     for task in tasks() {
         let times = timeline.tasks.get(&task.id);
         counts.add(times);
@@ -132,6 +127,7 @@ fn host_report(plan: &PreparedPlan, host: &PlannedHost, timeline: &Timeline) -> 
             failed_at = Some(task.id.stage.clone());
         }
     }
+    let host = plan.host(host);
     let seen = timeline.hosts.get(&host.name);
     let connected = seen.and_then(|seen| seen.connected);
     let state = if seen.is_some_and(|seen| seen.failure.is_some() || seen.left_out) {

@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use phalanx_plan::{Allowance, RoleName};
-use phalanx_plan::{HostIx, PreparedPlan, StageIx, Table, TaskIx};
+use phalanx_plan::{Allowance, HostIx, PreparedPlan, RoleName, StageIx, Table, TaskIx};
 
 use super::begin::Begin;
 use super::marks::Marks;

@@ -1,8 +1,7 @@
 //! What the operator wants of the run while it goes on: pause, continue, retry, skip, drop.
 
 use phalanx_events::{CancelLevel, Control, EventKind, HostStatus, Outcome, TaskEnd, TaskState};
-use phalanx_plan::{HostIx, TaskIx};
-use phalanx_plan::{HostName, TaskId};
+use phalanx_plan::{HostIx, HostName, TaskId, TaskIx};
 
 use super::Schedule;
 use super::board::Place;

@@ -1,8 +1,7 @@
 //! Gates: what a task waits for, and what will never come.
 
 use phalanx_plan::sentence::few;
-use phalanx_plan::{Gate, RoleName};
-use phalanx_plan::{HostIx, StageIx, TaskIx};
+use phalanx_plan::{Gate, HostIx, RoleName, StageIx, TaskIx};
 
 use super::board::{Board, Part, Place, RoleCount, Verdict};
 

@@ -37,7 +37,7 @@ impl Marks {
         let was_marked = std::mem::replace(&mut self.is_marked[host], true);
         self.count += usize::from(!was_marked);
         if !self.is_under_way {
-            self.from = self.from.min(host.into());
+            self.from = self.from.min(host.get());
         }
     }
 

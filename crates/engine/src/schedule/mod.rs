@@ -57,8 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use phalanx_events::{CancelLevel, EventKind, Failure, FailureKind, Outcome, RunState, TaskEnd};
-use phalanx_plan::{Facts, TaskId};
-use phalanx_plan::{HostIx, PreparedPlan, Table, TaskIx};
+use phalanx_plan::{Facts, HostIx, PreparedPlan, Table, TaskId, TaskIx};
 
 use board::{Board, Verdict};
 use holding::Holding;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use phalanx_events::{Event, EventKind, RunState, TaskState};
-use phalanx_plan::Facts;
-use phalanx_plan::{HostIx, PreparedPlan, TaskIx};
+use phalanx_plan::{Facts, HostIx, PreparedPlan, TaskIx};
 
 use super::effect::Effect;
 use super::input::Now;

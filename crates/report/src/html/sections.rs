@@ -228,10 +228,8 @@ impl Page<'_> {
             ],
         );
         for stage in &self.report.stages {
-            let tasks = self.plan.tasks.iter().map(|task| &task.id);
-            let times = self
-                .timeline
-                .slowest(tasks.filter(|task| task.stage == stage.id));
+            let tasks = self.plan.tasks_of_stage_named(&stage.id).iter();
+            let times = self.timeline.slowest(tasks.map(|task| &task.id));
             let middle = times.get(times.len() / 2).map(|(time, _)| *time);
             let late: Vec<String> = times
                 .iter()

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use phalanx_plan::PreparedPlan;
-use phalanx_plan::{Action, Allowance, FactKind};
+use phalanx_plan::{Action, Allowance, FactKind, PreparedPlan};
 use proptest::prelude::*;
 
 #[path = "../../../tests/support/plan_maker.rs"]
